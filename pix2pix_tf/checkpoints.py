@@ -1,0 +1,110 @@
+"""Checkpoints: `model-N` in the output folder, in TensorFlow's own format, with the post's names."""
+
+import glob
+import os
+import re
+import shutil
+
+import tensorflow.compat.v1 as tf
+
+from pix2pix_tf.errors import CheckpointError
+
+BASENAME = 'model'
+
+
+def latest(directory):
+    """The newest checkpoint (its path without `.index`) that `directory` names; None without one.
+
+    Raises:
+        CheckpointError: the folder names one whose files are not there.
+    """
+    state = tf.train.get_checkpoint_state(directory)
+    if state is None or not state.model_checkpoint_path:
+        return None
+    checkpoint = state.model_checkpoint_path
+    if not tf.train.checkpoint_exists(checkpoint):
+        # A folder that was moved together with absolute paths in its state file
+        moved = os.path.join(directory, os.path.basename(checkpoint))
+        if not tf.train.checkpoint_exists(moved):
+            raise CheckpointError(
+                '%s names %s, which is not there: put it back, or remove the former to start anew'
+                % (os.path.join(directory, 'checkpoint'), checkpoint)
+            )
+        checkpoint = moved
+    return checkpoint
+
+
+def step_of(checkpoint):
+    """The step in the name of a checkpoint; 0 for None or a name without one."""
+    match = re.search('-([0-9]+)$', checkpoint or '')
+    return int(match.group(1)) if match else 0
+
+
+def make_saver(directory, keep=1):
+    """A Saver of all variables, which knows the checkpoints that `directory` already holds."""
+    saver = tf.train.Saver(max_to_keep=keep, save_relative_paths=True)
+    state = tf.train.get_checkpoint_state(directory)
+    if state is not None:
+        saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
+    return saver
+
+
+def save(saver, session, directory, step):
+    """Saves `model-{step}` in `directory`; what was saved before goes only once this is whole.
+
+    Raises:
+        CheckpointError: it can't be written. Older checkpoints are as they were.
+    """
+    prefix = os.path.join(directory, BASENAME)
+    try:
+        return saver.save(session, prefix, global_step=step, write_meta_graph=False)
+    except (tf.errors.OpError, OSError) as error:
+        _remove_debris(prefix + '-%d' % step)
+        raise CheckpointError(
+            'can not save %s-%d: %s' % (prefix, step, _reason(error))
+        ) from error
+
+
+def restore(saver, session, checkpoint, variables):
+    """Loads `variables` from `checkpoint` by way of `saver`.
+
+    Raises:
+        CheckpointError: it is missing or damaged, or its variables are not those of this graph.
+    """
+    try:
+        saved = tf.train.NewCheckpointReader(checkpoint).get_variable_to_shape_map()
+        _check_fit(checkpoint, saved, variables)
+        saver.restore(session, checkpoint)
+    except (tf.errors.OpError, ValueError) as error:
+        raise CheckpointError(
+            'can not read the checkpoint %s: %s' % (checkpoint, _reason(error))
+        ) from error
+
+
+def _check_fit(checkpoint, saved, variables):
+    for var in variables:
+        name, shape = var.op.name, var.get_shape().as_list()
+        if name not in saved:
+            raise CheckpointError(
+                '%s holds no %s: it is not a checkpoint of this model' % (checkpoint, name)
+            )
+        if saved[name] != shape:
+            raise CheckpointError(
+                '%s does not fit: its %s has the shape %s, this model %s; give the --ngf and --ndf '
+                'that it was trained with, or another folder' % (checkpoint, name, saved[name], shape)
+            )
+
+
+def _remove_debris(prefix):
+    """Removes what a save that broke off has left of `prefix`."""
+    for path in glob.glob(glob.escape(prefix) + '*'):
+        if os.path.isdir(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.remove(path)
+
+
+def _reason(error):
+    """The first line of what TensorFlow or the system says, without its node names."""
+    text = getattr(error, 'message', None) or getattr(error, 'strerror', None) or str(error)
+    return text.strip().split('\n')[0].split(' [[')[0]

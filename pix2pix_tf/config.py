@@ -1,0 +1,121 @@
+"""Every number of the post, once, with its default."""
+
+import json
+import math
+import os
+import typing
+
+from pix2pix_tf import files
+from pix2pix_tf.errors import Pix2PixError, UsageError
+
+# The generator halves its input 8 times and doubles it back (the post's "Generator").
+GENERATOR_STRIDE = 2**8
+
+FILENAME = 'options.json'
+
+
+class Config(typing.NamedTuple):
+    """The numbers of a model and of its training; immutable.
+
+    The defaults are the post's (section "Load Data" to "Train"). `create` checks the values;
+    the bare constructor does not.
+    """
+
+    # Load Data
+    scale_size: int = 286  # pixels; each half is resized to this square
+    crop_size: int = 256  # pixels; and cropped to this one at a random offset
+    batch_size: int = 1
+    num_threads: int = 1  # reader threads
+    # Generator and discriminator
+    ngf: int = 64  # filters of the generator's first layer
+    ndf: int = 64  # filters of the discriminator's first layer
+    init_stddev: float = 0.02  # of the filters and the batchnorm scales
+    leak: float = 0.2  # slope of lrelu below 0
+    dropout: float = 0.5  # probability of dropping, decoder 8 to 6
+    variance_epsilon: float = 1e-5  # of batchnorm
+    # Loss & Optimizer
+    log_epsilon: float = 1e-12  # keeps log() off 0
+    gan_weight: float = 1.0
+    l1_weight: float = 100.0
+    learning_rate: float = 0.0002
+    beta1: float = 0.5
+    ema_decay: float = 0.99  # of the loss averages
+    # Train
+    max_epochs: int = 200
+    max_steps: typing.Optional[int] = None  # in place of max_epochs
+    progress_freq: int = 50  # steps; 0 never
+    save_freq: int = 5000  # steps; 0 only at the end
+    seed: typing.Optional[int] = None  # None: another one each time
+
+
+_AT_LEAST_ONE = ('scale_size', 'crop_size', 'batch_size', 'num_threads', 'ngf', 'ndf')
+_AT_LEAST_ONE += ('max_epochs', 'max_steps')
+_NOT_NEGATIVE = ('init_stddev', 'leak', 'gan_weight', 'l1_weight', 'progress_freq', 'save_freq')
+_NOT_NEGATIVE += ('seed',)
+_POSITIVE = ('learning_rate', 'variance_epsilon', 'log_epsilon')
+_BELOW_ONE = ('dropout', 'beta1', 'ema_decay')
+
+
+def create(**values):
+    """A Config with `values` in place of the defaults.
+
+    Raises:
+        UsageError: a value makes no sense; the message names it.
+    """
+    config = Config(**values)
+    for name, value in config._asdict().items():
+        if value is None:
+            continue
+        for names, holds, wanted in (
+            (_AT_LEAST_ONE, value >= 1, 'at least 1'),
+            (_NOT_NEGATIVE, value >= 0, '0 or more'),
+            (_POSITIVE, value > 0, 'above 0'),
+            (_BELOW_ONE, 0 <= value < 1, 'at least 0 and below 1'),
+        ):
+            if name in names and not (holds and math.isfinite(value)):
+                raise UsageError('--%s is %s: it must be %s' % (name, value, wanted))
+    check_size(config.crop_size)
+    if config.scale_size < config.crop_size:
+        raise UsageError(
+            '--scale_size is %d, below --crop_size %d: nothing that large can be cropped from it'
+            % (config.scale_size, config.crop_size)
+        )
+    if config.seed is not None and config.num_threads > 1:
+        raise UsageError(
+            '--seed needs --num_threads=1: several readers finish in no particular order'
+        )
+    return config
+
+
+def check_size(size, name='--crop_size'):
+    """Raises UsageError unless the generator can halve `size` (pixels) all the way down."""
+    if size % GENERATOR_STRIDE:
+        raise UsageError(
+            '%s is %s: the generator halves its input 8 times, so that sizes must be multiples of %d'
+            % (name, size, GENERATOR_STRIDE)
+        )
+
+
+def save(config, directory):
+    """Writes `config` to options.json in `directory`, whole or not at all."""
+    text = json.dumps(config._asdict(), indent=2) + '\n'
+    files.write_whole(os.path.join(directory, FILENAME), text.encode())
+
+
+def load(directory):
+    """The Config that options.json in `directory` holds; None where there is no such file.
+
+    Fields that this version does not know, or that the file lacks, take their defaults.
+
+    Raises:
+        Pix2PixError: the file is not what `save` writes.
+    """
+    path = os.path.join(directory, FILENAME)
+    try:
+        with open(path) as file:
+            saved = json.load(file)
+        return create(**{name: saved[name] for name in Config._fields if name in saved})
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, OSError, UsageError) as error:
+        raise Pix2PixError('%s can not be used: %s' % (path, error)) from error

@@ -1,0 +1,154 @@
+"""The input pipeline: files -> queue -> WholeFileReader -> decode -> split -> crop -> batch.
+
+Follows the post's section "Load Data". Only builds the graph, but for reading folders and headers.
+"""
+
+import math
+import os
+import re
+import typing
+
+import tensorflow.compat.v1 as tf
+from PIL import Image
+
+from pix2pix_tf.config import Config
+from pix2pix_tf.errors import DataError
+
+EXTENSIONS = ('.jpg', '.jpeg', '.png')
+FORMATS = ('JPEG', 'PNG')
+
+
+class Batches(typing.NamedTuple):
+    """What `load_data` gives; the first four fields are the post's."""
+
+    paths: tf.Tensor  # [batch] string
+    inputs: tf.Tensor  # [batch, crop_size, crop_size, 3] float32 in [-1, 1]
+    targets: tf.Tensor  # the same
+    steps_per_epoch: int
+
+
+def find_images(path):
+    """The JPEG and PNG files of the folder `path`, sorted; names that are numbers, by number.
+
+    Raises:
+        DataError: there is no such folder, or no image in it.
+    """
+    try:
+        names = os.listdir(path)
+    except OSError as error:
+        raise DataError(
+            'no data folder %s (%s): name one with --data, or see `make data`'
+            % (path, error.strerror)
+        ) from error
+    names = [name for name in names if name.lower().endswith(EXTENSIONS)]
+    if not names:
+        raise DataError('no image in %s: it holds no file named *.jpg, *.jpeg or *.png' % path)
+    return [os.path.join(path, name) for name in sorted(names, key=_by_number)]
+
+
+def _by_number(name):
+    stem = os.path.splitext(name)[0]
+    if re.match('[0-9]+$', stem):
+        return 0, int(stem), name
+    return 1, 0, name
+
+
+def check_images(paths):
+    """Reads every file's header, so that what can't be a pair of images is known at once.
+
+    Raises:
+        DataError: the header of a file is not that of a JPEG or PNG with two halves of equal
+            width; the message names the file.
+    """
+    for path in paths:
+        fault = header_fault(path)
+        if fault:
+            raise DataError('%s %s: mend or remove it' % (path, fault))
+
+
+def header_fault(path):
+    """What is wrong with the header of the image at `path`, in words; None where nothing is."""
+    try:
+        with Image.open(path) as image:
+            format_, width = image.format, image.width
+    except OSError as error:
+        return 'can not be read as an image (%s)' % (error.strerror or 'no such format')
+    if format_ not in FORMATS:
+        return 'is a %s file, not JPEG or PNG' % format_
+    if width < 2 or width % 2:
+        return 'is %d pixels wide and has no two halves side by side' % width
+    return None
+
+
+def decode_image(contents):
+    """Bytes of a JPEG or PNG => [height, width, 3] float32 in [0, 1]; grey and RGBA become RGB."""
+    # decode_png reads JPEG as well, to the same pixels as decode_jpeg.
+    raw_image = tf.image.decode_png(contents, channels=3)
+    raw_image = tf.image.convert_image_dtype(raw_image, dtype=tf.float32)
+    raw_image.set_shape([None, None, 3])
+    return raw_image
+
+
+def process_image(image, offset, config=Config()):
+    """[height, width, 3] in [0, 1] => [crop_size, crop_size, 3] in [-1, 1].
+
+    With an `offset` (two int32: rows, columns) the image is scaled to scale_size and cropped from
+    there; without, it is scaled to crop_size and nothing is cut off. In the post the offset is
+    drawn in here, twice with one seed, which stays in step only while one thread reads; one
+    offset for both halves has the same distribution and can't come apart.
+    """
+    # [0, 1] => [-1, 1]
+    image = image * 2 - 1
+    scale_size = config.crop_size if offset is None else config.scale_size
+    image = tf.image.resize_images(
+        image, [scale_size, scale_size], method=tf.image.ResizeMethod.AREA
+    )
+    if offset is not None:
+        image = tf.image.crop_to_bounding_box(
+            image, offset[0], offset[1], config.crop_size, config.crop_size
+        )
+    image.set_shape([config.crop_size, config.crop_size, 3])
+    return image
+
+
+def random_offset(config=Config()):
+    """Two int32 from 0 to scale_size - crop_size inclusive: where to crop from, rows and columns."""
+    largest = config.scale_size - config.crop_size
+    return tf.cast(tf.floor(tf.random_uniform([2], 0, largest + 1)), tf.int32)
+
+
+def load_data(path, config=Config(), training=True):
+    """The batches of the side-by-side pairs in the folder `path`: left half target, right input.
+
+    For training, endless, shuffled and cropped at random. Otherwise each pair exactly once, in
+    the order of `find_images`, uncropped; the last batch may be smaller.
+
+    Raises:
+        DataError: see `find_images`.
+    """
+    input_paths = find_images(path)
+    num_epochs = None if training else 1
+    path_queue = tf.train.string_input_producer(
+        input_paths, shuffle=training, num_epochs=num_epochs
+    )
+    reader = tf.WholeFileReader()
+    paths, contents = reader.read(path_queue)
+    raw_image = decode_image(contents)
+
+    # The left half is the target, the right half the input: labels => photo
+    width = tf.shape(raw_image)[1]
+    left, right = raw_image[:, : width // 2, :], raw_image[:, width // 2 :, :]
+
+    offset = random_offset(config) if training else None
+    targets = process_image(left, offset, config)
+    inputs = process_image(right, offset, config)
+
+    paths, inputs, targets = tf.train.batch(
+        [paths, inputs, targets],
+        batch_size=config.batch_size,
+        # More than one reader would mix up the order in which an export has to come.
+        num_threads=config.num_threads if training else 1,
+        allow_smaller_final_batch=not training,
+    )
+    steps_per_epoch = int(math.ceil(len(input_paths) / config.batch_size))
+    return Batches(paths, inputs, targets, steps_per_epoch)

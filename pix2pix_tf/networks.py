@@ -1,0 +1,112 @@
+"""The U-Net generator and the PatchGAN discriminator (sections "Generator" and "Discriminator").
+
+The shape comments are for the post's 256x256 pixels.
+"""
+
+import tensorflow.compat.v1 as tf
+
+from pix2pix_tf.config import Config, check_size
+from pix2pix_tf.ops import batchnorm, conv, deconv, lrelu
+
+
+def create_generator(generator_inputs, config=Config()):
+    """The encoder-decoder with skip connections.
+
+    [batch, height, width, 3] in [-1, 1] => the same shape and range. Height and width are known
+    while the graph is built, and multiples of 256.
+
+    Raises:
+        UsageError: the generator can't halve the height or the width 8 times.
+    """
+    for size in generator_inputs.get_shape().as_list()[1:3]:
+        check_size(size, "the size of the generator's input")
+    ngf = config.ngf
+    layers = []
+
+    # encoder 1: [batch, 256, 256, 3] => [batch, 128, 128, ngf]
+    with tf.variable_scope('encoder_1'):
+        output = conv(generator_inputs, ngf, stride=2, config=config)
+        layers.append(output)
+
+    layer_specs = [
+        ngf * 2,  # encoder 2: [batch, 128, 128, ngf] => [batch, 64, 64, ngf * 2]
+        ngf * 4,  # encoder 3: [batch, 64, 64, ngf * 2] => [batch, 32, 32, ngf * 4]
+        ngf * 8,  # encoder 4: [batch, 32, 32, ngf * 4] => [batch, 16, 16, ngf * 8]
+        ngf * 8,  # encoder 5: [batch, 16, 16, ngf * 8] => [batch, 8, 8, ngf * 8]
+        ngf * 8,  # encoder 6: [batch, 8, 8, ngf * 8] => [batch, 4, 4, ngf * 8]
+        ngf * 8,  # encoder 7: [batch, 4, 4, ngf * 8] => [batch, 2, 2, ngf * 8]
+        ngf * 8,  # encoder 8: [batch, 2, 2, ngf * 8] => [batch, 1, 1, ngf * 8]
+    ]
+    for out_channels in layer_specs:
+        with tf.variable_scope('encoder_%d' % (len(layers) + 1)):
+            rectified = lrelu(layers[-1], config.leak)
+            convolved = conv(rectified, out_channels, stride=2, config=config)
+            output = batchnorm(convolved, config)
+            layers.append(output)
+
+    # (channels, probability of dropping)
+    layer_specs = [
+        (ngf * 8, config.dropout),  # decoder 8: [batch, 1, 1, ngf * 8] => [batch, 2, 2, ngf * 8]
+        (ngf * 8, config.dropout),  # decoder 7: [batch, 2, 2, ngf * 16] => [batch, 4, 4, ngf * 8]
+        (ngf * 8, config.dropout),  # decoder 6: [batch, 4, 4, ngf * 16] => [batch, 8, 8, ngf * 8]
+        (ngf * 8, 0.0),  # decoder 5: [batch, 8, 8, ngf * 16] => [batch, 16, 16, ngf * 8]
+        (ngf * 4, 0.0),  # decoder 4: [batch, 16, 16, ngf * 16] => [batch, 32, 32, ngf * 4]
+        (ngf * 2, 0.0),  # decoder 3: [batch, 32, 32, ngf * 8] => [batch, 64, 64, ngf * 2]
+        (ngf, 0.0),  # decoder 2: [batch, 64, 64, ngf * 4] => [batch, 128, 128, ngf]
+    ]
+    num_encoder_layers = len(layers)
+    for decoder_layer, (out_channels, dropout) in enumerate(layer_specs):
+        skip_layer = num_encoder_layers - decoder_layer - 1
+        with tf.variable_scope('decoder_%d' % (skip_layer + 1)):
+            if decoder_layer == 0:
+                inp = layers[-1]  # the innermost layer is its own skip connection
+            else:
+                inp = tf.concat([layers[-1], layers[skip_layer]], axis=3)
+            rectified = tf.nn.relu(inp)
+            output = deconv(rectified, out_channels, config)
+            output = batchnorm(output, config)
+            if dropout > 0.0:
+                output = tf.nn.dropout(output, rate=dropout)
+            layers.append(output)
+
+    # decoder 1: [batch, 128, 128, ngf * 2] => [batch, 256, 256, 3]
+    with tf.variable_scope('decoder_1'):
+        inp = tf.concat([layers[-1], layers[0]], axis=3)
+        rectified = tf.nn.relu(inp)
+        output = deconv(rectified, 3, config)
+        return tf.tanh(output)
+
+
+def create_discriminator(discrim_inputs, discrim_targets, config=Config()):
+    """How real each 70x70 patch of `discrim_targets` looks, given `discrim_inputs`.
+
+    Two of [batch, height, width, 3] in [-1, 1] => [batch, height / 8 - 2, width / 8 - 2, 1], the
+    probability of "real" in (0, 1).
+    """
+    n_layers = 3
+    ndf = config.ndf
+    layers = []
+
+    # 2x [batch, height, width, 3] => [batch, height, width, 6]
+    inp = tf.concat([discrim_inputs, discrim_targets], axis=3)
+
+    # layer 1: [batch, 256, 256, 6] => [batch, 128, 128, ndf]
+    with tf.variable_scope('layer_1'):
+        convolved = conv(inp, ndf, stride=2, config=config)
+        layers.append(lrelu(convolved, config.leak))
+
+    # layer 2: [batch, 128, 128, ndf] => [batch, 64, 64, ndf * 2]
+    # layer 3: [batch, 64, 64, ndf * 2] => [batch, 32, 32, ndf * 4]
+    # layer 4: [batch, 32, 32, ndf * 4] => [batch, 31, 31, ndf * 8]
+    for i in range(n_layers):
+        with tf.variable_scope('layer_%d' % (len(layers) + 1)):
+            out_channels = ndf * min(2 ** (i + 1), 8)
+            stride = 1 if i == n_layers - 1 else 2
+            convolved = conv(layers[-1], out_channels, stride=stride, config=config)
+            normalized = batchnorm(convolved, config)
+            layers.append(lrelu(normalized, config.leak))
+
+    # layer 5: [batch, 31, 31, ndf * 8] => [batch, 30, 30, 1]
+    with tf.variable_scope('layer_%d' % (len(layers) + 1)):
+        convolved = conv(layers[-1], out_channels=1, stride=1, config=config)
+        return tf.sigmoid(convolved)

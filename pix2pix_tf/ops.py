@@ -1,0 +1,76 @@
+"""The post's layers, each in a variable scope of its own (section "Some Helper Functions")."""
+
+import tensorflow.compat.v1 as tf
+
+from pix2pix_tf.config import Config
+
+
+def conv(batch_input, out_channels, stride, config=Config()):
+    """Convolution, 4x4, padded by one pixel of zeros.
+
+    [batch, height, width, in] => [batch, (height - 2) // stride + 1, ..., out_channels], which is
+    half the height at stride 2 and one pixel less at stride 1.
+    """
+    with tf.variable_scope('conv'):
+        in_channels = batch_input.get_shape()[3]
+        conv_filter = tf.get_variable(
+            'filter',
+            [4, 4, in_channels, out_channels],
+            dtype=tf.float32,
+            initializer=tf.random_normal_initializer(0, config.init_stddev),
+        )
+        padded_input = tf.pad(batch_input, [[0, 0], [1, 1], [1, 1], [0, 0]], mode='CONSTANT')
+        return tf.nn.conv2d(padded_input, conv_filter, [1, stride, stride, 1], padding='VALID')
+
+
+def deconv(batch_input, out_channels, config=Config()):
+    """Transposed convolution, 4x4, stride 2.
+
+    [batch, height, width, in] => [batch, height * 2, width * 2, out_channels]; the batch size may
+    be unknown while the graph is built, height and width may not.
+    """
+    with tf.variable_scope('deconv'):
+        batch, in_height, in_width, in_channels = batch_input.get_shape().as_list()
+        if batch is None:
+            batch = tf.shape(batch_input)[0]
+        deconv_filter = tf.get_variable(
+            'filter',
+            [4, 4, out_channels, in_channels],
+            dtype=tf.float32,
+            initializer=tf.random_normal_initializer(0, config.init_stddev),
+        )
+        return tf.nn.conv2d_transpose(
+            batch_input,
+            deconv_filter,
+            [batch, in_height * 2, in_width * 2, out_channels],
+            [1, 2, 2, 1],
+            padding='SAME',
+        )
+
+
+def lrelu(x, a):
+    """Leaky ReLU: x where x >= 0, a * x below; any shape."""
+    return (0.5 * (1 + a)) * x + (0.5 * (1 - a)) * tf.abs(x)
+
+
+def batchnorm(inp, config=Config()):
+    """Batch normalization over batch, height and width, with a trained offset and scale.
+
+    [batch, height, width, channels] => the same shape. Always by the statistics of the batch at
+    hand, in training and after it (Ioffe and Szegedy, 2015, algorithm 1).
+    """
+    with tf.variable_scope('batchnorm'):
+        channels = inp.get_shape()[3]
+        offset = tf.get_variable(
+            'offset', [channels], dtype=tf.float32, initializer=tf.zeros_initializer()
+        )
+        scale = tf.get_variable(
+            'scale',
+            [channels],
+            dtype=tf.float32,
+            initializer=tf.random_normal_initializer(1.0, config.init_stddev),
+        )
+        mean, variance = tf.nn.moments(inp, axes=[0, 1, 2])
+        return tf.nn.batch_normalization(
+            inp, mean, variance, offset, scale, variance_epsilon=config.variance_epsilon
+        )
