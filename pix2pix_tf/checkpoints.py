@@ -1,4 +1,4 @@
-"""Checkpoints: `model-N` in the output folder, in TensorFlow's own format, with the post's names."""
+"""Checkpoints: `model-N` in the output folder, in TensorFlow's format, with the post's names."""
 
 import glob
 import os
@@ -27,8 +27,8 @@ def latest(directory):
         moved = os.path.join(directory, os.path.basename(checkpoint))
         if not tf.train.checkpoint_exists(moved):
             raise CheckpointError(
-                '%s names %s, which is not there: put it back, or remove the former to start anew'
-                % (os.path.join(directory, 'checkpoint'), checkpoint)
+                f'{directory}/checkpoint names {checkpoint}, which is not there: put it back, or '
+                'remove the former to start anew'
             )
         checkpoint = moved
     return checkpoint
@@ -59,10 +59,8 @@ def save(saver, session, directory, step):
     try:
         return saver.save(session, prefix, global_step=step, write_meta_graph=False)
     except (tf.errors.OpError, OSError) as error:
-        _remove_debris(prefix + '-%d' % step)
-        raise CheckpointError(
-            'can not save %s-%d: %s' % (prefix, step, _reason(error))
-        ) from error
+        _remove_debris(f'{prefix}-{step}')
+        raise CheckpointError(f'can not save {prefix}-{step}: {_reason(error)}') from error
 
 
 def restore(saver, session, checkpoint, variables):
@@ -77,7 +75,7 @@ def restore(saver, session, checkpoint, variables):
         saver.restore(session, checkpoint)
     except (tf.errors.OpError, ValueError) as error:
         raise CheckpointError(
-            'can not read the checkpoint %s: %s' % (checkpoint, _reason(error))
+            f'can not read the checkpoint {checkpoint}: {_reason(error)}'
         ) from error
 
 
@@ -86,12 +84,12 @@ def _check_fit(checkpoint, saved, variables):
         name, shape = var.op.name, var.get_shape().as_list()
         if name not in saved:
             raise CheckpointError(
-                '%s holds no %s: it is not a checkpoint of this model' % (checkpoint, name)
+                f'{checkpoint} holds no {name}: it is not a checkpoint of this model'
             )
         if saved[name] != shape:
             raise CheckpointError(
-                '%s does not fit: its %s has the shape %s, this model %s; give the --ngf and --ndf '
-                'that it was trained with, or another folder' % (checkpoint, name, saved[name], shape)
+                f'{checkpoint} does not fit: its {name} has the shape {saved[name]}, this model '
+                f'{shape}; give the --ngf and --ndf that it was trained with, or another folder'
             )
 
 

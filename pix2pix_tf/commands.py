@@ -1,9 +1,9 @@
 """What the commands in bin/ share: flags from a Config, and errors as one line."""
 
+import contextlib
 import importlib
 import os
 import sys
-import tempfile
 
 from absl import app, flags
 
@@ -38,10 +38,11 @@ _HELP = {
 
 
 def define_config_flags(names=Config._fields, **defaults):
-    """Defines a flag for each of these Config fields, with the default of Config or of `defaults`."""
+    """Defines a flag for each of these Config fields, by default as in Config or `defaults`."""
     for name in names:
         default = defaults.get(name, getattr(Config(), name))
-        define = flags.DEFINE_float if Config.__annotations__[name] is float else flags.DEFINE_integer
+        is_float = Config.__annotations__[name] is float
+        define = flags.DEFINE_float if is_float else flags.DEFINE_integer
         define(name, default, _HELP[name])
         flags.declare_key_flag(name)
 
@@ -56,25 +57,34 @@ def load(module):
 
     Its remarks on CPU features and the like would bury our own line about what went wrong.
     TF_CPP_MIN_LOG_LEVEL=0 in the environment brings them back.
+
+    Raises:
+        Pix2PixError: TensorFlow is missing, or does not fit what is installed beside it.
     """
     module = 'pix2pix_tf.' + module
-    if 'TF_CPP_MIN_LOG_LEVEL' in os.environ:
-        return importlib.import_module(module)
+    try:
+        with contextlib.ExitStack() as stack:
+            if 'TF_CPP_MIN_LOG_LEVEL' not in os.environ:
+                stack.enter_context(_hidden_stderr())
+            return importlib.import_module(module)
+    except ImportError as error:
+        raise Pix2PixError(f'TensorFlow can not be used ({error}): see `make setup`') from error
+
+
+@contextlib.contextmanager
+def _hidden_stderr():
+    """While it is imported, TensorFlow 2.x heeds no setting (tensorflow/tensorflow#100442)."""
     os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
-    # While it is imported, 2.x heeds no setting (tensorflow/tensorflow#100442)
     sys.stderr.flush()
     terminal = os.dup(2)
-    with tempfile.TemporaryFile() as remarks:
-        os.dup2(remarks.fileno(), 2)
-        try:
-            return importlib.import_module(module)
-        except ImportError:
-            remarks.seek(0)
-            os.write(terminal, remarks.read())
-            raise
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        os.close(nowhere)
 
 
 def run(main):
@@ -85,14 +95,14 @@ def run(main):
     name = os.path.basename(sys.argv[0])
 
     def fail(error):
-        print('%s: %s' % (name, error), file=sys.stderr)
+        print(f'{name}: {error}', file=sys.stderr)
         sys.exit(error.exit_status)
 
     def parse(argv):
         try:
             rest = FLAGS(argv)
             if len(rest) > 1:
-                raise UsageError('%s is not a flag: see --help' % rest[1])
+                raise UsageError(f'{rest[1]} is not a flag: see --help')
             return rest
         except flags.Error as error:
             return fail(UsageError(' '.join(str(error).split())))
@@ -106,5 +116,3 @@ def run(main):
             fail(error)
 
     app.run(checked_main, flags_parser=parse)
-
-

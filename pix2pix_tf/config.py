@@ -73,12 +73,12 @@ def create(**values):
             (_BELOW_ONE, 0 <= value < 1, 'at least 0 and below 1'),
         ):
             if name in names and not (holds and math.isfinite(value)):
-                raise UsageError('--%s is %s: it must be %s' % (name, value, wanted))
+                raise UsageError(f'--{name} is {value}: it must be {wanted}')
     check_size(config.crop_size)
     if config.scale_size < config.crop_size:
         raise UsageError(
-            '--scale_size is %d, below --crop_size %d: nothing that large can be cropped from it'
-            % (config.scale_size, config.crop_size)
+            f'--scale_size is {config.scale_size}, below --crop_size {config.crop_size}: '
+            'nothing that large can be cropped from it'
         )
     if config.seed is not None and config.num_threads > 1:
         raise UsageError(
@@ -91,8 +91,8 @@ def check_size(size, name='--crop_size'):
     """Raises UsageError unless the generator can halve `size` (pixels) all the way down."""
     if size % GENERATOR_STRIDE:
         raise UsageError(
-            '%s is %s: the generator halves its input 8 times, so that sizes must be multiples of %d'
-            % (name, size, GENERATOR_STRIDE)
+            f'{name} is {size}: the generator halves its input 8 times, so that sizes must be '
+            f'multiples of {GENERATOR_STRIDE}'
         )
 
 
@@ -114,8 +114,10 @@ def load(directory):
     try:
         with open(path) as file:
             saved = json.load(file)
+        if not isinstance(saved, dict):
+            raise ValueError('it holds no options')
         return create(**{name: saved[name] for name in Config._fields if name in saved})
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, OSError, UsageError) as error:
-        raise Pix2PixError('%s can not be used: %s' % (path, error)) from error
+        raise Pix2PixError(f'{path} can not be used: {error}') from error

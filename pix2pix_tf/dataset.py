@@ -37,12 +37,11 @@ def find_images(path):
         names = os.listdir(path)
     except OSError as error:
         raise DataError(
-            'no data folder %s (%s): name one with --data, or see `make data`'
-            % (path, error.strerror)
+            f'no data folder {path} ({error.strerror}): name one with --data, or see `make data`'
         ) from error
     names = [name for name in names if name.lower().endswith(EXTENSIONS)]
     if not names:
-        raise DataError('no image in %s: it holds no file named *.jpg, *.jpeg or *.png' % path)
+        raise DataError(f'no image in {path}: it holds no file named *.jpg, *.jpeg or *.png')
     return [os.path.join(path, name) for name in sorted(names, key=_by_number)]
 
 
@@ -63,7 +62,7 @@ def check_images(paths):
     for path in paths:
         fault = header_fault(path)
         if fault:
-            raise DataError('%s %s: mend or remove it' % (path, fault))
+            raise DataError(f'{path} {fault}: mend or remove it')
 
 
 def header_fault(path):
@@ -74,9 +73,9 @@ def header_fault(path):
     except OSError as error:
         return 'can not be read as an image (%s)' % (error.strerror or 'no such format')
     if format_ not in FORMATS:
-        return 'is a %s file, not JPEG or PNG' % format_
+        return f'is a {format_} file, not JPEG or PNG'
     if width < 2 or width % 2:
-        return 'is %d pixels wide and has no two halves side by side' % width
+        return f'is {width} pixels wide and has no two halves side by side'
     return None
 
 
@@ -112,7 +111,7 @@ def process_image(image, offset, config=Config()):
 
 
 def random_offset(config=Config()):
-    """Two int32 from 0 to scale_size - crop_size inclusive: where to crop from, rows and columns."""
+    """Where to crop from: two int32 from 0 to scale_size - crop_size inclusive."""
     largest = config.scale_size - config.crop_size
     return tf.cast(tf.floor(tf.random_uniform([2], 0, largest + 1)), tf.int32)
 

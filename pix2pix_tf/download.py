@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import tarfile
-import tempfile
 import urllib.error
 import urllib.request
 import zlib
@@ -35,18 +34,19 @@ def fetch(name, root, url=None):
         Pix2PixError: `root` can't be written.
     """
     if not re.match(r'\w[\w.-]*$', name):
-        raise UsageError('%r is not the name of a dataset; known: %s' % (name, ', '.join(NAMES)))
+        raise UsageError(f'{name!r} is not the name of a dataset; known are {", ".join(NAMES)}')
     target = os.path.join(root, name)
     if os.path.isdir(target):
         return target
     files.prepare_directory(root)
     url = url or URL % name
-    archive = os.path.join(root, '.%s.tar.gz.part' % name)
+    archive = os.path.join(root, f'.{name}.tar.gz.part')
     try:
         _download(url, archive)
         unpack(archive, name, target)
     except urllib.error.HTTPError as error:
-        raise _unavailable(url, target, 'the server says %d %s' % (error.code, error.reason)) from error
+        answer = f'the server says {error.code} {error.reason}'
+        raise _unavailable(url, target, answer) from error
     except urllib.error.URLError as error:
         raise _unavailable(url, target, error.reason) from error
     except (OSError, http.client.HTTPException) as error:
@@ -57,8 +57,8 @@ def fetch(name, root, url=None):
 
 def _unavailable(url, target, reason):
     return DataError(
-        'can not get %s (%s): try again to go on from there, or put its train and val folders '
-        'into %s by hand' % (url, reason, target)
+        f'can not get {url} ({reason}): try again, which goes on from there, or put its train and '
+        f'val folders into {target} by hand'
     )
 
 
@@ -69,7 +69,7 @@ def _download(url, archive):
     validator = _read_validator(archive)
     if done and validator:
         # The server sends the rest if the file is the same as then, or else all of it
-        request.add_header('Range', 'bytes=%d-' % done)
+        request.add_header('Range', f'bytes={done}-')
         request.add_header('If-Range', validator)
     try:
         response = urllib.request.urlopen(request, timeout=_TIMEOUT)
@@ -78,7 +78,7 @@ def _download(url, archive):
             return
         raise
     with response:
-        resumed = response.status == 206 if hasattr(response, 'status') else False
+        resumed = getattr(response, 'status', None) == 206
         if not resumed:
             done = 0
             _write_validator(archive, response.headers)
@@ -97,7 +97,7 @@ def _download(url, archive):
                 done += len(chunk)
                 bar.update(len(chunk))
     if total is not None and done != total:
-        raise OSError('it broke off after %d of %d bytes' % (done, total))
+        raise OSError(f'it broke off after {done} of {total} bytes')
 
 
 def _read_validator(archive):
@@ -131,20 +131,23 @@ def unpack(archive, name, target):
             `name`. The archive is removed then, for another try would find the same.
     """
     root = os.path.dirname(target) or '.'
-    temporary = tempfile.mkdtemp(prefix='.%s-' % name, dir=root)
+    temporary = os.path.join(root, f'.{name}.unpacking')
+    shutil.rmtree(temporary, ignore_errors=True)
     try:
+        os.mkdir(temporary)
         with tarfile.open(archive, 'r:gz') as tar:
             for member in tar:
                 _extract(tar, member, temporary)
         unpacked = os.path.join(temporary, name)
         if not os.path.isdir(unpacked):
-            raise DataError('the archive of %s holds no folder of that name' % name)
-        os.chmod(unpacked, 0o755)
+            raise DataError(f'the archive of {name} holds no folder of that name')
         os.rename(unpacked, target)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        if getattr(error, 'errno', None):  # of the disk; gzip's own OSErrors have no number
+            raise
         _forget(archive)
         raise DataError(
-            'what was downloaded for %s is not a whole .tar.gz (%s): look at its URL' % (name, error)
+            f'what was downloaded for {name} is not a whole .tar.gz ({error}): look at its URL'
         ) from error
     except DataError:
         _forget(archive)
@@ -156,7 +159,7 @@ def unpack(archive, name, target):
 def _extract(tar, member, directory):
     parts = member.name.split('/')
     if member.name.startswith('/') or '..' in parts or '\\' in member.name:
-        raise DataError('refusing the archive: its member %r would leave the folder' % member.name)
+        raise DataError(f'refusing the archive: its member {member.name!r} would leave the folder')
     path = os.path.join(directory, *[part for part in parts if part not in ('', '.')])
     if member.isdir():
         os.makedirs(path, exist_ok=True)
@@ -166,5 +169,5 @@ def _extract(tar, member, directory):
             shutil.copyfileobj(source, file)
     else:
         raise DataError(
-            'refusing the archive: its member %r is neither file nor folder' % member.name
+            f'refusing the archive: its member {member.name!r} is neither file nor folder'
         )

@@ -31,7 +31,7 @@ def export(data_dir, out_dir, checkpoint=None, **options):
     checkpoint = checkpoint or checkpoints.latest(out_dir)
     if checkpoint is None:
         raise CheckpointError(
-            'no checkpoint in %s: train first, or name one with --checkpoint' % out_dir
+            f'no checkpoint in {out_dir}: train first, or name one with --checkpoint'
         )
     config = _network_config(os.path.dirname(checkpoint), options)
     image_dir = os.path.join(out_dir, 'images')
@@ -64,7 +64,7 @@ def export(data_dir, out_dir, checkpoint=None, **options):
                     bar.update(len(results['paths']))
         except tf.errors.OpError as error:
             raise (faults.explain(error, paths) or error) from error
-    print('wrote %d images of %d pairs, by %s, to %s' % (written, len(paths), checkpoint, image_dir))
+    print(f'wrote {written} images of {len(paths)} pairs, by {checkpoint}, to {image_dir}')
     return written, image_dir
 
 

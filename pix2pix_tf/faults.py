@@ -12,17 +12,17 @@ def explain(error, paths):
     A decoder does not say which file it failed on. The files are decoded again, one by one, to
     find it, in a graph of their own.
     """
+    reason = error.message.split('\n')[0]
     if isinstance(error, tf.errors.ResourceExhaustedError):
         return Pix2PixError(
-            'out of memory: use a smaller --batch_size, --crop_size or --ngf (%s)'
-            % error.message.split('\n')[0]
+            f'out of memory: use a smaller --batch_size, --crop_size or --ngf ({reason})'
         )
     for path in paths:
         if path in error.message:
-            return DataError('can not read %s: %s' % (path, error.message.split('\n')[0]))
+            return DataError(f'can not read {path}: {reason}')
     path, reason = _first_undecodable(paths)
     if path:
-        return DataError('%s can not be decoded (%s): mend or remove it' % (path, reason))
+        return DataError(f'{path} can not be decoded ({reason}): mend or remove it')
     return None
 
 

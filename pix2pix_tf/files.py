@@ -19,7 +19,12 @@ def write_whole(path, contents):
     except OSError as error:
         if os.path.isfile(temporary):
             os.remove(temporary)
-        raise Pix2PixError('can not write %s: %s' % (path, error.strerror)) from error
+        raise unwritable(path, error) from error
+
+
+def unwritable(path, error):
+    """The Pix2PixError for an OSError while writing `path`."""
+    return Pix2PixError(f'can not write {path}: {error.strerror or error}')
 
 
 def prepare_directory(path):
@@ -36,5 +41,5 @@ def prepare_directory(path):
         os.remove(probe)
     except OSError as error:
         raise Pix2PixError(
-            'can not write to %s (%s): choose another folder' % (path, error.strerror)
+            f'can not write to {path} ({error.strerror}): choose another folder'
         ) from error

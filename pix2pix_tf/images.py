@@ -40,7 +40,5 @@ def save_images(results, names, directory):
     for i, path in enumerate(results['paths']):
         name = names[os.fsdecode(path)]
         for kind in KINDS:
-            files.write_whole(
-                os.path.join(directory, '%s-%s.png' % (name, kind)), results[kind][i]
-            )
+            files.write_whole(os.path.join(directory, f'{name}-{kind}.png'), results[kind][i])
     return len(results['paths']) * len(KINDS)

@@ -30,7 +30,7 @@ class Model(typing.NamedTuple):
 
 
 def build_generator(inputs, config=Config()):
-    """The generator's outputs for `inputs`, in the scope in which checkpoints name its variables."""
+    """The generator's outputs for `inputs`, its variables named as in checkpoints."""
     with tf.variable_scope('generator'):
         return create_generator(inputs, config)
 
@@ -91,7 +91,7 @@ def build_model(inputs, targets, config=Config()):
         global_step=step,
         predict_real=predict_real,
         predict_fake=predict_fake,
-        **named
+        **named,
     )
 
 

@@ -38,7 +38,7 @@ def create_generator(generator_inputs, config=Config()):
         ngf * 8,  # encoder 8: [batch, 2, 2, ngf * 8] => [batch, 1, 1, ngf * 8]
     ]
     for out_channels in layer_specs:
-        with tf.variable_scope('encoder_%d' % (len(layers) + 1)):
+        with tf.variable_scope(f'encoder_{len(layers) + 1}'):
             rectified = lrelu(layers[-1], config.leak)
             convolved = conv(rectified, out_channels, stride=2, config=config)
             output = batchnorm(convolved, config)
@@ -57,7 +57,7 @@ def create_generator(generator_inputs, config=Config()):
     num_encoder_layers = len(layers)
     for decoder_layer, (out_channels, dropout) in enumerate(layer_specs):
         skip_layer = num_encoder_layers - decoder_layer - 1
-        with tf.variable_scope('decoder_%d' % (skip_layer + 1)):
+        with tf.variable_scope(f'decoder_{skip_layer + 1}'):
             if decoder_layer == 0:
                 inp = layers[-1]  # the innermost layer is its own skip connection
             else:
@@ -99,7 +99,7 @@ def create_discriminator(discrim_inputs, discrim_targets, config=Config()):
     # layer 3: [batch, 64, 64, ndf * 2] => [batch, 32, 32, ndf * 4]
     # layer 4: [batch, 32, 32, ndf * 4] => [batch, 31, 31, ndf * 8]
     for i in range(n_layers):
-        with tf.variable_scope('layer_%d' % (len(layers) + 1)):
+        with tf.variable_scope(f'layer_{len(layers) + 1}'):
             out_channels = ndf * min(2 ** (i + 1), 8)
             stride = 1 if i == n_layers - 1 else 2
             convolved = conv(layers[-1], out_channels, stride=stride, config=config)
@@ -107,6 +107,6 @@ def create_discriminator(discrim_inputs, discrim_targets, config=Config()):
             layers.append(lrelu(normalized, config.leak))
 
     # layer 5: [batch, 31, 31, ndf * 8] => [batch, 30, 30, 1]
-    with tf.variable_scope('layer_%d' % (len(layers) + 1)):
+    with tf.variable_scope(f'layer_{len(layers) + 1}'):
         convolved = conv(layers[-1], out_channels=1, stride=1, config=config)
         return tf.sigmoid(convolved)

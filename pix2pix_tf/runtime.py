@@ -16,4 +16,4 @@ def use_graph_mode():
 def describe_devices(session):
     """One line on what `session` computes on."""
     gpus = [device.name for device in session.list_devices() if device.device_type == 'GPU']
-    return 'TensorFlow %s on %s' % (tf.__version__, ', '.join(gpus) or 'the CPU (it sees no GPU)')
+    return f'TensorFlow {tf.__version__} on {", ".join(gpus) or "the CPU (it sees no GPU)"}'

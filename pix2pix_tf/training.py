@@ -10,6 +10,13 @@ from pix2pix_tf import config as configs
 from pix2pix_tf.config import Config
 from pix2pix_tf.model import build_model
 
+# What a progress report calls the losses, and which fields of Model they are
+REPORTED = {
+    'discrim_loss': 'discrim_loss',
+    'gen_loss_GAN': 'gen_loss_gan',
+    'gen_loss_L1': 'gen_loss_l1',
+}
+
 
 def train(data_dir, out_dir, config=Config()):
     """Trains on the side-by-side pairs in `data_dir`; checkpoints and options go to `out_dir`.
@@ -40,22 +47,13 @@ def train(data_dir, out_dir, config=Config()):
             if checkpoint:
                 checkpoints.restore(saver, session, checkpoint, tf.global_variables())
 
-        sv = tf.train.Supervisor(
-            logdir=out_dir, init_fn=restore, save_summaries_secs=0, saver=None
-        )
+        sv = tf.train.Supervisor(logdir=out_dir, init_fn=restore, save_summaries_secs=0, saver=None)
         try:
             with sv.managed_session() as session:
                 configs.save(config, out_dir)
-                print(
-                    '%s; %d pairs in %s; %s'
-                    % (
-                        runtime.describe_devices(session),
-                        len(paths),
-                        data_dir,
-                        'resuming from %s' % checkpoint if checkpoint else 'starting anew',
-                    ),
-                    flush=True,
-                )
+                origin = f'resuming from {checkpoint}' if checkpoint else 'starting anew'
+                device = runtime.describe_devices(session)
+                print(f'{device}; {len(paths)} pairs in {data_dir}; {origin}', flush=True)
                 return _run_steps(
                     session, sv, saver, model, batches.steps_per_epoch, out_dir, config
                 )
@@ -67,11 +65,10 @@ def _run_steps(session, sv, saver, model, steps_per_epoch, out_dir, config):
     max_steps = config.max_steps or config.max_epochs * steps_per_epoch
     step = int(session.run(sv.global_step))
     if step >= max_steps:
-        print('%s is at step %d of %d already: ask for more to go on' % (out_dir, step, max_steps))
-    progress_fetches = {
-        'discrim_loss': (model.discrim_loss, model.discrim_loss_average),
-        'gen_loss_GAN': (model.gen_loss_gan, model.gen_loss_gan_average),
-        'gen_loss_L1': (model.gen_loss_l1, model.gen_loss_l1_average),
+        print(f'{out_dir} is at step {step} of {max_steps} already: ask for more to go on')
+    losses = {
+        label: (getattr(model, name), getattr(model, name + '_average'))
+        for label, name in REPORTED.items()
     }
     start, first_step = time.time(), step
     while step < max_steps and not sv.should_stop():
@@ -81,7 +78,7 @@ def _run_steps(session, sv, saver, model, steps_per_epoch, out_dir, config):
 
         fetches = {'train': model.train_op, 'global_step': model.global_step}
         if should(config.progress_freq):
-            fetches['losses'] = progress_fetches
+            fetches['losses'] = losses
         results = session.run(fetches)
         step = int(results['global_step'])
 
@@ -89,22 +86,22 @@ def _run_steps(session, sv, saver, model, steps_per_epoch, out_dir, config):
             rate = (step - first_step) * config.batch_size / (time.time() - start)
             print(format_progress(step, steps_per_epoch, max_steps, rate, config.batch_size))
             for name, (loss, average) in results['losses'].items():
-                print('%s %s  average %s' % (name, loss, average), flush=True)
+                print(f'{name} {loss!s}  average {average!s}', flush=True)
 
         if should(config.save_freq) or step == max_steps:
             print('saving model', flush=True)
             path = checkpoints.save(saver, session, out_dir, step)
             if step == max_steps:
-                print('trained to step %d, saved in %s' % (step, path), flush=True)
+                print(f'trained to step {step}, saved in {path}', flush=True)
     return step
 
 
 def format_progress(step, steps_per_epoch, max_steps, rate, batch_size):
     """The post's progress line after global step `step`, at `rate` images a second."""
     remaining = (max_steps - step) * batch_size / rate
-    return 'progress  epoch %d  step %d  image/sec %0.1f  remaining %dm' % (
-        math.ceil(step / steps_per_epoch),
-        (step - 1) % steps_per_epoch + 1,
-        rate,
-        remaining / 60,
+    epoch = math.ceil(step / steps_per_epoch)
+    epoch_step = (step - 1) % steps_per_epoch + 1
+    return (
+        f'progress  epoch {epoch}  step {epoch_step}  image/sec {rate:0.1f}  '
+        f'remaining {int(remaining / 60)}m'
     )

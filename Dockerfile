@@ -1,0 +1,23 @@
+# CUDA 10.0, cuDNN 7, Python 3.6 and TensorFlow 1.15, for GPUs up to Turing (compute capability 7.5).
+# For Ampere and later: --build-arg BASE=nvcr.io/nvidia/tensorflow:23.03-tf1-py3
+ARG BASE=tensorflow/tensorflow:1.15.0-gpu-py3
+FROM ${BASE}
+
+# TensorFlow and numpy are the base's own: only what is missing beside them is installed.
+WORKDIR /opt/pix2pix_tf
+COPY requirements/docker.txt requirements/
+RUN python3 -m pip install --no-cache-dir --no-deps -r requirements/docker.txt
+
+COPY setup.py README.md ./
+COPY bin bin
+COPY pix2pix_tf pix2pix_tf
+RUN python3 -m pip install --no-cache-dir --no-deps --no-build-isolation . \
+    && python3 -c 'import pix2pix_tf.training'
+
+# Without root; with `docker run --user` the files in the volumes belong to whoever calls.
+RUN useradd pix2pix && mkdir -p /data /out && chmod 1777 /data /out
+USER pix2pix
+WORKDIR /out
+VOLUME ["/data", "/out"]
+
+CMD ["pix2pix-train", "--data=/data/facades/train", "--out=/out"]

@@ -1,0 +1,90 @@
+"""What the tests share: small pairs of their own, a graph, a narrow model, the commands."""
+
+import os
+import subprocess
+import sys
+
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from PIL import Image
+
+from pix2pix_tf import runtime, training
+from pix2pix_tf.config import Config
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+# Deep as the post's, but thin: a step takes a tenth of a second.
+NARROW = Config(ngf=4, ndf=4, seed=5)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def graph_mode():
+    runtime.use_graph_mode()
+
+
+@pytest.fixture
+def graph():
+    """A graph of the test's own, as the default."""
+    with tf.Graph().as_default() as own:
+        yield own
+
+
+@pytest.fixture(scope='session')
+def narrow():
+    return NARROW
+
+
+def pair_pixels(seed, width=64, height=32):
+    """A smooth picture on the left, another on the right: [height, width, 3] uint8."""
+    rng = np.random.RandomState(seed)
+    coarse = Image.fromarray(rng.randint(0, 256, (4, 8, 3)).astype(np.uint8))
+    return np.array(coarse.resize((width, height), Image.BICUBIC))
+
+
+def write_pair(path, seed=0, **size):
+    os.makedirs(os.path.dirname(str(path)), exist_ok=True)
+    Image.fromarray(pair_pixels(seed, **size)).save(str(path))
+
+
+@pytest.fixture(scope='session')
+def pairs(tmp_path_factory):
+    """A folder of five pairs, 1.jpg to 5.jpg."""
+    folder = tmp_path_factory.mktemp('pairs')
+    for number in range(1, 6):
+        write_pair(folder / f'{number}.jpg', seed=number)
+    return str(folder)
+
+
+@pytest.fixture(scope='session')
+def trained(tmp_path_factory, graph_mode, pairs):
+    """An output folder with a narrow model, trained for two steps."""
+    out = str(tmp_path_factory.mktemp('trained'))
+    training.train(pairs, out, NARROW._replace(max_steps=2))
+    return out
+
+
+def run_command(command, *flags, **options):
+    """Runs bin/pix2pix-`command` as a user would; stdout and stderr are text."""
+    # The test run's own setting would hide what a user gets to see.
+    environment = {k: v for k, v in os.environ.items() if k != 'TF_CPP_MIN_LOG_LEVEL'}
+    environment['PYTHONPATH'] = ROOT
+    return subprocess.run(
+        [sys.executable, os.path.join(ROOT, 'bin', 'pix2pix-' + command), *map(str, flags)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+        timeout=300,
+        env=environment,
+        **options,
+    )
+
+
+def error_line(result, status):
+    """What the command said, seen to be one line on standard error with this exit status."""
+    assert result.returncode == status, result.stderr
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, result.stderr
+    return lines[0]

@@ -1,0 +1,116 @@
+import os
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from pix2pix_tf import checkpoints
+from pix2pix_tf.errors import CheckpointError
+
+
+@pytest.fixture
+def variable(graph):
+    return tf.get_variable('weights', [3], initializer=tf.zeros_initializer())
+
+
+@pytest.fixture
+def session(variable):
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        yield session
+
+
+def save(session, variable, directory, step, keep=1):
+    variable.load(np.full(3, step), session)
+    return checkpoints.save(checkpoints.make_saver(directory, keep), session, directory, step)
+
+
+def names(directory):
+    return sorted(os.listdir(directory))
+
+
+def test_an_empty_folder_has_no_checkpoint(tmp_path):
+    assert checkpoints.latest(str(tmp_path)) is None
+
+
+def test_the_newest_is_found_and_the_older_one_goes(tmp_path, session, variable):
+    out = str(tmp_path)
+    for step in (5, 12):  # each with a Saver of its own, as in a run that was resumed
+        assert save(session, variable, out, step) == os.path.join(out, f'model-{step}')
+    assert checkpoints.latest(out) == os.path.join(out, 'model-12')
+    assert names(out) == ['checkpoint', 'model-12.data-00000-of-00001', 'model-12.index']
+    assert checkpoints.step_of(checkpoints.latest(out)) == 12
+
+
+def test_as_many_are_kept_as_asked(tmp_path, session, variable):
+    for step in (1, 2, 3):
+        save(session, variable, str(tmp_path), step, keep=2)
+    assert {n.split('.')[0] for n in names(str(tmp_path))} == {'checkpoint', 'model-2', 'model-3'}
+
+
+def test_a_folder_can_be_moved(tmp_path, session, variable):
+    save(session, variable, str(tmp_path / 'a'), 5)
+    (tmp_path / 'a').rename(tmp_path / 'b')
+    assert checkpoints.latest(str(tmp_path / 'b')) == str(tmp_path / 'b' / 'model-5')
+
+
+def test_a_folder_with_absolute_paths_can_be_moved(tmp_path, session, variable):
+    tf.train.Saver().save(session, str(tmp_path / 'a' / 'model'), 5)  # as the post does
+    (tmp_path / 'a').rename(tmp_path / 'b')
+    assert checkpoints.latest(str(tmp_path / 'b')) == str(tmp_path / 'b' / 'model-5')
+
+
+def test_a_checkpoint_that_is_named_but_gone_is_an_error(tmp_path, session, variable):
+    save(session, variable, str(tmp_path), 5)
+    os.remove(str(tmp_path / 'model-5.index'))
+    with pytest.raises(CheckpointError) as error:
+        checkpoints.latest(str(tmp_path))
+    assert 'model-5, which is not there' in str(error.value)
+
+
+def test_values_come_back(tmp_path, session, variable):
+    path = save(session, variable, str(tmp_path), 5)
+    variable.load(np.zeros(3), session)
+    checkpoints.restore(tf.train.Saver(), session, path, [variable])
+    np.testing.assert_array_equal(session.run(variable), [5, 5, 5])
+
+
+def test_another_shape_is_named(tmp_path, session, variable, graph):
+    path = save(session, variable, str(tmp_path), 5)
+    with tf.Graph().as_default(), tf.Session() as other:
+        wider = tf.get_variable('weights', [4])
+        with pytest.raises(CheckpointError) as error:
+            checkpoints.restore(tf.train.Saver(), other, path, [wider])
+    assert 'its weights has the shape [3], this model [4]; give the --ngf' in str(error.value)
+
+
+def test_missing_variables_are_named(tmp_path, session, variable):
+    path = save(session, variable, str(tmp_path), 5)
+    with tf.Graph().as_default(), tf.Session() as other:
+        bias = tf.get_variable('bias', [3])
+        with pytest.raises(CheckpointError) as error:
+            checkpoints.restore(tf.train.Saver(), other, path, [bias])
+    assert 'holds no bias: it is not a checkpoint of this model' in str(error.value)
+
+
+def test_a_missing_or_damaged_checkpoint_is_named(tmp_path, session, variable):
+    path = save(session, variable, str(tmp_path), 5)
+    shutil.copy(path + '.index', str(tmp_path / 'cut.index'))
+    (tmp_path / 'cut.data-00000-of-00001').write_bytes(b'12')
+    (tmp_path / 'bad.index').write_bytes(b'no index')
+    for name in ('gone', 'cut', 'bad'):
+        with pytest.raises(CheckpointError) as error:
+            checkpoints.restore(tf.train.Saver(), session, str(tmp_path / name), [variable])
+        assert f'can not read the checkpoint {tmp_path / name}' in str(error.value)
+
+
+def test_a_failed_save_leaves_what_was_there(tmp_path, session, variable):
+    save(session, variable, str(tmp_path), 5)
+    before = names(str(tmp_path))
+    (tmp_path / 'model-6.index').mkdir()  # so that the index can't be put in place
+    with pytest.raises(CheckpointError) as error:
+        save(session, variable, str(tmp_path), 6)
+    assert f'can not save {tmp_path}/model-6' in str(error.value)
+    assert names(str(tmp_path)) == before
+    assert checkpoints.latest(str(tmp_path)) == str(tmp_path / 'model-5')

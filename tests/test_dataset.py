@@ -1,0 +1,156 @@
+import os
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from conftest import pair_pixels, write_pair
+from PIL import Image
+
+from pix2pix_tf import dataset
+from pix2pix_tf.config import Config
+from pix2pix_tf.errors import DataError
+
+
+def run_batches(batches, count):
+    """The values of `count` batches, by queue runners that are seen to end."""
+    with tf.Session() as session:
+        session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
+        coordinator = tf.train.Coordinator()
+        threads = tf.train.start_queue_runners(session, coordinator)
+        fetches = [batches.paths, batches.inputs, batches.targets]
+        values = [session.run(fetches) for _ in range(count)]
+        coordinator.request_stop()
+        coordinator.join(threads, stop_grace_period_secs=20)
+    return values
+
+
+def evaluate(tensor):
+    with tf.Session() as session:
+        return session.run(tensor)
+
+
+def test_numeric_names_are_sorted_by_number(tmp_path):
+    for name in ('10.jpg', '9.png', '1.JPEG', 'b.jpg', 'a.jpg', 'notes.txt'):
+        (tmp_path / name).write_bytes(b'')
+    names = [os.path.basename(path) for path in dataset.find_images(str(tmp_path))]
+    assert names == ['1.JPEG', '9.png', '10.jpg', 'a.jpg', 'b.jpg']
+
+
+def test_folders_without_images_are_named(tmp_path):
+    with pytest.raises(DataError) as error:
+        dataset.find_images(str(tmp_path / 'gone'))
+    assert f'no data folder {tmp_path / "gone"} (No such file or directory)' in str(error.value)
+    (tmp_path / 'notes.txt').write_text('')
+    with pytest.raises(DataError) as error:
+        dataset.find_images(str(tmp_path))
+    assert f'no image in {tmp_path}' in str(error.value)
+
+
+@pytest.mark.parametrize('width', [1, 63])
+def test_images_without_two_halves_are_named(tmp_path, width):
+    write_pair(tmp_path / 'good.jpg')
+    write_pair(tmp_path / 'odd.png', width=width)
+    with pytest.raises(DataError) as error:
+        dataset.check_images(dataset.find_images(str(tmp_path)))
+    assert f'{tmp_path / "odd.png"} is {width} pixels wide' in str(error.value)
+
+
+@pytest.mark.parametrize('contents', [b'', b'GIF89a', b'no image', b'\xff\xd8\xff\xe0\x00\x10JFIF'])
+def test_files_that_are_no_images_are_named(tmp_path, contents):
+    (tmp_path / '1.jpg').write_bytes(contents)
+    with pytest.raises(DataError) as error:
+        dataset.check_images([str(tmp_path / '1.jpg')])
+    assert str(error.value).startswith(str(tmp_path / '1.jpg'))
+
+
+def test_other_formats_are_named(tmp_path):
+    Image.fromarray(pair_pixels(0)).save(str(tmp_path / '1.jpg'), 'GIF')
+    assert 'is a GIF file' in dataset.header_fault(str(tmp_path / '1.jpg'))
+
+
+@pytest.mark.parametrize('mode', ['RGB', 'RGBA', 'L', 'P'])
+def test_png_of_any_mode_becomes_rgb(graph, tmp_path, mode):
+    image = Image.fromarray(pair_pixels(3)).convert(mode)
+    image.save(str(tmp_path / '1.png'))
+    got = evaluate(dataset.decode_image(tf.read_file(str(tmp_path / '1.png'))))
+    np.testing.assert_allclose(got * 255, np.array(image.convert('RGB')), atol=1e-3)
+
+
+@pytest.mark.parametrize('mode', ['RGB', 'L'])
+def test_jpeg_decodes_to_the_pixels_of_decode_jpeg(graph, tmp_path, mode):
+    Image.fromarray(pair_pixels(4)).convert(mode).save(str(tmp_path / '1.jpg'))
+    contents = tf.read_file(str(tmp_path / '1.jpg'))
+    got, want = evaluate(
+        [dataset.decode_image(contents), tf.image.decode_jpeg(contents, channels=3)]
+    )
+    assert got.shape == (32, 64, 3)
+    np.testing.assert_allclose(got * 255, want, atol=1e-3)
+
+
+def test_process_image_scales_range_and_size_and_crops_at_the_offset(graph):
+    image = np.random.RandomState(5).uniform(0, 1, (286, 286, 3)).astype(np.float32)
+    got = evaluate(dataset.process_image(tf.constant(image), tf.constant([7, 30])))
+    np.testing.assert_allclose(got, image[7 : 7 + 256, 30 : 30 + 256] * 2 - 1, atol=1e-5)
+    whole = evaluate(dataset.process_image(tf.constant(image[:256, :256]), None))
+    np.testing.assert_allclose(whole, image[:256, :256] * 2 - 1, atol=1e-5)
+
+
+def test_offsets_reach_from_0_to_30(graph):
+    tf.set_random_seed(2)
+    offset = dataset.random_offset()
+    with tf.Session() as session:
+        drawn = np.array([session.run(offset) for _ in range(2000)])
+    assert drawn.shape == (2000, 2)
+    assert set(drawn.ravel()) == set(range(31))
+
+
+def test_training_batches_hold_input_right_target_left(graph, tmp_path):
+    pair = np.zeros((40, 80, 3), np.uint8)
+    pair[:, 40:] = 255
+    Image.fromarray(pair).save(str(tmp_path / '1.png'))
+    batches = dataset.load_data(str(tmp_path), Config(batch_size=2))
+    assert batches.inputs.get_shape().as_list() == [2, 256, 256, 3]
+    assert batches.steps_per_epoch == 1
+    [(paths, inputs, targets)] = run_batches(batches, 1)
+    assert [os.fsdecode(path) for path in paths] == [str(tmp_path / '1.png')] * 2
+    np.testing.assert_allclose(inputs, 1, atol=1e-4)
+    np.testing.assert_allclose(targets, -1, atol=1e-4)
+
+
+def test_every_training_epoch_shows_every_pair(graph, pairs):
+    batches = dataset.load_data(pairs, Config())
+    assert batches.steps_per_epoch == 5
+    shown = [paths[0] for paths, _, _ in run_batches(batches, 10)]
+    assert len(set(shown[:5])) == len(set(shown[5:])) == 5
+
+
+def test_many_readers_never_crop_the_halves_apart(graph, tmp_path):
+    for number in range(4):
+        half = pair_pixels(number, 300, 300)
+        Image.fromarray(np.concatenate([half, half], axis=1)).save(str(tmp_path / f'{number}.png'))
+    batches = dataset.load_data(str(tmp_path), Config(num_threads=8))
+    corners = set()
+    for _, inputs, targets in run_batches(batches, 200):
+        assert np.array_equal(inputs, targets)
+        corners.add(inputs[0, 0, 0].tobytes())
+    assert len(corners) > 50  # and they are cropped at random
+
+
+def test_export_shows_each_pair_once_in_order_uncropped(graph, pairs):
+    batches = dataset.load_data(pairs, Config(batch_size=2, num_threads=4), training=False)
+    assert batches.steps_per_epoch == 3
+    values = run_batches(batches, 3)
+    shown = [os.path.basename(os.fsdecode(path)) for paths, _, _ in values for path in paths]
+    assert shown == ['1.jpg', '2.jpg', '3.jpg', '4.jpg', '5.jpg']
+    assert [len(paths) for paths, _, _ in values] == [2, 2, 1]
+    # Eight times enlarged: the corner of the picture is the corner of the file
+    corner = np.array(Image.open(os.path.join(pairs, '1.jpg')))[0, 32] / 127.5 - 1
+    np.testing.assert_allclose(values[0][1][0, 0, 0], corner, atol=0.02)
+    with tf.Session() as session:
+        session.run(tf.local_variables_initializer())
+        coordinator = tf.train.Coordinator()
+        tf.train.start_queue_runners(session, coordinator)
+        for _ in range(3):
+            session.run(batches.paths)
+        with pytest.raises(tf.errors.OutOfRangeError):
+            session.run(batches.paths)

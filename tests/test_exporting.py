@@ -1,0 +1,110 @@
+import os
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from conftest import error_line, run_command, write_pair
+from PIL import Image
+
+from pix2pix_tf import checkpoints, config, exporting
+from pix2pix_tf.config import Config
+from pix2pix_tf.errors import CheckpointError
+from pix2pix_tf.model import build_model
+
+
+def contents(folder):
+    result = {}
+    for name in os.listdir(str(folder)):
+        with open(os.path.join(str(folder), name), 'rb') as file:
+            result[name] = file.read()
+    return result
+
+
+@pytest.fixture
+def out(trained, tmp_path):
+    copy = str(tmp_path / 'out')
+    shutil.copytree(trained, copy)
+    return copy
+
+
+def test_export_writes_three_pngs_a_pair_and_says_so(out, pairs):
+    result = run_command('export', f'--data={pairs}', f'--out={out}')
+    assert (result.returncode, result.stderr) == (0, '')
+    line = result.stdout.splitlines()[-1]
+    assert line == f'wrote 15 images of 5 pairs, by {out}/model-2, to {out}/images'
+    images = contents(out + '/images')
+    kinds = ('inputs', 'outputs', 'targets')
+    assert set(images) == {f'{n}-{kind}.png' for n in range(1, 6) for kind in kinds}
+    for name in images:
+        with Image.open(os.path.join(out, 'images', name)) as image:
+            assert (image.size, image.mode, image.format) == ((256, 256), 'RGB', 'PNG')
+
+
+def test_pictures_of_256_pixels_come_through_untouched(out, tmp_path):
+    write_pair(tmp_path / 'val' / 'x.png', 9, width=512, height=256)
+    exporting.export(str(tmp_path / 'val'), out)
+    pair = np.array(Image.open(str(tmp_path / 'val' / 'x.png')))
+    targets = np.array(Image.open(os.path.join(out, 'images', 'x-targets.png')))
+    inputs = np.array(Image.open(os.path.join(out, 'images', 'x-inputs.png')))
+    np.testing.assert_array_equal(targets, pair[:, :256])
+    np.testing.assert_array_equal(inputs, pair[:, 256:])
+
+
+def test_the_same_seed_gives_the_same_bytes(out, pairs):
+    written = {}
+    for name, seed in (('a', 3), ('b', 3), ('c', 4)):
+        exporting.export(pairs, out, seed=seed)
+        written[name] = contents(out + '/images')
+    assert written['a'] == written['b']
+    differ = {name for name in written['a'] if written['a'][name] != written['c'][name]}
+    assert differ == {f'{n}-outputs.png' for n in range(1, 6)}
+
+
+def test_batches_need_not_divide_the_folder(out, pairs):
+    written, folder = exporting.export(pairs, out, batch_size=2)
+    assert written == len(os.listdir(folder)) == 15
+
+
+def test_the_width_comes_from_the_saved_options_or_the_call(out, pairs):
+    os.remove(os.path.join(out, 'options.json'))
+    with pytest.raises(CheckpointError) as error:
+        exporting.export(pairs, out)
+    assert 'model-2 does not fit' in str(error.value)
+    assert exporting.export(pairs, out, ngf=4)[0] == 15
+
+
+def test_a_checkpoint_can_be_named(out, pairs, tmp_path):
+    other = str(tmp_path / 'other')
+    exporting.export(pairs, other, checkpoint=os.path.join(out, 'model-2'))
+    assert len(os.listdir(os.path.join(other, 'images'))) == 15
+    result = run_command('export', f'--data={pairs}', f'--out={out}', f'--checkpoint={out}/model-9')
+    assert f'{out}/model-9' in error_line(result, 1)
+
+
+def test_a_folder_without_a_checkpoint_is_named(pairs, tmp_path):
+    result = run_command('export', f'--data={pairs}', f'--out={tmp_path}')
+    assert f'no checkpoint in {tmp_path}: train first' in error_line(result, 1)
+    assert os.listdir(str(tmp_path)) == []
+
+
+def test_a_checkpoint_of_the_post_s_own_script_exports(pairs, tmp_path, graph):
+    """The post's graph has these variables; its Saver writes them all, with no options beside."""
+    tf.set_random_seed(1)
+    thin = Config(ngf=2, ndf=2)  # narrower than the post's only to be quick
+    build_model(*[tf.zeros([1, 256, 256, 3])] * 2, thin)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        tf.train.Saver(max_to_keep=1).save(session, str(tmp_path / 'model'), global_step=7)
+    assert config.load(str(tmp_path)) is None
+    assert checkpoints.latest(str(tmp_path)) == str(tmp_path / 'model-7')
+    assert exporting.export(pairs, str(tmp_path), ngf=2)[0] == 15
+
+
+def test_exports_are_not_cut_off_by_a_bad_file_before_it(out, pairs, tmp_path):
+    folder = tmp_path / 'val'
+    shutil.copytree(pairs, str(folder))
+    whole = (folder / '5.jpg').read_bytes()
+    (folder / '5.jpg').write_bytes(whole[: len(whole) // 2])
+    result = run_command('export', f'--data={folder}', f'--out={out}')
+    assert f'{folder}/5.jpg can not be decoded' in error_line(result, 1)

@@ -1,0 +1,107 @@
+import re
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from pix2pix_tf.model import build_model
+
+LOSSES = ('gen_loss', 'discrim_loss', 'gen_loss_gan', 'gen_loss_l1')
+AVERAGED = ('discrim_loss', 'gen_loss_gan', 'gen_loss_l1')
+
+
+@pytest.fixture
+def pictures():
+    rng = np.random.RandomState(11)
+    return [rng.uniform(-1, 1, (2, 256, 256, 3)).astype(np.float32) for _ in range(2)]
+
+
+@pytest.fixture
+def built(graph, narrow, pictures):
+    """The model on constant pictures, without dropout, so that it repeats itself."""
+    model = build_model(*map(tf.constant, pictures), narrow._replace(dropout=0.0))
+    with tf.Session() as session:
+        tf.set_random_seed(1)
+        session.run(tf.global_variables_initializer())
+        yield model, session
+
+
+def test_losses_are_the_formulas_of_the_post(built, pictures):
+    model, session = built
+    got, real, fake, outputs = session.run(
+        [[getattr(model, n) for n in LOSSES], model.predict_real, model.predict_fake, model.outputs]
+    )
+    assert real.shape == fake.shape == (2, 30, 30, 1)
+    gan = np.mean(-np.log(fake + 1e-12))
+    l1 = np.mean(np.abs(pictures[1] - outputs))
+    discrim = np.mean(-(np.log(real + 1e-12) + np.log(1 - fake + 1e-12)))
+    np.testing.assert_allclose(got, [gan + 100 * l1, discrim, gan, l1], rtol=1e-4)
+
+
+def test_losses_and_averages_are_in_the_graph_by_name(built, graph):
+    model, _ = built
+    for name in LOSSES + tuple(n + '_average' for n in AVERAGED):
+        assert graph.get_tensor_by_name(name + ':0') is getattr(model, name)
+
+
+def test_a_step_counts_and_averages(built):
+    model, session = built
+    averages = [getattr(model, n + '_average') for n in AVERAGED]
+    want = np.zeros(3)
+    for step in range(1, 4):
+        got = session.run(
+            {
+                'train': model.train_op,
+                'losses': [getattr(model, n) for n in AVERAGED],
+                'averages': averages,
+                'step': model.global_step,
+            }
+        )
+        want = 0.99 * want + 0.01 * np.array(got['losses'])
+        np.testing.assert_allclose(got['averages'], want, rtol=1e-4)
+        assert got['step'] == step
+
+
+def test_both_networks_learn_but_for_nothing_without_a_gradient(built):
+    model, session = built
+    before = session.run({v.op.name: v for v in tf.trainable_variables()})
+    session.run(model.train_op)
+    after = session.run({v.op.name: v for v in tf.trainable_variables()})
+    assert [name for name in before if np.array_equal(before[name], after[name])] == []
+
+
+def test_generator_gradients_see_the_discriminator_after_its_update(built):
+    model, session = built
+    generator = [v for v in tf.trainable_variables() if v.op.name.startswith('generator/')]
+    gradients = tf.gradients(model.gen_loss, generator)
+    forward = session.run(gradients)  # with the discriminator as it is before
+    # A step with the post's rates: Adam's first moment is then (1 - beta1) * gradient
+    session.run(model.train_op)
+    slots = {v.op.name: v for v in tf.global_variables() if re.search('/Adam$', v.op.name)}
+    moments = session.run([slots[v.op.name + '/Adam'] for v in generator])
+    last = [v.op.name for v in generator].index('generator/decoder_1/deconv/filter')
+    before, taken = forward[last], 2 * moments[last]
+    difference = np.linalg.norm(before - taken) / np.linalg.norm(before)
+    assert 1e-4 < difference < 0.5
+
+
+def test_all_variables_are_named_as_the_post_names_them(built):
+    trainable = {v.op.name for v in tf.trainable_variables()}
+    want = set(trainable)
+    want |= {f'{name}/{slot}' for name in trainable for slot in ('Adam', 'Adam_1')}
+    want |= {'beta1_power', 'beta2_power', 'beta1_power_1', 'beta2_power_1', 'global_step'}
+    # The op names of the post's three reduce_mean
+    want |= {f'{mean}/ExponentialMovingAverage' for mean in ('Mean', 'Mean_1', 'Mean_2')}
+    assert {v.op.name for v in tf.global_variables()} == want
+
+
+def test_innermost_layers_get_no_gradient_at_batch_size_1(graph, narrow, pictures):
+    model = build_model(*[tf.constant(p[:1]) for p in pictures], narrow)
+    variables = tf.trainable_variables()
+    gradients = tf.gradients(model.gen_loss, variables)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        values = session.run([g for g in gradients if g is not None])
+    names = [v.op.name for v, g in zip(variables, gradients) if g is not None]
+    zero = {n.split('/')[1] for n, value in zip(names, values) if not value.any()}
+    assert zero == {'encoder_8', 'decoder_8'}
