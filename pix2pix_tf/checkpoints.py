@@ -22,16 +22,23 @@ def latest(directory):
     if state is None or not state.model_checkpoint_path:
         return None
     checkpoint = state.model_checkpoint_path
-    if not tf.train.checkpoint_exists(checkpoint):
+    if not _exists(checkpoint):
         # A folder that was moved together with absolute paths in its state file
         moved = os.path.join(directory, os.path.basename(checkpoint))
-        if not tf.train.checkpoint_exists(moved):
+        if not _exists(moved):
             raise CheckpointError(
                 f'{directory}/checkpoint names {checkpoint}, which is not there: put it back, or '
                 'remove the former to start anew'
             )
         checkpoint = moved
     return checkpoint
+
+
+def _exists(checkpoint):
+    try:
+        return tf.train.checkpoint_exists(checkpoint)
+    except tf.errors.NotFoundError:  # of the folder it is said to be in
+        return False
 
 
 def step_of(checkpoint):

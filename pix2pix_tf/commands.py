@@ -44,7 +44,6 @@ def define_config_flags(names=Config._fields, **defaults):
         is_float = Config.__annotations__[name] is float
         define = flags.DEFINE_float if is_float else flags.DEFINE_integer
         define(name, default, _HELP[name])
-        flags.declare_key_flag(name)
 
 
 def config_values(names=Config._fields):

@@ -1,5 +1,6 @@
 """Fetching a dataset of the pix2pix paper: download, resume, unpack."""
 
+import gzip
 import http.client
 import os
 import re
@@ -135,9 +136,13 @@ def unpack(archive, name, target):
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         os.mkdir(temporary)
-        with tarfile.open(archive, 'r:gz') as tar:
-            for member in tar:
-                _extract(tar, member, temporary)
+        with gzip.open(archive) as stream:
+            with tarfile.open(fileobj=stream, mode='r:') as tar:
+                for member in tar:
+                    _extract(tar, member, temporary)
+            # The checksum stands behind the end of the tar: read on to have it compared
+            while stream.read(_CHUNK):
+                pass
         unpacked = os.path.join(temporary, name)
         if not os.path.isdir(unpacked):
             raise DataError(f'the archive of {name} holds no folder of that name')

@@ -13,6 +13,8 @@ def explain(error, paths):
     find it, in a graph of their own.
     """
     reason = error.message.split('\n')[0]
+    if 'No space left' in reason:
+        return Pix2PixError(f'the disk is full ({reason}): make room or choose another --out')
     if isinstance(error, tf.errors.ResourceExhaustedError):
         return Pix2PixError(
             f'out of memory: use a smaller --batch_size, --crop_size or --ngf ({reason})'

@@ -66,18 +66,37 @@ def trained(tmp_path_factory, graph_mode, pairs):
     return out
 
 
-def run_command(command, *flags, **options):
+def contents(folder):
+    """{name: bytes} of the files in a folder."""
+    result = {}
+    for name in os.listdir(str(folder)):
+        path = os.path.join(str(folder), name)
+        if os.path.isfile(path):
+            with open(path, 'rb') as file:
+                result[name] = file.read()
+    return result
+
+
+def write_cut_off(path):
+    """Half a file: its header is whole, its pixels are not."""
+    noise = np.random.RandomState(1).randint(0, 256, (64, 128, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(str(path))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+
+
+def run_command(command, *flags, environment=(), **options):
     """Runs bin/pix2pix-`command` as a user would; stdout and stderr are text."""
     # The test run's own setting would hide what a user gets to see.
-    environment = {k: v for k, v in os.environ.items() if k != 'TF_CPP_MIN_LOG_LEVEL'}
-    environment['PYTHONPATH'] = ROOT
+    env = {k: v for k, v in os.environ.items() if k != 'TF_CPP_MIN_LOG_LEVEL'}
+    env.update(dict(environment) or {'PYTHONPATH': ROOT})
     return subprocess.run(
         [sys.executable, os.path.join(ROOT, 'bin', 'pix2pix-' + command), *map(str, flags)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         universal_newlines=True,
         timeout=300,
-        env=environment,
+        env=env,
         **options,
     )
 

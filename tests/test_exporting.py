@@ -4,21 +4,13 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import error_line, run_command, write_pair
+from conftest import contents, error_line, run_command, write_cut_off, write_pair
 from PIL import Image
 
 from pix2pix_tf import checkpoints, config, exporting
 from pix2pix_tf.config import Config
 from pix2pix_tf.errors import CheckpointError
 from pix2pix_tf.model import build_model
-
-
-def contents(folder):
-    result = {}
-    for name in os.listdir(str(folder)):
-        with open(os.path.join(str(folder), name), 'rb') as file:
-            result[name] = file.read()
-    return result
 
 
 @pytest.fixture
@@ -101,10 +93,9 @@ def test_a_checkpoint_of_the_post_s_own_script_exports(pairs, tmp_path, graph):
     assert exporting.export(pairs, str(tmp_path), ngf=2)[0] == 15
 
 
-def test_exports_are_not_cut_off_by_a_bad_file_before_it(out, pairs, tmp_path):
+def test_a_file_cut_off_is_named(out, pairs, tmp_path):
     folder = tmp_path / 'val'
     shutil.copytree(pairs, str(folder))
-    whole = (folder / '5.jpg').read_bytes()
-    (folder / '5.jpg').write_bytes(whole[: len(whole) // 2])
+    write_cut_off(folder / '6.jpg')
     result = run_command('export', f'--data={folder}', f'--out={out}')
-    assert f'{folder}/5.jpg can not be decoded' in error_line(result, 1)
+    assert f'{folder}/6.jpg can not be decoded' in error_line(result, 1)

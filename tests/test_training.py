@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import error_line, run_command
+from conftest import contents, error_line, run_command, write_cut_off
 
 from pix2pix_tf import checkpoints, config, training
 from pix2pix_tf.errors import CheckpointError
@@ -84,58 +84,51 @@ def test_the_same_seed_gives_the_same_losses_digit_by_digit(pairs, tmp_path):
 def test_a_checkpoint_of_another_width_is_refused_and_kept(pairs, trained, tmp_path):
     out = str(tmp_path / 'out')
     shutil.copytree(trained, out)
-    before = {name: open(os.path.join(out, name), 'rb').read() for name in os.listdir(out)}
+    before = contents(out)
     result = run_command('train', f'--data={pairs}', f'--out={out}', '--ngf=8', '--ndf=4')
     line = error_line(result, 1)
     assert f'{out}/model-2 does not fit' in line and '--ngf' in line
+    after = contents(out)
     for name in ('checkpoint', 'model-2.index', 'model-2.data-00000-of-00001', 'options.json'):
-        assert open(os.path.join(out, name), 'rb').read() == before[name]
+        assert after[name] == before[name]
 
 
-def test_a_disk_that_fills_up_costs_no_earlier_checkpoint(pairs, trained, tmp_path):
-    out = str(tmp_path / 'out')
-    shutil.copytree(trained, out)
+def test_a_disk_that_fills_up_costs_no_earlier_checkpoint(pairs, tmp_path, narrow):
+    out = str(tmp_path)
+    training.train(pairs, out, narrow._replace(ngf=16, max_steps=1))
     size = os.path.getsize(checkpoints.latest(out) + '.data-00000-of-00001')
 
-    def limit():
+    def limit():  # above the size of the graph's files, below that of a checkpoint
         resource.setrlimit(resource.RLIMIT_FSIZE, (size - 4096, size - 4096))
 
-    result = run_command(
-        'train', f'--data={pairs}', f'--out={out}', '--max_steps=4', *NARROW_FLAGS,
-        preexec_fn=limit,
-    )  # fmt: skip
-    assert f'can not save {out}/model-4' in error_line(result, 1)
-    assert weights(out)['global_step'] == 2
-    assert not [name for name in os.listdir(out) if name.startswith('model-4')]
+    flags = [f'--data={pairs}', f'--out={out}', '--max_steps=3', '--ngf=16', '--ndf=4']
+    result = run_command('train', *flags, preexec_fn=limit)
+    assert f'can not save {out}/model-3' in error_line(result, 1)
+    assert weights(out)['global_step'] == 1
+    assert not [name for name in os.listdir(out) if name.startswith('model-3')]
 
 
 @pytest.mark.parametrize('name', ['cut.jpg', 'cut.png'])
 def test_a_file_cut_off_is_named_in_the_middle_of_training(pairs, tmp_path, name):
     folder = tmp_path / 'pairs'
     shutil.copytree(pairs, str(folder))
-    from PIL import Image
-
-    noise = np.random.RandomState(1).randint(0, 256, (64, 128, 3)).astype(np.uint8)
-    Image.fromarray(noise).save(str(folder / name))
-    whole = (folder / name).read_bytes()
-    (folder / name).write_bytes(whole[: len(whole) // 2])
-    result = run_command(
-        'train', f'--data={folder}', f'--out={tmp_path / "out"}', *NARROW_FLAGS
-    )  # fmt: skip
-    line = error_line(result, 1)
-    assert f'{folder / name} can not be decoded' in line
+    write_cut_off(folder / name)
+    out = tmp_path / 'out'
+    result = run_command('train', f'--data={folder}', f'--out={out}', *NARROW_FLAGS)
+    assert f'{folder / name} can not be decoded' in error_line(result, 1)
 
 
 def test_a_file_that_vanishes_is_named(tmp_path, pairs, narrow, monkeypatch):
     folder = tmp_path / 'pairs'
     shutil.copytree(pairs, str(folder))
-    check = training.dataset.check_images
+    load_data = training.dataset.load_data
 
-    def check_and_remove(paths):
-        check(paths)
+    def load_and_remove(*arguments):
+        batches = load_data(*arguments)
         os.remove(str(folder / '3.jpg'))
+        return batches
 
-    monkeypatch.setattr(training.dataset, 'check_images', check_and_remove)
+    monkeypatch.setattr(training.dataset, 'load_data', load_and_remove)
     with pytest.raises(training.faults.DataError) as error:
         training.train(str(folder), str(tmp_path / 'out'), narrow)
     assert f'can not read {folder}/3.jpg' in str(error.value)
