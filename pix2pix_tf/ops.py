@@ -49,8 +49,12 @@ def deconv(batch_input, out_channels, config=Config()):
 
 
 def lrelu(x, a):
-    """Leaky ReLU: x where x >= 0, a * x below; any shape."""
-    return (0.5 * (1 + a)) * x + (0.5 * (1 - a)) * tf.abs(x)
+    """Leaky ReLU: x where x >= 0, a * x below; any shape.
+
+    The post writes it as (1 + a) / 2 * x + (1 - a) / 2 * |x|. One op in place of five saves time;
+    the slopes differ only at x = 0 exactly, where the post's gradient is the mean of both.
+    """
+    return tf.nn.leaky_relu(x, alpha=a)
 
 
 def batchnorm(inp, config=Config()):
