@@ -18,27 +18,35 @@ def latest(directory):
     Raises:
         CheckpointError: the folder names one whose files are not there.
     """
-    state = tf.train.get_checkpoint_state(directory)
-    if state is None or not state.model_checkpoint_path:
+    named = _named(directory)
+    if not named:
         return None
-    checkpoint = state.model_checkpoint_path
-    if not _exists(checkpoint):
-        # A folder that was moved together with absolute paths in its state file
-        moved = os.path.join(directory, os.path.basename(checkpoint))
-        if not _exists(moved):
-            raise CheckpointError(
-                f'{directory}/checkpoint names {checkpoint}, which is not there: put it back, or '
-                'remove the former to start anew'
-            )
-        checkpoint = moved
-    return checkpoint
+    if not tf.train.checkpoint_exists(named[-1]):
+        raise CheckpointError(
+            f'{directory}/checkpoint names {named[-1]}, which is not there: put it back, or '
+            'remove the former to start anew'
+        )
+    return named[-1]
 
 
-def _exists(checkpoint):
+def _named(directory):
+    """The checkpoints that the state file of `directory` names, the newest last.
+
+    Only names in `directory` itself: in a folder that was moved, absolute paths lead to where it
+    was, and in a stranger's anywhere. Saver deletes what is named when it grows too old.
+    """
     try:
-        return tf.train.checkpoint_exists(checkpoint)
-    except tf.errors.NotFoundError:  # of the folder it is said to be in
-        return False
+        state = tf.train.get_checkpoint_state(directory)
+    except (tf.errors.OpError, ValueError) as error:
+        raise CheckpointError(f'can not read {directory}/checkpoint: {_reason(error)}') from error
+    if state is None or not state.model_checkpoint_path:
+        return []
+    paths = [p for p in state.all_model_checkpoint_paths if p != state.model_checkpoint_path]
+    names = [os.path.basename(path) for path in paths + [state.model_checkpoint_path]]
+    for name in names:
+        if not re.match(r'\w[\w.-]*$', name):
+            raise CheckpointError(f'{directory}/checkpoint names {name!r}: no checkpoint of ours')
+    return [os.path.join(directory, name) for name in names]
 
 
 def step_of(checkpoint):
@@ -50,10 +58,14 @@ def step_of(checkpoint):
 def make_saver(directory, keep=1):
     """A Saver of all variables, which knows the checkpoints that `directory` already holds."""
     saver = tf.train.Saver(max_to_keep=keep, save_relative_paths=True)
-    state = tf.train.get_checkpoint_state(directory)
-    if state is not None:
-        saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
+    saver.recover_last_checkpoints(_named(directory))
     return saver
+
+
+def remove_debris(directory):
+    """Removes what a process that was killed in the middle of a save has left in `directory`."""
+    for path in glob.glob(os.path.join(glob.escape(directory), BASENAME + '-*_temp_*')):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def save(saver, session, directory, step):
@@ -66,7 +78,7 @@ def save(saver, session, directory, step):
     try:
         return saver.save(session, prefix, global_step=step, write_meta_graph=False)
     except (tf.errors.OpError, OSError) as error:
-        _remove_debris(f'{prefix}-{step}')
+        _remove_files(f'{prefix}-{step}')
         raise CheckpointError(f'can not save {prefix}-{step}: {_reason(error)}') from error
 
 
@@ -100,7 +112,7 @@ def _check_fit(checkpoint, saved, variables):
             )
 
 
-def _remove_debris(prefix):
+def _remove_files(prefix):
     """Removes what a save that broke off has left of `prefix`."""
     for path in glob.glob(glob.escape(prefix) + '*'):
         if os.path.isdir(path):

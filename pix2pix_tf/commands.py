@@ -33,6 +33,8 @@ _HELP = {
     'max_steps': 'Steps to train for in all, in place of --max_epochs.',
     'progress_freq': 'Steps between two progress reports; 0 for none.',
     'save_freq': 'Steps between two saves; 0 to save at the end only.',
+    'save_secs': 'Seconds between two saves, beside --save_freq; 0 for never.',
+    'keep': 'How many of the newest checkpoints are kept.',
     'seed': 'Makes a run repeatable on a CPU; needs --num_threads=1.',
 }
 
@@ -113,5 +115,8 @@ def run(main):
             main()
         except Pix2PixError as error:
             fail(error)
+        except KeyboardInterrupt:
+            print(f'{name}: interrupted', file=sys.stderr)
+            sys.exit(130)
 
     app.run(checked_main, flags_parser=parse)

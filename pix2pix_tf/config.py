@@ -45,13 +45,19 @@ class Config(typing.NamedTuple):
     max_steps: typing.Optional[int] = None  # in place of max_epochs
     progress_freq: int = 50  # steps; 0 never
     save_freq: int = 5000  # steps; 0 only at the end
+    save_secs: int = 0  # seconds between two saves, beside save_freq; 0 never
+    keep: int = 1  # newest checkpoints kept
     seed: typing.Optional[int] = None  # None: another one each time
 
 
+# What a resumed run may change without being asked: it leaves the mathematics as it is.
+FREE = ('num_threads', 'max_epochs', 'max_steps', 'progress_freq', 'save_freq', 'save_secs')
+FREE += ('keep', 'seed')
+
 _AT_LEAST_ONE = ('scale_size', 'crop_size', 'batch_size', 'num_threads', 'ngf', 'ndf')
-_AT_LEAST_ONE += ('max_epochs', 'max_steps')
+_AT_LEAST_ONE += ('max_epochs', 'max_steps', 'keep')
 _NOT_NEGATIVE = ('init_stddev', 'leak', 'gan_weight', 'l1_weight', 'progress_freq', 'save_freq')
-_NOT_NEGATIVE += ('seed',)
+_NOT_NEGATIVE += ('save_secs', 'seed')
 _POSITIVE = ('learning_rate', 'variance_epsilon', 'log_epsilon')
 _BELOW_ONE = ('dropout', 'beta1', 'ema_decay')
 
@@ -94,6 +100,15 @@ def check_size(size, name='--crop_size'):
             f'{name} is {size}: the generator halves its input 8 times, so that sizes must be '
             f'multiples of {GENERATOR_STRIDE}'
         )
+
+
+def differences(saved, config):
+    """Where a resumed run would not be the run of `saved`: a list of words, one for each field."""
+    return [
+        f'--{name} was {before}, now {now}'
+        for name, before, now in zip(Config._fields, saved, config)
+        if before != now and name not in FREE
+    ]
 
 
 def save(config, directory):

@@ -6,7 +6,9 @@ Follows the post's section "Load Data". Only builds the graph, but for reading f
 import math
 import os
 import re
+import stat
 import typing
+import warnings
 
 import tensorflow.compat.v1 as tf
 from PIL import Image
@@ -16,6 +18,8 @@ from pix2pix_tf.errors import DataError
 
 EXTENSIONS = ('.jpg', '.jpeg', '.png')
 FORMATS = ('JPEG', 'PNG')
+MAX_PIXELS = 2**24  # of a pair: what decoding and scaling one takes stays below 1 GiB
+NAMED_FILES = 20  # how many bad files one message names
 
 
 class Batches(typing.NamedTuple):
@@ -52,30 +56,44 @@ def _by_number(name):
     return 1, 0, name
 
 
-def check_images(paths):
-    """Reads every file's header, so that what can't be a pair of images is known at once.
+def check_images(paths, skip_bad_files=False):
+    """The paths whose files can be pairs of images, by every file's header.
 
     Raises:
-        DataError: the header of a file is not that of a JPEG or PNG with two halves of equal
-            width; the message names the file.
+        DataError: some can't and are not to be skipped, or none can; the message names up to
+            NAMED_FILES of them, each with what is wrong with it.
     """
-    for path in paths:
-        fault = header_fault(path)
-        if fault:
-            raise DataError(f'{path} {fault}: mend or remove it')
+    faults = [(path, header_fault(path)) for path in paths]
+    bad = [f'{path} {fault}' for path, fault in faults if fault]
+    good = [path for path, fault in faults if not fault]
+    if bad and not (skip_bad_files and good):
+        rest = f'; and {len(bad) - NAMED_FILES} more' if len(bad) > NAMED_FILES else ''
+        advice = 'mend or remove them, or leave them out by --skip_bad_files'
+        raise DataError(f'{"; ".join(bad[:NAMED_FILES])}{rest}: {advice}')
+    return good
 
 
 def header_fault(path):
     """What is wrong with the header of the image at `path`, in words; None where nothing is."""
     try:
-        with Image.open(path) as image:
-            format_, width = image.format, image.width
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return 'is not a file'
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # Pillow's, of large images, for which see below
+            with Image.open(path) as image:
+                format_, (width, height) = image.format, image.size
+    except Image.DecompressionBombError:
+        return f'has more than {MAX_PIXELS} pixels'
     except OSError as error:
-        return 'can not be read as an image (%s)' % (error.strerror or 'no such format')
+        return f'can not be read as an image ({error.strerror or "its format is not known"})'
+    except Exception as error:  # damaged files bring out more kinds than Pillow documents
+        return f'can not be read as an image ({" ".join(str(error).split())})'
     if format_ not in FORMATS:
         return f'is a {format_} file, not JPEG or PNG'
     if width < 2 or width % 2:
         return f'is {width} pixels wide and has no two halves side by side'
+    if width * height > MAX_PIXELS:
+        return f'has {width}x{height} pixels, more than {MAX_PIXELS}'
     return None
 
 
@@ -116,8 +134,10 @@ def random_offset(config=Config()):
     return tf.cast(tf.floor(tf.random_uniform([2], 0, largest + 1)), tf.int32)
 
 
-def load_data(path, config=Config(), training=True):
+def load_data(path, config=Config(), training=True, input_paths=None):
     """The batches of the side-by-side pairs in the folder `path`: left half target, right input.
+
+    With `input_paths`, of these files and no others.
 
     For training, endless, shuffled and cropped at random. Otherwise each pair exactly once, in
     the order of `find_images`, uncropped; the last batch may be smaller.
@@ -125,7 +145,7 @@ def load_data(path, config=Config(), training=True):
     Raises:
         DataError: see `find_images`.
     """
-    input_paths = find_images(path)
+    input_paths = input_paths or find_images(path)
     num_epochs = None if training else 1
     path_queue = tf.train.string_input_producer(
         input_paths, shuffle=training, num_epochs=num_epochs

@@ -17,5 +17,9 @@ class DataError(Pix2PixError):
     """A data folder or an image that can't be used."""
 
 
+class TrainingError(Pix2PixError):
+    """A training whose numbers have become useless."""
+
+
 class CheckpointError(Pix2PixError):
     """A checkpoint that is missing, does not fit, or can't be written."""

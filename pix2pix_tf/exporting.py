@@ -13,7 +13,7 @@ from pix2pix_tf.errors import CheckpointError
 from pix2pix_tf.model import build_generator
 
 
-def export(data_dir, out_dir, checkpoint=None, **options):
+def export(data_dir, out_dir, checkpoint=None, skip_bad_files=False, **options):
     """Writes input, output and target of every pair in `data_dir` as PNGs to `out_dir`/images.
 
     The network's numbers are those of the options.json beside the checkpoint, or the post's where
@@ -26,8 +26,7 @@ def export(data_dir, out_dir, checkpoint=None, **options):
         Pix2PixError: the images can't be written, or there is too little memory.
     """
     runtime.use_graph_mode()
-    paths = dataset.find_images(data_dir)
-    dataset.check_images(paths)
+    paths = dataset.check_images(dataset.find_images(data_dir), skip_bad_files)
     checkpoint = checkpoint or checkpoints.latest(out_dir)
     if checkpoint is None:
         raise CheckpointError(
@@ -40,7 +39,7 @@ def export(data_dir, out_dir, checkpoint=None, **options):
     with tf.Graph().as_default():
         if config.seed is not None:
             tf.set_random_seed(config.seed)
-        batches = dataset.load_data(data_dir, config, training=False)
+        batches = dataset.load_data(data_dir, config, training=False, input_paths=paths)
         pictures = {
             'inputs': batches.inputs,
             'outputs': build_generator(batches.inputs, config),

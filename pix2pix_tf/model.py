@@ -25,6 +25,9 @@ class Model(typing.NamedTuple):
     gen_loss_gan_average: tf.Tensor
     gen_loss_l1_average: tf.Tensor
     global_step: tf.Tensor  # int64 scalar, read after the step's increment
+    # Sums over all gradients: not finite where one of them isn't
+    discrim_gradient_sum: tf.Tensor
+    gen_gradient_sum: tf.Tensor
     predict_real: tf.Tensor  # [batch, height / 8 - 2, width / 8 - 2, 1] in (0, 1)
     predict_fake: tf.Tensor  # the same
 
@@ -55,10 +58,10 @@ def build_model(inputs, targets, config=Config()):
     gen_loss_l1 = tf.reduce_mean(tf.abs(targets - outputs))
     gen_loss = gen_loss_gan * config.gan_weight + gen_loss_l1 * config.l1_weight
 
-    discrim_train = _minimize(discrim_loss, 'discriminator', config)
+    discrim_train, discrim_gradient_sum = _minimize(discrim_loss, 'discriminator', config)
     # The generator's gradients are taken behind the discriminator's update
     with tf.control_dependencies([discrim_train]):
-        gen_train = _minimize(gen_loss, 'generator', config)
+        gen_train, gen_gradient_sum = _minimize(gen_loss, 'generator', config)
 
     ema = tf.train.ExponentialMovingAverage(decay=config.ema_decay)
     losses = [discrim_loss, gen_loss_gan, gen_loss_l1]
@@ -89,6 +92,8 @@ def build_model(inputs, targets, config=Config()):
         outputs=outputs,
         train_op=train_op,
         global_step=step,
+        discrim_gradient_sum=discrim_gradient_sum,
+        gen_gradient_sum=gen_gradient_sum,
         predict_real=predict_real,
         predict_fake=predict_fake,
         **named,
@@ -96,7 +101,9 @@ def build_model(inputs, targets, config=Config()):
 
 
 def _minimize(loss, scope, config):
-    """One step of Adam on the trainable variables of `scope`."""
+    """One step of Adam on the trainable variables of `scope`, and the sum of their gradients."""
     tvars = [var for var in tf.trainable_variables() if var.name.startswith(scope + '/')]
     optim = tf.train.AdamOptimizer(config.learning_rate, config.beta1)
-    return optim.apply_gradients(optim.compute_gradients(loss, var_list=tvars))
+    grads_and_vars = optim.compute_gradients(loss, var_list=tvars)
+    total = tf.add_n([tf.reduce_sum(grad) for grad, _ in grads_and_vars])
+    return optim.apply_gradients(grads_and_vars), total

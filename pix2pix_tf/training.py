@@ -1,13 +1,16 @@
 """The Supervisor-managed train loop (section "Train")."""
 
 import math
+import os
 import time
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import checkpoints, dataset, faults, files, runtime
+from pix2pix_tf import checkpoints, dataset, faults, files, interrupts, locks, runtime
 from pix2pix_tf import config as configs
 from pix2pix_tf.config import Config
+from pix2pix_tf.errors import CheckpointError, TrainingError, UsageError
 from pix2pix_tf.model import build_model
 
 # What a progress report calls the losses, and which fields of Model they are
@@ -17,83 +20,173 @@ REPORTED = {
     'gen_loss_L1': 'gen_loss_l1',
 }
 
+# The numbers that have to be finite at every step, and what a message calls them
+CHECKED = {
+    'discrim_loss': 'discrim_loss',
+    'gen_loss_gan': 'gen_loss_GAN',
+    'gen_loss_l1': 'gen_loss_L1',
+    'discrim_gradient_sum': 'the gradient of discrim_loss',
+    'gen_gradient_sum': 'the gradient of gen_loss',
+}
 
-def train(data_dir, out_dir, config=Config()):
+
+def train(data_dir, out_dir, config=Config(), skip_bad_files=False, override=False):
     """Trains on the side-by-side pairs in `data_dir`; checkpoints and options go to `out_dir`.
 
-    Goes on from the newest checkpoint in `out_dir` where there is one. Returns the global step
-    that was reached. Prints the post's progress lines to standard output.
+    Goes on from the newest checkpoint in `out_dir` where there is one, with the options saved
+    there, but for those in `config.FREE`; `override` lets the others differ, too. SIGINT and
+    SIGTERM end it after the step in flight, saved. Returns the global step that was reached.
+    Prints the post's progress lines to standard output.
 
     Raises:
-        DataError: the folder or one of its files can't be used; the message names it.
-        CheckpointError: what is in `out_dir` does not fit, or a save failed.
-        Pix2PixError: `out_dir` can't be written, or there is too little memory.
+        DataError: the folder or some of its files can't be used, and are not to be skipped by
+            `skip_bad_files`; the message names them.
+        CheckpointError: what is in `out_dir` does not fit, or the last save failed.
+        TrainingError: a loss or gradient was no finite number; nothing was saved after that.
+        Pix2PixError: `out_dir` can't be written or is in use, or there is too little memory.
     """
     runtime.use_graph_mode()
-    paths = dataset.find_images(data_dir)
-    dataset.check_images(paths)
+    found = dataset.find_images(data_dir)
+    paths = dataset.check_images(found, skip_bad_files)
+    if len(paths) < len(found):
+        print(f'skipping {len(found) - len(paths)} bad files of {len(found)}')
     files.prepare_directory(out_dir)
-    checkpoint = checkpoints.latest(out_dir)
+    with locks.locked(out_dir), interrupts.stopping_on_signals(_say) as stop:
+        checkpoints.remove_debris(out_dir)
+        checkpoint = checkpoints.latest(out_dir)
+        if checkpoint and not override:
+            _check_options(out_dir, config)
+        with tf.Graph().as_default():
+            if config.seed is not None:
+                # Resumed, a run must not be shown again what it saw from its first step on.
+                tf.set_random_seed(config.seed + checkpoints.step_of(checkpoint))
+            batches = dataset.load_data(data_dir, config, input_paths=paths)
+            model = build_model(batches.inputs, batches.targets, config)
+            saver = checkpoints.make_saver(out_dir, config.keep)
 
-    with tf.Graph().as_default():
-        if config.seed is not None:
-            # Resumed, a run must not be shown again what it saw from its first step on.
-            tf.set_random_seed(config.seed + checkpoints.step_of(checkpoint))
-        batches = dataset.load_data(data_dir, config)
-        model = build_model(batches.inputs, batches.targets, config)
-        saver = checkpoints.make_saver(out_dir)
+            def restore(session):
+                if checkpoint:
+                    checkpoints.restore(saver, session, checkpoint, tf.global_variables())
 
-        def restore(session):
-            if checkpoint:
-                checkpoints.restore(saver, session, checkpoint, tf.global_variables())
+            sv = tf.train.Supervisor(
+                logdir=out_dir, init_fn=restore, save_summaries_secs=0, saver=None
+            )
+            try:
+                with sv.managed_session() as session:
+                    configs.save(config, out_dir)
+                    origin = f'resuming from {checkpoint}' if checkpoint else 'starting anew'
+                    device = runtime.describe_devices(session)
+                    _say(f'{device}; {len(paths)} pairs in {data_dir}; {origin}')
+                    save = _Saving(saver, session, out_dir, config.save_secs)
+                    return _run_steps(session, sv, model, batches, save, stop, config)
+            except tf.errors.OpError as error:
+                raise (faults.explain(error, paths) or error) from error
 
-        sv = tf.train.Supervisor(logdir=out_dir, init_fn=restore, save_summaries_secs=0, saver=None)
+
+def _say(line):
+    print(line, flush=True)
+
+
+def _check_options(out_dir, config):
+    """Raises UsageError where `config` would not continue the run saved in `out_dir`."""
+    saved = configs.load(out_dir)
+    different = configs.differences(saved, config) if saved else []
+    if different:
+        raise UsageError(
+            f'{out_dir} was trained with other options ({"; ".join(different)}): give those, '
+            'another folder, or --override'
+        )
+
+
+class _Saving:
+    """When to save, and what became of it: a save that fails costs the run nothing but itself."""
+
+    def __init__(self, saver, session, out_dir, save_secs):
+        self.saver, self.session, self.out_dir = saver, session, out_dir
+        self.save_secs = save_secs
+        self.last_time = time.time()
+        self.saved_step = None  # of the last save that went well in this process
+        self.error = None  # of the last save, where it failed
+
+    def is_due(self):
+        return self.save_secs and time.time() - self.last_time >= self.save_secs
+
+    def __call__(self, step):
+        _say('saving model')
+        self.last_time = time.time()
         try:
-            with sv.managed_session() as session:
-                configs.save(config, out_dir)
-                origin = f'resuming from {checkpoint}' if checkpoint else 'starting anew'
-                device = runtime.describe_devices(session)
-                print(f'{device}; {len(paths)} pairs in {data_dir}; {origin}', flush=True)
-                return _run_steps(
-                    session, sv, saver, model, batches.steps_per_epoch, out_dir, config
-                )
-        except tf.errors.OpError as error:
-            raise (faults.explain(error, paths) or error) from error
+            checkpoints.save(self.saver, self.session, self.out_dir, step)
+        except CheckpointError as error:
+            self.error = error
+            _say(f'{error}; what was saved before is kept, and the next save tries again')
+        else:
+            self.error, self.saved_step = None, step
 
 
-def _run_steps(session, sv, saver, model, steps_per_epoch, out_dir, config):
+def _run_steps(session, sv, model, batches, save, stop, config):
+    steps_per_epoch, out_dir = batches.steps_per_epoch, save.out_dir
     max_steps = config.max_steps or config.max_epochs * steps_per_epoch
-    step = int(session.run(sv.global_step))
+    step = first_step = int(session.run(sv.global_step))
     if step >= max_steps:
-        print(f'{out_dir} is at step {step} of {max_steps} already: ask for more to go on')
-    losses = {
-        label: (getattr(model, name), getattr(model, name + '_average'))
-        for label, name in REPORTED.items()
+        _say(f'{out_dir} is at step {step} of {max_steps} already: ask for more to go on')
+        return step
+    fetches = {
+        'train': model.train_op,
+        'global_step': model.global_step,
+        'paths': batches.paths,
+        'checked': {name: getattr(model, name) for name in CHECKED},
     }
-    start, first_step = time.time(), step
-    while step < max_steps and not sv.should_stop():
+    averages = {name: getattr(model, name + '_average') for name in REPORTED.values()}
+    start = time.time()
+    while step < max_steps and not stop.is_set() and not sv.should_stop():
 
         def should(freq, step=step + 1):
             return freq > 0 and (step % freq == 0 or step == max_steps)
 
-        fetches = {'train': model.train_op, 'global_step': model.global_step}
-        if should(config.progress_freq):
-            fetches['losses'] = losses
-        results = session.run(fetches)
+        reporting = should(config.progress_freq)
+        try:
+            results = session.run(dict(fetches, averages=averages) if reporting else fetches)
+        except (tf.errors.OutOfRangeError, tf.errors.CancelledError):
+            if not sv.should_stop():
+                raise
+            break  # the readers have ended, over an error that is raised when the session closes
         step = int(results['global_step'])
+        check_finite(step, results['checked'], results['paths'], out_dir)
 
-        if 'losses' in results:
+        if reporting:
             rate = (step - first_step) * config.batch_size / (time.time() - start)
-            print(format_progress(step, steps_per_epoch, max_steps, rate, config.batch_size))
-            for name, (loss, average) in results['losses'].items():
-                print(f'{name} {loss!s}  average {average!s}', flush=True)
+            _say(format_progress(step, steps_per_epoch, max_steps, rate, config.batch_size))
+            for label, name in REPORTED.items():
+                loss, average = results['checked'][name], results['averages'][name]
+                _say(f'{label} {loss!s}  average {average!s}')
 
-        if should(config.save_freq) or step == max_steps:
-            print('saving model', flush=True)
-            path = checkpoints.save(saver, session, out_dir, step)
-            if step == max_steps:
-                print(f'trained to step {step}, saved in {path}', flush=True)
+        if should(config.save_freq) or save.is_due() or step == max_steps:
+            save(step)
+
+    if first_step < step < max_steps and save.saved_step != step:
+        save(step)
+    if save.error:
+        raise save.error
+    if step == max_steps:
+        _say(f'trained to step {step}, saved in {out_dir}/{checkpoints.BASENAME}-{step}')
+    elif stop.is_set():
+        saved = f', saved in {out_dir}' if save.saved_step == step else ''
+        _say(f'stopped at step {step} of {max_steps}{saved}; the same command goes on from there')
     return step
+
+
+def check_finite(step, values, paths, out_dir):
+    """Raises TrainingError unless all `values` ({field of Model: float}) are finite numbers."""
+    bad = [
+        f'{CHECKED[name]} is {value}' for name, value in values.items() if not np.isfinite(value)
+    ]
+    if bad:
+        names = ', '.join(os.fsdecode(path) for path in paths)
+        raise TrainingError(
+            f'step {step}: {", ".join(bad)}, on {names}; nothing was saved after it: look at these '
+            f'images, or train again from the last save in {out_dir} with a lower --learning_rate '
+            'and --override'
+        )
 
 
 def format_progress(step, steps_per_epoch, max_steps, rate, batch_size):

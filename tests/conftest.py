@@ -85,20 +85,37 @@ def write_cut_off(path):
     path.write_bytes(whole[: len(whole) // 2])
 
 
-def run_command(command, *flags, environment=(), **options):
-    """Runs bin/pix2pix-`command` as a user would; stdout and stderr are text."""
+def command_options(command, *flags, environment=(), **options):
+    """Arguments for subprocess to run bin/pix2pix-`command` as a user would."""
     # The test run's own setting would hide what a user gets to see.
     env = {k: v for k, v in os.environ.items() if k != 'TF_CPP_MIN_LOG_LEVEL'}
     env.update(dict(environment) or {'PYTHONPATH': ROOT})
-    return subprocess.run(
-        [sys.executable, os.path.join(ROOT, 'bin', 'pix2pix-' + command), *map(str, flags)],
+    return dict(
+        args=[sys.executable, os.path.join(ROOT, 'bin', 'pix2pix-' + command), *map(str, flags)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         universal_newlines=True,
-        timeout=300,
         env=env,
         **options,
     )
+
+
+def run_command(*arguments, **options):
+    """Runs a command to its end."""
+    return subprocess.run(timeout=300, **command_options(*arguments, **options))
+
+
+def start_command(*arguments, **options):
+    """Starts a command and leaves it running."""
+    return subprocess.Popen(**command_options(*arguments, **options))
+
+
+def wait_for(process, words):
+    """Reads what `process` prints up to the line that holds `words`, and returns that line."""
+    for line in process.stdout:
+        if words in line:
+            return line
+    raise AssertionError(f'never printed {words!r}, but on stderr: {process.stderr.read()}')
 
 
 def error_line(result, status):

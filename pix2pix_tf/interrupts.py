@@ -1,0 +1,50 @@
+"""Stopping a run from outside: SIGINT and SIGTERM end it after the step in flight."""
+
+import contextlib
+import os
+import signal
+import threading
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def stopping_on_signals(notify=print):
+    """Gives a threading.Event that SIGINT or SIGTERM sets; `notify` is told so once, in words.
+
+    A second SIGINT ends the process at once, with exit status 130. A Python signal handler would
+    have to wait for TensorFlow to return from the step, so the numbers are read from a pipe by a
+    thread instead. Outside the main thread, where Python does not allow handlers, signals stay as
+    they are.
+    """
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+
+    def watch():
+        for number in iter(lambda: os.read(reader, 1), b''):
+            if number[0] == signal.SIGINT and stop.is_set():
+                os._exit(128 + signal.SIGINT)
+            if number[0] in SIGNALS and not stop.is_set():
+                stop.set()
+                name = signal.Signals(number[0]).name
+                notify(f'{name}: finishing the step and saving; interrupt again to leave at once')
+
+    # The handlers do nothing: that there is one has the number written to the pipe.
+    before = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}
+    wakeup = signal.set_wakeup_fd(writer)
+    watcher = threading.Thread(target=watch, name='signals', daemon=True)
+    watcher.start()
+    try:
+        yield stop
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(writer)
+        watcher.join()
+        os.close(reader)
