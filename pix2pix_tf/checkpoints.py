@@ -3,7 +3,6 @@
 import glob
 import os
 import re
-import shutil
 
 import tensorflow.compat.v1 as tf
 
@@ -64,8 +63,8 @@ def make_saver(directory, keep=1):
 
 def remove_debris(directory):
     """Removes what a process that was killed in the middle of a save has left in `directory`."""
-    for path in glob.glob(os.path.join(glob.escape(directory), BASENAME + '-*_temp_*')):
-        shutil.rmtree(path, ignore_errors=True)
+    for path in glob.glob(os.path.join(glob.escape(directory), BASENAME + '-*.tempstate*')):
+        os.remove(path)
 
 
 def save(saver, session, directory, step):
@@ -114,10 +113,8 @@ def _check_fit(checkpoint, saved, variables):
 
 def _remove_files(prefix):
     """Removes what a save that broke off has left of `prefix`."""
-    for path in glob.glob(glob.escape(prefix) + '*'):
-        if os.path.isdir(path):
-            shutil.rmtree(path, ignore_errors=True)
-        else:
+    for path in glob.glob(glob.escape(prefix) + '.*'):
+        if os.path.isfile(path):
             os.remove(path)
 
 

@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 from pix2pix_tf import checkpoints, dataset, faults, files, interrupts, locks, runtime
 from pix2pix_tf import config as configs
 from pix2pix_tf.config import Config
-from pix2pix_tf.errors import CheckpointError, TrainingError, UsageError
+from pix2pix_tf.errors import Pix2PixError, TrainingError, UsageError
 from pix2pix_tf.model import build_model
 
 # What a progress report calls the losses, and which fields of Model they are
@@ -73,11 +73,10 @@ def train(data_dir, out_dir, config=Config(), skip_bad_files=False, override=Fal
             )
             try:
                 with sv.managed_session() as session:
-                    configs.save(config, out_dir)
                     origin = f'resuming from {checkpoint}' if checkpoint else 'starting anew'
                     device = runtime.describe_devices(session)
                     _say(f'{device}; {len(paths)} pairs in {data_dir}; {origin}')
-                    save = _Saving(saver, session, out_dir, config.save_secs)
+                    save = _Saving(saver, session, out_dir, config)
                     return _run_steps(session, sv, model, batches, save, stop, config)
             except tf.errors.OpError as error:
                 raise (faults.explain(error, paths) or error) from error
@@ -101,22 +100,26 @@ def _check_options(out_dir, config):
 class _Saving:
     """When to save, and what became of it: a save that fails costs the run nothing but itself."""
 
-    def __init__(self, saver, session, out_dir, save_secs):
-        self.saver, self.session, self.out_dir = saver, session, out_dir
-        self.save_secs = save_secs
+    def __init__(self, saver, session, out_dir, config):
+        self.saver, self.session, self.out_dir, self.config = saver, session, out_dir, config
         self.last_time = time.time()
         self.saved_step = None  # of the last save that went well in this process
         self.error = None  # of the last save, where it failed
 
     def is_due(self):
-        return self.save_secs and time.time() - self.last_time >= self.save_secs
+        save_secs = self.config.save_secs
+        return save_secs and time.time() - self.last_time >= save_secs
 
     def __call__(self, step):
         _say('saving model')
         self.last_time = time.time()
         try:
+            # Not before there is something to save: a run that failed by its options leaves those
+            # of the checkpoint it started from.
+            if self.saved_step is None:
+                configs.save(self.config, self.out_dir)
             checkpoints.save(self.saver, self.session, self.out_dir, step)
-        except CheckpointError as error:
+        except Pix2PixError as error:
             self.error = error
             _say(f'{error}; what was saved before is kept, and the next save tries again')
         else:
@@ -156,9 +159,7 @@ def _run_steps(session, sv, model, batches, save, stop, config):
         if reporting:
             rate = (step - first_step) * config.batch_size / (time.time() - start)
             _say(format_progress(step, steps_per_epoch, max_steps, rate, config.batch_size))
-            for label, name in REPORTED.items():
-                loss, average = results['checked'][name], results['averages'][name]
-                _say(f'{label} {loss!s}  average {average!s}')
+            _say(format_losses(results['checked'], results['averages']))
 
         if should(config.save_freq) or save.is_due() or step == max_steps:
             save(step)
@@ -187,6 +188,13 @@ def check_finite(step, values, paths, out_dir):
             f'images, or train again from the last save in {out_dir} with a lower --learning_rate '
             'and --override'
         )
+
+
+def format_losses(losses, averages):
+    """A line for each of REPORTED, from {field of Model: float}."""
+    return '\n'.join(
+        f'{label} {losses[name]!s}  average {averages[name]!s}' for label, name in REPORTED.items()
+    )
 
 
 def format_progress(step, steps_per_epoch, max_steps, rate, batch_size):

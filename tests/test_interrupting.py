@@ -131,28 +131,34 @@ def test_differences_leave_out_what_is_free():
 def test_a_save_is_whole_or_not_there(pairs, tmp_path):
     """Killed in 20 saves: what the folder then names as its newest checkpoint restores."""
     out = str(tmp_path)
+    flags = ['--ngf=8', '--ndf=8', '--save_freq=1', '--progress_freq=0', '--max_steps=1000000']
     rng = random.Random(4)
-    steps = []
+    steps, in_a_save = [], 0
     for _ in range(20):
-        process = start_command(
-            'train', f'--data={pairs}', f'--out={out}', '--ngf=8', '--ndf=8', '--save_freq=1'
-        )
+        process = start_command('train', f'--data={pairs}', f'--out={out}', *flags)
         wait_for(process, 'saving model')
-        wait_for(process, 'saving model')
-        deadline = time.time() + 60
-        while not glob.glob(os.path.join(out, 'model-*_temp_*')) and time.time() < deadline:
-            pass
-        time.sleep(rng.uniform(0, 0.04))  # somewhere in it, or just behind it
+        wait_for(process, 'saving model')  # the first of the two is whole
+        deadline = time.time() + 10
+        while not unfinished(out) and time.time() < deadline:
+            time.sleep(0.0005)
+        time.sleep(rng.uniform(0, 0.03))  # somewhere in a save, or just behind it
         process.kill()
         process.communicate()
+        in_a_save += bool(unfinished(out))
         values = restored(out)
         step = int(values['global_step'])
         assert checkpoints.step_of(checkpoints.latest(out)) == step
         assert all(np.isfinite(value).all() for value in values.values())
         steps.append(step)
     assert steps == sorted(set(steps))  # every run went on from the one before
+    assert in_a_save > 0
     checkpoints.remove_debris(out)
-    assert glob.glob(os.path.join(out, '*_temp_*')) == []
+    assert unfinished(out) == []
+
+
+def unfinished(out):
+    """What shows that a process was killed while it saved: parts not yet put together."""
+    return glob.glob(os.path.join(out, 'model-*.tempstate*'))
 
 
 def test_as_many_checkpoints_are_kept_as_asked(pairs, tmp_path, narrow):
@@ -227,6 +233,8 @@ def test_numbers_that_are_none_stop_the_run_unsaved(pairs, trained, tmp_path, ra
     number = int(line.split('step ')[1].split(':')[0])
     values = restored(out)
     assert values['global_step'] == number - 1
+    if number == 3:  # it never came to a save, and the options are still those of the checkpoint
+        assert config.load(out) == config.load(trained)
     assert f'step {number} ' not in result.stdout.splitlines()[-1]
 
 
