@@ -31,13 +31,17 @@ def test_every_command_checks_its_flags(tmp_path, command, flag):
     assert error_line(result, 2).startswith(f'pix2pix-{command}: --')
 
 
-@pytest.mark.parametrize('command', ['train', 'export', 'data', 'demo'])
-def test_help_lists_the_flags(command):
-    result = run_command(command, '--help')
-    assert '--[no]' not in result.stdout.split('absl')[0]
-    assert {'train': '--learning_rate', 'export': '--checkpoint', 'data': '--url'}.get(
-        command, '--train_pairs'
-    ) in result.stdout
+@pytest.mark.parametrize(
+    'command, flag',
+    [
+        ('train', '--learning_rate'),
+        ('export', '--checkpoint'),
+        ('data', '--url'),
+        ('demo', '--train_pairs'),
+    ],
+)
+def test_help_lists_the_flags(command, flag):
+    assert f'\n  {flag}: ' in run_command(command, '--help').stdout
 
 
 def make_nothing(folder):
