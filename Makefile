@@ -16,11 +16,6 @@ IMAGE ?= pix2pix_tf
 DOCKER_RUN = docker run --rm --gpus all --user $(shell id -u):$(shell id -g) \
 	-v '$(abspath $(dir $(FOLDER)))':/data -v '$(abspath $(OUT))':/out $(IMAGE)
 
-# glibc gives the blocks of every op back to the system, and gets them anew for the next: a tenth of
-# a step on the CPU. These keep them.
-export MALLOC_TRIM_THRESHOLD_ ?= 4294967296
-export MALLOC_MMAP_THRESHOLD_ ?= 4294967296
-
 help:
 	@echo 'make train    train on DATA                    DATA=facades (a name, or a path with a /)'
 	@echo 'make export   write the validation PNGs        DATA_ROOT=data/pix2pix  OUT=out/<dataset>'

@@ -6,6 +6,7 @@ import re
 
 import tensorflow.compat.v1 as tf
 
+from pix2pix_tf import runtime
 from pix2pix_tf.errors import CheckpointError
 
 BASENAME = 'model'
@@ -37,7 +38,7 @@ def _named(directory):
     try:
         state = tf.train.get_checkpoint_state(directory)
     except (tf.errors.OpError, ValueError) as error:
-        raise CheckpointError(f'can not read {directory}/checkpoint: {_reason(error)}') from error
+        raise CheckpointError(f'can not read {directory}/checkpoint: {runtime.reason(error)}') from error
     if state is None or not state.model_checkpoint_path:
         return []
     paths = [p for p in state.all_model_checkpoint_paths if p != state.model_checkpoint_path]
@@ -76,9 +77,9 @@ def save(saver, session, directory, step):
     prefix = os.path.join(directory, BASENAME)
     try:
         return saver.save(session, prefix, global_step=step, write_meta_graph=False)
-    except (tf.errors.OpError, OSError) as error:
+    except (tf.errors.OpError, OSError, ValueError) as error:  # ValueError: of the folder
         _remove_files(f'{prefix}-{step}')
-        raise CheckpointError(f'can not save {prefix}-{step}: {_reason(error)}') from error
+        raise CheckpointError(f'can not save {prefix}-{step}: {runtime.reason(error)}') from error
 
 
 def restore(saver, session, checkpoint, variables):
@@ -93,7 +94,7 @@ def restore(saver, session, checkpoint, variables):
         saver.restore(session, checkpoint)
     except (tf.errors.OpError, ValueError) as error:
         raise CheckpointError(
-            f'can not read the checkpoint {checkpoint}: {_reason(error)}'
+            f'can not read the checkpoint {checkpoint}: {runtime.reason(error)}'
         ) from error
 
 
@@ -116,9 +117,3 @@ def _remove_files(prefix):
     for path in glob.glob(glob.escape(prefix) + '.*'):
         if os.path.isfile(path):
             os.remove(path)
-
-
-def _reason(error):
-    """The first line of what TensorFlow or the system says, without its node names."""
-    text = getattr(error, 'message', None) or getattr(error, 'strerror', None) or str(error)
-    return text.strip().split('\n')[0].split(' [[')[0]

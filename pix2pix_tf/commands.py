@@ -7,6 +7,7 @@ import sys
 
 from absl import app, flags
 
+from pix2pix_tf import memory
 from pix2pix_tf.config import Config
 from pix2pix_tf.errors import Pix2PixError, UsageError
 
@@ -63,6 +64,7 @@ def load(module):
         Pix2PixError: TensorFlow is missing, or does not fit what is installed beside it.
     """
     module = 'pix2pix_tf.' + module
+    memory.keep()
     try:
         with contextlib.ExitStack() as stack:
             if 'TF_CPP_MIN_LOG_LEVEL' not in os.environ:

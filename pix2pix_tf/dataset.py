@@ -165,6 +165,7 @@ def load_data(path, config=Config(), training=True, input_paths=None):
     paths, inputs, targets = tf.train.batch(
         [paths, inputs, targets],
         batch_size=config.batch_size,
+        capacity=max(8, 2 * config.batch_size),  # 1.5 MB each at the post's size
         # More than one reader would mix up the order in which an export has to come.
         num_threads=config.num_threads if training else 1,
         allow_smaller_final_batch=not training,

@@ -2,7 +2,7 @@
 
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import dataset
+from pix2pix_tf import dataset, runtime
 from pix2pix_tf.errors import DataError, Pix2PixError
 
 
@@ -12,7 +12,7 @@ def explain(error, paths):
     A decoder does not say which file it failed on. The files are decoded again, one by one, to
     find it, in a graph of their own.
     """
-    reason = error.message.split('\n')[0]
+    reason = runtime.reason(error)
     if 'No space left' in reason:
         return Pix2PixError(f'the disk is full ({reason}): make room or choose another --out')
     if isinstance(error, tf.errors.ResourceExhaustedError):
@@ -36,5 +36,5 @@ def _first_undecodable(paths):
             try:
                 session.run(image.op, {path: name})
             except tf.errors.OpError as error:
-                return name, error.message.split('\n')[0]
+                return name, runtime.reason(error)
     return None, None

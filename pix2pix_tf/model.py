@@ -51,7 +51,10 @@ def build_model(inputs, targets, config=Config()):
 
     # Discriminator loss (Isola et al., equation 1)
     eps = config.log_epsilon
-    discrim_loss = tf.reduce_mean(-(tf.log(predict_real + eps) + tf.log(1 - predict_fake + eps)))
+    # Left as 1 - predict_fake + eps, TensorFlow would fold the constants to 1 + eps = 1 and lose
+    # eps: the loss is then infinite where predict_fake has been rounded to 1.
+    predict_not_fake = tf.maximum(1 - predict_fake, 0.0)
+    discrim_loss = tf.reduce_mean(-(tf.log(predict_real + eps) + tf.log(predict_not_fake + eps)))
 
     # Generator loss (equations 3 and 4; -log D in place of log(1 - D), as in their section 3.3)
     gen_loss_gan = tf.reduce_mean(-tf.log(predict_fake + eps))

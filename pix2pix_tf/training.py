@@ -2,15 +2,16 @@
 
 import math
 import os
+import sys
 import time
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import checkpoints, dataset, faults, files, interrupts, locks, runtime
+from pix2pix_tf import checkpoints, dataset, faults, files, interrupts, locks, memory, runtime
 from pix2pix_tf import config as configs
 from pix2pix_tf.config import Config
-from pix2pix_tf.errors import Pix2PixError, TrainingError, UsageError
+from pix2pix_tf.errors import CheckpointError, Pix2PixError, TrainingError
 from pix2pix_tf.model import build_model
 
 # What a progress report calls the losses, and which fields of Model they are
@@ -83,15 +84,17 @@ def train(data_dir, out_dir, config=Config(), skip_bad_files=False, override=Fal
 
 
 def _say(line):
-    print(line, flush=True)
+    # In one piece: `print` writes the end of a line by itself, and signals are told of in a thread.
+    sys.stdout.write(line + '\n')
+    sys.stdout.flush()
 
 
 def _check_options(out_dir, config):
-    """Raises UsageError where `config` would not continue the run saved in `out_dir`."""
+    """Raises CheckpointError where `config` would not continue the run saved in `out_dir`."""
     saved = configs.load(out_dir)
     different = configs.differences(saved, config) if saved else []
     if different:
-        raise UsageError(
+        raise CheckpointError(
             f'{out_dir} was trained with other options ({"; ".join(different)}): give those, '
             'another folder, or --override'
         )
@@ -157,6 +160,7 @@ def _run_steps(session, sv, model, batches, save, stop, config):
         check_finite(step, results['checked'], results['paths'], out_dir)
 
         if reporting:
+            memory.trim()
             rate = (step - first_step) * config.batch_size / (time.time() - start)
             _say(format_progress(step, steps_per_epoch, max_steps, rate, config.batch_size))
             _say(format_losses(results['checked'], results['averages']))

@@ -105,6 +105,14 @@ def test_a_missing_or_damaged_checkpoint_is_named(tmp_path, session, variable):
         assert f'can not read the checkpoint {tmp_path / name}' in str(error.value)
 
 
+def test_a_folder_that_can_not_be_made_is_named(tmp_path, session, variable):
+    saver = checkpoints.make_saver(str(tmp_path))
+    (tmp_path / 'file').write_text('in the way')
+    with pytest.raises(CheckpointError) as error:
+        checkpoints.save(saver, session, str(tmp_path / 'file' / 'out'), 5)
+    assert f'can not save {tmp_path}/file/out/model-5' in str(error.value)
+
+
 def test_a_failed_save_leaves_what_was_there(tmp_path, session, variable):
     save(session, variable, str(tmp_path), 5)
     (tmp_path / 'model-60.index').write_bytes(b'of another')

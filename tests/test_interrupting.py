@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+import types
 
 import numpy as np
 import pytest
@@ -108,7 +109,7 @@ def test_other_options_are_named_and_refused_but_for_the_free_ones(pairs, traine
     shutil.copytree(trained, out)
     flags = ['train', f'--data={pairs}', f'--out={out}', '--ngf=4', '--ndf=4', '--max_steps=3']
     result = run_command(*flags, '--learning_rate=0.001', '--batch_size=2', '--save_freq=7')
-    line = error_line(result, 2)
+    line = error_line(result, 1)
     assert '--learning_rate was 0.0002, now 0.001' in line
     assert '--batch_size was 1, now 2' in line
     assert 'save_freq' not in line and 'max_steps' not in line
@@ -176,7 +177,7 @@ def test_saving_by_the_clock(pairs, tmp_path, narrow, monkeypatch, capsys):
         now[0] += 60
         return now[0]
 
-    monkeypatch.setattr(training.time, 'time', tick)
+    monkeypatch.setattr(training, 'time', types.SimpleNamespace(time=tick))
     training.train(
         pairs, str(tmp_path), narrow._replace(max_steps=4, progress_freq=0, save_secs=150)
     )
@@ -314,14 +315,18 @@ def test_memory_stays_flat(pairs, tmp_path):
     """Resident size after 300 and after 3,000 steps of a narrow model."""
     process = start_command(
         'train', f'--data={pairs}', f'--out={tmp_path}', '--ngf=4', '--ndf=4', '--max_epochs=1000',
-        '--progress_freq=300', '--save_freq=100000',
+        '--progress_freq=20', '--save_freq=100000',
     )  # fmt: skip
     sizes = {}
-    for step in range(300, 3001, 300):
+    for step in range(20, 3081, 20):
         wait_for(process, 'progress')
         with open(f'/proc/{process.pid}/status') as status:
             [sizes[step]] = [int(line.split()[1]) for line in status if line.startswith('VmRSS')]
     process.terminate()
     process.communicate(timeout=60)
     assert process.returncode == 0
-    assert abs(sizes[3000] / sizes[300] - 1) < 0.05, sizes
+    # Of five reports each, for the size depends on what the next step is at when it is read
+    before, after = (
+        np.median([sizes[step] for step in range(start, start + 81, 20)]) for start in (300, 3000)
+    )
+    assert abs(after / before - 1) < 0.05, (before, after)

@@ -38,6 +38,22 @@ def test_losses_are_the_formulas_of_the_post(built, pictures):
     np.testing.assert_allclose(got, [gan + 100 * l1, discrim, gan, l1], rtol=1e-4)
 
 
+def test_a_discriminator_that_is_sure_costs_no_infinite_loss(built):
+    """predict_fake rounded to 1: the post's EPS has to survive the folding of constants."""
+    model, session = built
+    for variable in tf.trainable_variables():
+        if variable.op.name == 'discriminator/layer_4/batchnorm/offset':
+            variable.load(np.full(variable.get_shape().as_list(), 100.0), session)
+        if variable.op.name == 'discriminator/layer_5/conv/filter':
+            variable.load(np.ones(variable.get_shape().as_list()), session)
+    fake, loss, *sums = session.run(
+        [model.predict_fake, model.discrim_loss, model.discrim_gradient_sum, model.gen_gradient_sum]
+    )
+    assert fake.min() == 1
+    np.testing.assert_allclose(loss, -np.log(1e-12), rtol=1e-5)
+    assert np.isfinite(sums).all()
+
+
 def test_losses_and_averages_are_in_the_graph_by_name(built, graph):
     model, _ = built
     for name in LOSSES + tuple(n + '_average' for n in AVERAGED):

@@ -87,7 +87,11 @@ def test_a_checkpoint_of_another_width_is_refused_and_kept(pairs, trained, tmp_p
     before = contents(out)
     result = run_command('train', f'--data={pairs}', f'--out={out}', '--ngf=8', '--ndf=4')
     line = error_line(result, 1)
-    assert f'{out}/model-2 does not fit' in line and '--ngf' in line
+    assert f'{out} was trained with other options (--ngf was 4, now 8)' in line
+    result = run_command(
+        'train', f'--data={pairs}', f'--out={out}', '--ngf=8', '--ndf=4', '--override'
+    )
+    assert f'{out}/model-2 does not fit' in error_line(result, 1)
     after = contents(out)
     for name in ('checkpoint', 'model-2.index', 'model-2.data-00000-of-00001', 'options.json'):
         assert after[name] == before[name]
@@ -123,8 +127,8 @@ def test_a_file_that_vanishes_is_named(tmp_path, pairs, narrow, monkeypatch):
     shutil.copytree(pairs, str(folder))
     load_data = training.dataset.load_data
 
-    def load_and_remove(*arguments):
-        batches = load_data(*arguments)
+    def load_and_remove(*arguments, **options):
+        batches = load_data(*arguments, **options)
         os.remove(str(folder / '3.jpg'))
         return batches
 
