@@ -38,7 +38,9 @@ def _named(directory):
     try:
         state = tf.train.get_checkpoint_state(directory)
     except (tf.errors.OpError, ValueError) as error:
-        raise CheckpointError(f'can not read {directory}/checkpoint: {runtime.reason(error)}') from error
+        raise CheckpointError(
+            f'can not read {directory}/checkpoint: {runtime.reason(error)}'
+        ) from error
     if state is None or not state.model_checkpoint_path:
         return []
     paths = [p for p in state.all_model_checkpoint_paths if p != state.model_checkpoint_path]
