@@ -11,6 +11,8 @@ VENV := .venv/$(RUNTIME)
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 LIMITS := $(if $(EPOCHS),--max_epochs=$(EPOCHS)) $(if $(STEPS),--max_steps=$(STEPS))
+# A data set made by hand may have no pictures to look at during training
+WATCHED = $(if $(wildcard $(FOLDER)/val),--val_data='$(FOLDER)/val')
 IMAGE ?= pix2pix_tf
 # --user: what the container writes belongs to whoever calls
 DOCKER_RUN = docker run --rm --gpus all --user $(shell id -u):$(shell id -g) \
@@ -19,7 +21,9 @@ DOCKER_RUN = docker run --rm --gpus all --user $(shell id -u):$(shell id -g) \
 help:
 	@echo 'make train    train on DATA                    DATA=facades (a name, or a path with a /)'
 	@echo 'make export   write the validation PNGs        DATA_ROOT=data/pix2pix  OUT=out/<dataset>'
-	@echo 'make demo     two minutes on drawn façades     EPOCHS=200 or STEPS=n   ARGS="--flag=value"'
+	@echo 'make evaluate only measure them                ARGS="--flag=value"'
+	@echo 'make demo     two minutes on drawn façades     EPOCHS=200 or STEPS=n'
+	@echo 'make tensorboard, make plot   how a training went, in OUT'
 	@echo 'make data     only download DATA               DATA_URL=... (file:// too)'
 	@echo 'make setup    only install into .venv/RUNTIME  RUNTIME=tf1 or tf2  PYTHON=python3.x'
 	@echo 'make test, make lint, make clean (removes .venv and caches; data and out stay)'
@@ -29,7 +33,7 @@ help:
 	@python=$$(bin/find-python $* $(PYTHON)) || { echo 'no Python for $*: install $(if \
 	$(filter tf1,$*),3.7 (`uv python install 3.7` or `pyenv install 3.7`),3.10 to 3.13), or name one with PYTHON=' >&2; exit 1; }; \
 	echo "installing $* into .venv/$* with $$python"; rm -rf .venv/$* && "$$python" -m venv .venv/$*
-	@.venv/$*/bin/python -m pip install -q --disable-pip-version-check 'pip>=21' 2>&1 | tail -n 3
+	@.venv/$*/bin/python -m pip install -q --disable-pip-version-check '$(if $(filter tf1,$*),pip==21.3.1,pip>=21)' 2>&1 | tail -n 3
 	.venv/$*/bin/python -m pip install -q --disable-pip-version-check --no-deps -r $<
 	$(if $(filter lint,$*),,.venv/$*/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .)
 	@touch $@
@@ -41,16 +45,24 @@ data: setup
 	@$(if $(findstring /,$(DATA)),:,$(RUN) bin/pix2pix-data --name='$(DATA)' --root='$(DATA_ROOT)' $(if $(DATA_URL),--url='$(DATA_URL)'))
 
 train: data
-	@$(RUN) bin/pix2pix-train --data='$(FOLDER)/train' --out='$(OUT)' $(LIMITS) $(ARGS)
+	@$(RUN) bin/pix2pix-train --data='$(FOLDER)/train' --out='$(OUT)' $(WATCHED) $(LIMITS) $(ARGS)
 
-export: data
-	@$(RUN) bin/pix2pix-export --data='$(FOLDER)/val' --out='$(OUT)' $(ARGS)
+evaluate export: data
+	@$(RUN) bin/pix2pix-$@ --data='$(FOLDER)/val' --out='$(OUT)' $(ARGS)
+
+plot: setup
+	@$(RUN) bin/pix2pix-plot --out='$(OUT)'
+
+tensorboard: setup
+	@$(VENV)/bin/tensorboard --logdir='$(OUT)' $(ARGS)
 
 demo: setup
 	@$(RUN) bin/pix2pix-demo --root=data/demo
-	@$(RUN) bin/pix2pix-train --data=data/demo/train --out=out/demo --ngf=16 --ndf=16 --max_steps=1000 --seed=1 $(ARGS)
+	@$(RUN) bin/pix2pix-train --data=data/demo/train --val_data=data/demo/val --out=out/demo \
+		--ngf=16 --ndf=16 --max_steps=1000 --display_freq=100 --eval_freq=100 --seed=1 $(ARGS)
 	@$(RUN) bin/pix2pix-export --data=data/demo/val --out=out/demo --seed=1
-	@echo 'look at out/demo/images/1-inputs.png, 1-outputs.png, 1-targets.png and so on'
+	@$(RUN) bin/pix2pix-plot --out=out/demo
+	@echo 'look at out/demo/index.html, and at development.html and curves.png beside it'
 
 test: setup
 	@$(RUN) -m pytest $(ARGS)
@@ -69,4 +81,4 @@ docker-train:
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache build dist *.egg-info && find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup data train export demo test lint docker docker-train clean
+.PHONY: help setup data train export evaluate plot tensorboard demo test lint docker docker-train clean

@@ -8,7 +8,7 @@ import sys
 from absl import app, flags
 
 from pix2pix_tf import memory
-from pix2pix_tf.config import Config
+from pix2pix_tf.config import Config, create
 from pix2pix_tf.errors import Pix2PixError, UsageError
 
 FLAGS = flags.FLAGS
@@ -37,6 +37,13 @@ _HELP = {
     'save_secs': 'Seconds between two saves, beside --save_freq; 0 for never.',
     'keep': 'How many of the newest checkpoints are kept.',
     'seed': 'Makes a run repeatable on a CPU; needs --num_threads=1.',
+    'summary_freq': 'Steps between two rows of scalars for TensorBoard and losses.csv; 0 for none.',
+    'display_freq': 'Steps between two sets of pictures for TensorBoard and, with --val_data, for '
+    'development.html; 0 for none.',
+    'histogram_freq': 'Steps between two sets of histograms of weights and gradients; 0 for none.',
+    'trace_freq': 'Steps between two traces of what every op took; 0 for none.',
+    'eval_freq': 'Steps between two evaluations of pictures in --val_data; 0 for none.',
+    'eval_pictures': 'How many pictures of --val_data are looked at.',
 }
 
 
@@ -52,6 +59,54 @@ def define_config_flags(names=Config._fields, **defaults):
 def config_values(names=Config._fields):
     """{name: value} of the flags that `define_config_flags` has defined."""
     return {name: getattr(FLAGS, name) for name in names}
+
+
+_EXPORT_OPTIONS = ('crop_size', 'batch_size', 'ngf', 'seed')
+
+
+def define_export_flags():
+    """Defines the flags of what runs the generator on a validation set."""
+    flags.DEFINE_string('data', 'data/pix2pix/facades/val', 'Folder of the validation pairs.')
+    flags.DEFINE_string('out', 'out/facades', 'Folder of the checkpoints; gets what is written.')
+    flags.DEFINE_string('checkpoint', None, 'Checkpoint in place of the newest: out/model-5000.')
+    flags.DEFINE_boolean('skip_bad_files', False, 'Leave out the files that are no pairs.')
+    flags.DEFINE_integer('samples', 1, 'Outputs for each input; from 2 on, with their diversity.')
+    flags.DEFINE_string(
+        'features', None, 'Frozen graph or SavedModel to take FID and KID over the features of.'
+    )
+    flags.DEFINE_string('features_input', None, 'Its tensor for the pictures, if in doubt.')
+    flags.DEFINE_string('features_output', None, 'Its tensor of features, if in doubt.')
+    flags.DEFINE_list('features_range', '0,255', 'What black and white are to it.')
+    define_config_flags(_EXPORT_OPTIONS, **dict.fromkeys(_EXPORT_OPTIONS))
+
+
+def export_arguments():
+    """The arguments of `exporting.export` and `exporting.evaluate`, as the flags have them.
+
+    Raises:
+        UsageError: a value makes no sense; the message names its flag.
+    """
+    given = {name: v for name, v in config_values(_EXPORT_OPTIONS).items() if v is not None}
+    create(**given)
+    if FLAGS.samples < 1:
+        raise UsageError(f'--samples is {FLAGS.samples}: it must be at least 1')
+    try:
+        low, high = map(float, FLAGS.features_range)
+    except ValueError as error:
+        raise UsageError(
+            f'--features_range is {",".join(FLAGS.features_range)}: it must be two numbers, '
+            'like -1,1'
+        ) from error
+    network = (FLAGS.features, FLAGS.features_input, FLAGS.features_output, low, high)
+    return dict(
+        given,
+        data_dir=FLAGS.data,
+        out_dir=FLAGS.out,
+        checkpoint=FLAGS.checkpoint,
+        skip_bad_files=FLAGS.skip_bad_files,
+        samples=FLAGS.samples,
+        network=network if FLAGS.features else None,
+    )
 
 
 def load(module):

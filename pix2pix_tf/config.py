@@ -48,16 +48,25 @@ class Config(typing.NamedTuple):
     save_secs: int = 0  # seconds between two saves, beside save_freq; 0 never
     keep: int = 1  # newest checkpoints kept
     seed: typing.Optional[int] = None  # None: another one each time
+    # Seeing and judging; steps, 0 never
+    summary_freq: int = 50  # scalars to TensorBoard and losses.csv
+    display_freq: int = 1000  # pictures to TensorBoard and development.html
+    histogram_freq: int = 0  # weights and gradients to TensorBoard
+    trace_freq: int = 0  # how long every op took
+    eval_freq: int = 1000  # figures of validation pictures
+    eval_pictures: int = 20  # how many of them
 
 
 # What a resumed run may change without being asked: it leaves the mathematics as it is.
 FREE = ('num_threads', 'max_epochs', 'max_steps', 'progress_freq', 'save_freq', 'save_secs')
-FREE += ('keep', 'seed')
+FREE += ('keep', 'seed', 'summary_freq', 'display_freq', 'histogram_freq', 'trace_freq')
+FREE += ('eval_freq', 'eval_pictures')
 
 _AT_LEAST_ONE = ('scale_size', 'crop_size', 'batch_size', 'num_threads', 'ngf', 'ndf')
-_AT_LEAST_ONE += ('max_epochs', 'max_steps', 'keep')
+_AT_LEAST_ONE += ('max_epochs', 'max_steps', 'keep', 'eval_pictures')
 _NOT_NEGATIVE = ('init_stddev', 'leak', 'gan_weight', 'l1_weight', 'progress_freq', 'save_freq')
-_NOT_NEGATIVE += ('save_secs', 'seed')
+_NOT_NEGATIVE += ('save_secs', 'seed', 'summary_freq', 'display_freq', 'histogram_freq')
+_NOT_NEGATIVE += ('trace_freq', 'eval_freq')
 _POSITIVE = ('learning_rate', 'variance_epsilon', 'log_epsilon')
 _BELOW_ONE = ('dropout', 'beta1', 'ema_decay')
 

@@ -134,6 +134,15 @@ def random_offset(config=Config()):
     return tf.cast(tf.floor(tf.random_uniform([2], 0, largest + 1)), tf.int32)
 
 
+def decode_pair(contents, offset, config=Config()):
+    """Bytes of a pair => (input, target), each as of `process_image`."""
+    raw_image = decode_image(contents)
+    # The left half is the target, the right half the input: labels => photo
+    width = tf.shape(raw_image)[1]
+    left, right = raw_image[:, : width // 2, :], raw_image[:, width // 2 :, :]
+    return process_image(right, offset, config), process_image(left, offset, config)
+
+
 def load_data(path, config=Config(), training=True, input_paths=None):
     """The batches of the side-by-side pairs in the folder `path`: left half target, right input.
 
@@ -152,15 +161,8 @@ def load_data(path, config=Config(), training=True, input_paths=None):
     )
     reader = tf.WholeFileReader()
     paths, contents = reader.read(path_queue)
-    raw_image = decode_image(contents)
-
-    # The left half is the target, the right half the input: labels => photo
-    width = tf.shape(raw_image)[1]
-    left, right = raw_image[:, : width // 2, :], raw_image[:, width // 2 :, :]
-
     offset = random_offset(config) if training else None
-    targets = process_image(left, offset, config)
-    inputs = process_image(right, offset, config)
+    inputs, targets = decode_pair(contents, offset, config)
 
     paths, inputs, targets = tf.train.batch(
         [paths, inputs, targets],
@@ -172,3 +174,25 @@ def load_data(path, config=Config(), training=True, input_paths=None):
     )
     steps_per_epoch = int(math.ceil(len(input_paths) / config.batch_size))
     return Batches(paths, inputs, targets, steps_per_epoch)
+
+
+def image_seeds(paths, seed, samples=1):
+    """Seeds by which the noise in a picture depends on `seed` and its file's name alone.
+
+    [batch] string => [batch * samples, 2] int64, those of a picture's samples in a row; `seed` is
+    an int from 0 to 2**31 - 1. The last four bits are left to the layers.
+    """
+    names = tf.strings.regex_replace(paths, '.*/', '')
+    of_name = tf.strings.to_hash_bucket_fast(names, 2**31 - 1) * 16
+    of_sample = tf.constant([seed + (number << 31) for number in range(samples)], tf.int64)
+    of_sample = tf.tile(of_sample, tf.shape(paths))
+    return tf.stack([of_sample, repeat(of_name, samples)], axis=1)
+
+
+def repeat(tensor, times):
+    """Every element along the first axis, `times` in a row: [n, ...] => [n * times, ...]."""
+    if times == 1:
+        return tensor
+    shape = tensor.get_shape().as_list()[1:]
+    copies = tf.tile(tensor[:, None], [1, times] + [1] * len(shape))
+    return tf.reshape(copies, [-1] + shape)

@@ -1,70 +1,161 @@
 """The Supervisor-managed export loop: the validation set through the generator (section
-"Evaluating")."""
+"Evaluating"), and how near its outputs are to the targets."""
 
+import contextlib
 import os
+import random
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 from tqdm import tqdm
 
-from pix2pix_tf import checkpoints, dataset, faults, files, images, runtime
+from pix2pix_tf import (
+    checkpoints,
+    dataset,
+    faults,
+    features,
+    files,
+    gallery,
+    images,
+    metrics,
+    runtime,
+)
 from pix2pix_tf import config as configs
 from pix2pix_tf.config import Config
-from pix2pix_tf.errors import CheckpointError
+from pix2pix_tf.errors import CheckpointError, DataError
 from pix2pix_tf.model import build_generator
 
 
-def export(data_dir, out_dir, checkpoint=None, skip_bad_files=False, **options):
+def export(data_dir, out_dir, checkpoint=None, **options):
     """Writes input, output and target of every pair in `data_dir` as PNGs to `out_dir`/images.
 
-    The network's numbers are those of the options.json beside the checkpoint, or the post's where
-    there is none; `options` are Config fields to use instead. Without a seed among them, dropout
-    differs each time. Returns (files written, their folder).
+    index.html in `out_dir` shows them; the rest is as in `evaluate`. Returns (files written,
+    their folder). Raises what `evaluate` raises.
+    """
+    image_dir = os.path.join(out_dir, 'images')
+    written = 0
+
+    def keep(results, names):
+        nonlocal written
+        if not written:
+            files.prepare_directory(image_dir)
+        written += images.save_images(results, names, image_dir)
+
+    report, config = _judge(data_dir, out_dir, checkpoint, keep, **options)
+    page = gallery.write(report, out_dir, config.crop_size)
+    _conclude(report, out_dir)
+    print(
+        f'wrote {written} images of {len(report.pictures)} pairs, by '
+        f'{report.source["checkpoint"]}, to {image_dir}; look at {page}'
+    )
+    return written, image_dir
+
+
+def evaluate(data_dir, out_dir, checkpoint=None, **options):
+    """Compares outputs with targets for every pair in `data_dir`, and prints a table.
+
+    The figures of each picture and of all go to metrics.json and metrics.csv in `out_dir`.
+    Returns them as a `metrics.Report`. `checkpoint` is the newest of `out_dir` by default.
+
+    Options:
+        skip_bad_files: leave out files that are no pairs, instead of raising DataError.
+        samples: outputs for each input, which differ by the dropout noise; from 2 on their
+            diversity is reported. The other figures are those of the first.
+        network: the fields of a `features.Network`, over whose features FID and KID are taken.
+        Fields of Config in place of those of the options.json beside the checkpoint, or of the
+            post's numbers where there is none. Without a seed, dropout differs each time.
 
     Raises:
         DataError: the folder or one of its files can't be used; the message names it.
         CheckpointError: there is no checkpoint, or it does not fit.
-        Pix2PixError: the images can't be written, or there is too little memory.
+        Pix2PixError: the images can't be written, the network of features can't be used, or there
+            is too little memory.
     """
+    report, _ = _judge(data_dir, out_dir, checkpoint, lambda *_: None, **options)
+    files.prepare_directory(out_dir)
+    print(f'{report.source["checkpoint"]} on {len(report.pictures)} pairs of {data_dir}')
+    _conclude(report, out_dir)
+    return report
+
+
+def _conclude(report, out_dir):
+    metrics.save(report, out_dir)
+    print(metrics.format_table(report))
+
+
+def _judge(
+    data_dir, out_dir, checkpoint, each, skip_bad_files=False, samples=1, network=None, **options
+):
+    """(Report, Config), after `each(results, names)` has been called for every batch."""
     runtime.use_graph_mode()
     paths = dataset.check_images(dataset.find_images(data_dir), skip_bad_files)
+    if network and len(paths) < 2:
+        raise DataError(f'FID and KID need two pairs at least, and {data_dir} holds one')
     checkpoint = checkpoint or checkpoints.latest(out_dir)
     if checkpoint is None:
         raise CheckpointError(
             f'no checkpoint in {out_dir}: train first, or name one with --checkpoint'
         )
     config = _network_config(os.path.dirname(checkpoint), options)
-    image_dir = os.path.join(out_dir, 'images')
-    files.prepare_directory(image_dir)
-
-    with tf.Graph().as_default():
-        if config.seed is not None:
-            tf.set_random_seed(config.seed)
-        batches = dataset.load_data(data_dir, config, training=False, input_paths=paths)
-        pictures = {
-            'inputs': batches.inputs,
-            'outputs': build_generator(batches.inputs, config),
-            'targets': batches.targets,
+    names = images.output_names(paths)
+    pictures, extracted = [], {'outputs': [], 'targets': []}
+    with contextlib.ExitStack() as stack:
+        extract = network and stack.enter_context(features.opened(features.Network(*network)))
+        for results in _run(data_dir, paths, checkpoint, config, samples):
+            each(results, names)
+            pixels = {kind: results[kind + '_pixels'] for kind in images.KINDS}
+            outputs = pixels['outputs'].reshape((-1, samples) + pixels['outputs'].shape[1:])
+            for path, of_picture, target in zip(results['paths'], outputs, pixels['targets']):
+                figures = metrics.compare(of_picture[0], target)
+                if samples > 1:
+                    figures[metrics.DIVERSITY] = metrics.diversity(of_picture)
+                pictures.append(dict(figures, name=names[os.fsdecode(path)]))
+            if extract:
+                extracted['outputs'].append(extract(outputs[:, 0]))
+                extracted['targets'].append(extract(pixels['targets']))
+    distances = {}
+    if network:
+        sets = [np.concatenate(extracted[kind]) for kind in ('outputs', 'targets')]
+        distances = {
+            'FID': metrics.frechet_distance(*sets),
+            'KID': metrics.kernel_distance(*sets),
         }
-        fetches = {kind: images.encode_pngs(pictures[kind]) for kind in images.KINDS}
-        fetches['paths'] = batches.paths
+    source = {
+        'checkpoint': checkpoint,
+        'step': checkpoints.step_of(checkpoint),
+        'data': data_dir,
+        'seed': config.seed,
+        'samples': samples,
+    }
+    return metrics.report(source, pictures, distances), config
+
+
+def _run(data_dir, paths, checkpoint, config, samples):
+    """The batches: of every kind the PNG files and, as `{kind}_pixels`, uint8; and the paths."""
+    seed = random.SystemRandom().randrange(2**31) if config.seed is None else config.seed
+    with tf.Graph().as_default():
+        batches = dataset.load_data(data_dir, config, training=False, input_paths=paths)
+        seeds = dataset.image_seeds(batches.paths, seed, samples)
+        outputs = build_generator(dataset.repeat(batches.inputs, samples), config, seeds)
+        pictures = {'inputs': batches.inputs, 'outputs': outputs, 'targets': batches.targets}
+        fetches = {'paths': batches.paths}
+        for kind, picture in pictures.items():
+            fetches[kind + '_pixels'] = images.deprocess_image(picture)
+            fetches[kind] = images.encode_pngs(fetches[kind + '_pixels'])
         saver = tf.train.Saver()
 
         def restore(session):
             checkpoints.restore(saver, session, checkpoint, tf.global_variables())
 
         sv = tf.train.Supervisor(logdir=None, init_op=None, init_fn=restore, saver=None)
-        names = images.output_names(paths)
-        written = 0
         try:
             with sv.managed_session() as session, tqdm(total=len(paths), disable=None) as bar:
                 for _ in range(batches.steps_per_epoch):
                     results = session.run(fetches)
-                    written += images.save_images(results, names, image_dir)
+                    yield results
                     bar.update(len(results['paths']))
         except tf.errors.OpError as error:
             raise (faults.explain(error, paths) or error) from error
-    print(f'wrote {written} images of {len(paths)} pairs, by {checkpoint}, to {image_dir}')
-    return written, image_dir
 
 
 def _network_config(directory, options):

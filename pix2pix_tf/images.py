@@ -17,8 +17,8 @@ def deprocess_image(img):
 
 
 def encode_pngs(images):
-    """[batch, height, width, 3] float in [-1, 1] => [batch] string, a PNG file each."""
-    return tf.map_fn(tf.image.encode_png, deprocess_image(images), dtype=tf.string)
+    """[batch, height, width, 3] uint8 => [batch] string, a PNG file each."""
+    return tf.map_fn(tf.image.encode_png, images, dtype=tf.string)
 
 
 def output_names(paths):
@@ -31,14 +31,25 @@ def output_names(paths):
     return {p: stem if count[stem] == 1 else os.path.basename(p) for p, stem in stems.items()}
 
 
+def filename(name, kind, sample=1):
+    """What the picture of a pair is called; the second sample of an output and on have a number."""
+    return f'{name}-{kind}.png' if sample == 1 else f'{name}-{kind}-{sample}.png'
+
+
 def save_images(results, names, directory):
     """Writes `{name}-{kind}.png` in `directory` for every pair of a batch; returns how many.
 
-    `results` holds 'paths' (bytes) and the PNG bytes of each of KINDS; `names` is that of
-    `output_names`. The post names the files by an undefined `image_dir`; here it is an argument.
+    `results` holds 'paths' (bytes) and the PNG bytes of each of KINDS, for outputs those of every
+    sample in turn; `names` is that of `output_names`. The post names the files by an undefined
+    `image_dir`; here it is an argument.
     """
+    written = 0
     for i, path in enumerate(results['paths']):
         name = names[os.fsdecode(path)]
         for kind in KINDS:
-            files.write_whole(os.path.join(directory, f'{name}-{kind}.png'), results[kind][i])
-    return len(results['paths']) * len(KINDS)
+            samples = len(results[kind]) // len(results['paths'])
+            for sample in range(samples):
+                file = os.path.join(directory, filename(name, kind, sample + 1))
+                files.write_whole(file, results[kind][i * samples + sample])
+                written += 1
+    return written

@@ -30,12 +30,17 @@ class Model(typing.NamedTuple):
     gen_gradient_sum: tf.Tensor
     predict_real: tf.Tensor  # [batch, height / 8 - 2, width / 8 - 2, 1] in (0, 1)
     predict_fake: tf.Tensor  # the same
+    gradients: dict  # {name of a trainable variable: tensor of its shape}
 
 
-def build_generator(inputs, config=Config()):
-    """The generator's outputs for `inputs`, its variables named as in checkpoints."""
-    with tf.variable_scope('generator'):
-        return create_generator(inputs, config)
+def build_generator(inputs, config=Config(), image_seeds=None):
+    """The generator's outputs for `inputs`, its variables named as in checkpoints.
+
+    Beside a model that is built already it uses that one's variables. For `image_seeds` see
+    `networks.create_generator`.
+    """
+    with tf.variable_scope('generator', reuse=tf.AUTO_REUSE):
+        return create_generator(inputs, config, image_seeds)
 
 
 def build_model(inputs, targets, config=Config()):
@@ -61,10 +66,10 @@ def build_model(inputs, targets, config=Config()):
     gen_loss_l1 = tf.reduce_mean(tf.abs(targets - outputs))
     gen_loss = gen_loss_gan * config.gan_weight + gen_loss_l1 * config.l1_weight
 
-    discrim_train, discrim_gradient_sum = _minimize(discrim_loss, 'discriminator', config)
+    discrim_train, discrim_gradients = _minimize(discrim_loss, 'discriminator', config)
     # The generator's gradients are taken behind the discriminator's update
     with tf.control_dependencies([discrim_train]):
-        gen_train, gen_gradient_sum = _minimize(gen_loss, 'generator', config)
+        gen_train, gen_gradients = _minimize(gen_loss, 'generator', config)
 
     ema = tf.train.ExponentialMovingAverage(decay=config.ema_decay)
     losses = [discrim_loss, gen_loss_gan, gen_loss_l1]
@@ -95,8 +100,9 @@ def build_model(inputs, targets, config=Config()):
         outputs=outputs,
         train_op=train_op,
         global_step=step,
-        discrim_gradient_sum=discrim_gradient_sum,
-        gen_gradient_sum=gen_gradient_sum,
+        discrim_gradient_sum=_sum(discrim_gradients),
+        gen_gradient_sum=_sum(gen_gradients),
+        gradients=dict(discrim_gradients, **gen_gradients),
         predict_real=predict_real,
         predict_fake=predict_fake,
         **named,
@@ -104,9 +110,13 @@ def build_model(inputs, targets, config=Config()):
 
 
 def _minimize(loss, scope, config):
-    """One step of Adam on the trainable variables of `scope`, and the sum of their gradients."""
+    """One step of Adam on the trainable variables of `scope`, and {their names: gradients}."""
     tvars = [var for var in tf.trainable_variables() if var.name.startswith(scope + '/')]
     optim = tf.train.AdamOptimizer(config.learning_rate, config.beta1)
     grads_and_vars = optim.compute_gradients(loss, var_list=tvars)
-    total = tf.add_n([tf.reduce_sum(grad) for grad, _ in grads_and_vars])
-    return optim.apply_gradients(grads_and_vars), total
+    gradients = {var.op.name: grad for grad, var in grads_and_vars}
+    return optim.apply_gradients(grads_and_vars), gradients
+
+
+def _sum(gradients):
+    return tf.add_n([tf.reduce_sum(grad) for grad in gradients.values()])

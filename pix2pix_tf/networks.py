@@ -6,14 +6,18 @@ The shape comments are for the post's 256x256 pixels.
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.config import Config, check_size
-from pix2pix_tf.ops import batchnorm, conv, deconv, lrelu
+from pix2pix_tf.ops import batchnorm, conv, deconv, dropout, lrelu
 
 
-def create_generator(generator_inputs, config=Config()):
+def create_generator(generator_inputs, config=Config(), image_seeds=None):
     """The encoder-decoder with skip connections.
 
     [batch, height, width, 3] in [-1, 1] => the same shape and range. Height and width are known
     while the graph is built, and multiples of 256.
+
+    With `image_seeds` ([batch, 2] int64), every image is treated as a batch of its own: normalised
+    by its own statistics, its dropout drawn from its own seed. What comes out for it does then not
+    depend on the rest of the batch.
 
     Raises:
         UsageError: the generator can't halve the height or the width 8 times.
@@ -21,6 +25,7 @@ def create_generator(generator_inputs, config=Config()):
     for size in generator_inputs.get_shape().as_list()[1:3]:
         check_size(size, "the size of the generator's input")
     ngf = config.ngf
+    per_image = image_seeds is not None
     layers = []
 
     # encoder 1: [batch, 256, 256, 3] => [batch, 128, 128, ngf]
@@ -41,7 +46,7 @@ def create_generator(generator_inputs, config=Config()):
         with tf.variable_scope(f'encoder_{len(layers) + 1}'):
             rectified = lrelu(layers[-1], config.leak)
             convolved = conv(rectified, out_channels, stride=2, config=config)
-            output = batchnorm(convolved, config)
+            output = batchnorm(convolved, config, per_image)
             layers.append(output)
 
     # (channels, probability of dropping)
@@ -55,7 +60,7 @@ def create_generator(generator_inputs, config=Config()):
         (ngf, 0.0),  # decoder 2: [batch, 64, 64, ngf * 4] => [batch, 128, 128, ngf]
     ]
     num_encoder_layers = len(layers)
-    for decoder_layer, (out_channels, dropout) in enumerate(layer_specs):
+    for decoder_layer, (out_channels, rate) in enumerate(layer_specs):
         skip_layer = num_encoder_layers - decoder_layer - 1
         with tf.variable_scope(f'decoder_{skip_layer + 1}'):
             if decoder_layer == 0:
@@ -64,9 +69,11 @@ def create_generator(generator_inputs, config=Config()):
                 inp = tf.concat([layers[-1], layers[skip_layer]], axis=3)
             rectified = tf.nn.relu(inp)
             output = deconv(rectified, out_channels, config)
-            output = batchnorm(output, config)
-            if dropout > 0.0:
-                output = tf.nn.dropout(output, rate=dropout)
+            output = batchnorm(output, config, per_image)
+            if rate > 0.0:
+                # The layer's number keeps the draws of one image apart
+                seeds = image_seeds + [[0, decoder_layer]] if per_image else None
+                output = dropout(output, rate, seeds)
             layers.append(output)
 
     # decoder 1: [batch, 128, 128, ngf * 2] => [batch, 256, 256, 3]

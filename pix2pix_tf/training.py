@@ -1,8 +1,6 @@
 """The Supervisor-managed train loop (section "Train")."""
 
-import math
 import os
-import sys
 import time
 
 import numpy as np
@@ -13,13 +11,8 @@ from pix2pix_tf import config as configs
 from pix2pix_tf.config import Config
 from pix2pix_tf.errors import CheckpointError, Pix2PixError, TrainingError
 from pix2pix_tf.model import build_model
-
-# What a progress report calls the losses, and which fields of Model they are
-REPORTED = {
-    'discrim_loss': 'discrim_loss',
-    'gen_loss_GAN': 'gen_loss_gan',
-    'gen_loss_L1': 'gen_loss_l1',
-}
+from pix2pix_tf.progress import Progress, say
+from pix2pix_tf.watching import Watch
 
 # The numbers that have to be finite at every step, and what a message calls them
 CHECKED = {
@@ -31,13 +24,17 @@ CHECKED = {
 }
 
 
-def train(data_dir, out_dir, config=Config(), skip_bad_files=False, override=False):
+def train(data_dir, out_dir, config=Config(), skip_bad_files=False, override=False, val_dir=None):
     """Trains on the side-by-side pairs in `data_dir`; checkpoints and options go to `out_dir`.
 
     Goes on from the newest checkpoint in `out_dir` where there is one, with the options saved
     there, but for those in `config.FREE`; `override` lets the others differ, too. SIGINT and
     SIGTERM end it after the step in flight, saved. Returns the global step that was reached.
-    Prints the post's progress lines to standard output.
+
+    On a terminal a live line shows how far it is, elsewhere the post's lines. The course of the
+    losses goes to `out_dir`/losses.csv and TensorBoard's events. With the folder `val_dir`, some of
+    its pairs are looked at from time to time: their figures go there as well, their pictures to
+    development.html.
 
     Raises:
         DataError: the folder or some of its files can't be used, and are not to be skipped by
@@ -52,7 +49,7 @@ def train(data_dir, out_dir, config=Config(), skip_bad_files=False, override=Fal
     if len(paths) < len(found):
         print(f'skipping {len(found) - len(paths)} bad files of {len(found)}')
     files.prepare_directory(out_dir)
-    with locks.locked(out_dir), interrupts.stopping_on_signals(_say) as stop:
+    with locks.locked(out_dir), interrupts.stopping_on_signals(say) as stop:
         checkpoints.remove_debris(out_dir)
         checkpoint = checkpoints.latest(out_dir)
         if checkpoint and not override:
@@ -64,6 +61,7 @@ def train(data_dir, out_dir, config=Config(), skip_bad_files=False, override=Fal
             batches = dataset.load_data(data_dir, config, input_paths=paths)
             model = build_model(batches.inputs, batches.targets, config)
             saver = checkpoints.make_saver(out_dir, config.keep)
+            watch = Watch(batches, model, out_dir, val_dir, config)
 
             def restore(session):
                 if checkpoint:
@@ -76,17 +74,11 @@ def train(data_dir, out_dir, config=Config(), skip_bad_files=False, override=Fal
                 with sv.managed_session() as session:
                     origin = f'resuming from {checkpoint}' if checkpoint else 'starting anew'
                     device = runtime.describe_devices(session)
-                    _say(f'{device}; {len(paths)} pairs in {data_dir}; {origin}')
+                    say(f'{device}; {len(paths)} pairs in {data_dir}; {origin}')
                     save = _Saving(saver, session, out_dir, config)
-                    return _run_steps(session, sv, model, batches, save, stop, config)
+                    return _run_steps(session, sv, model, batches, save, stop, watch, config)
             except tf.errors.OpError as error:
-                raise (faults.explain(error, paths) or error) from error
-
-
-def _say(line):
-    # In one piece: `print` writes the end of a line by itself, and signals are told of in a thread.
-    sys.stdout.write(line + '\n')
-    sys.stdout.flush()
+                raise (faults.explain(error, paths + watch.paths) or error) from error
 
 
 def _check_options(out_dir, config):
@@ -114,7 +106,7 @@ class _Saving:
         return save_secs and time.time() - self.last_time >= save_secs
 
     def __call__(self, step):
-        _say('saving model')
+        say('saving model')
         self.last_time = time.time()
         try:
             # Not before there is something to save: a run that failed by its options leaves those
@@ -124,17 +116,17 @@ class _Saving:
             checkpoints.save(self.saver, self.session, self.out_dir, step)
         except Pix2PixError as error:
             self.error = error
-            _say(f'{error}; what was saved before is kept, and the next save tries again')
+            say(f'{error}; what was saved before is kept, and the next save tries again')
         else:
             self.error, self.saved_step = None, step
 
 
-def _run_steps(session, sv, model, batches, save, stop, config):
+def _run_steps(session, sv, model, batches, save, stop, watch, config):
     steps_per_epoch, out_dir = batches.steps_per_epoch, save.out_dir
     max_steps = config.max_steps or config.max_epochs * steps_per_epoch
     step = first_step = int(session.run(sv.global_step))
     if step >= max_steps:
-        _say(f'{out_dir} is at step {step} of {max_steps} already: ask for more to go on')
+        say(f'{out_dir} is at step {step} of {max_steps} already: ask for more to go on')
         return step
     fetches = {
         'train': model.train_op,
@@ -142,41 +134,49 @@ def _run_steps(session, sv, model, batches, save, stop, config):
         'paths': batches.paths,
         'checked': {name: getattr(model, name) for name in CHECKED},
     }
-    averages = {name: getattr(model, name + '_average') for name in REPORTED.values()}
-    start = time.time()
-    while step < max_steps and not stop.is_set() and not sv.should_stop():
+    watch.start(sv.summary_writer, first_step)
+    with Progress(
+        first_step, max_steps, steps_per_epoch, config.batch_size, config.progress_freq
+    ) as progress:
+        while step < max_steps and not stop.is_set() and not sv.should_stop():
 
-        def should(freq, step=step + 1):
-            return freq > 0 and (step % freq == 0 or step == max_steps)
+            def should(freq, step=step + 1):
+                return freq > 0 and (step % freq == 0 or step == max_steps)
 
-        reporting = should(config.progress_freq)
-        try:
-            results = session.run(dict(fetches, averages=averages) if reporting else fetches)
-        except (tf.errors.OutOfRangeError, tf.errors.CancelledError):
-            if not sv.should_stop():
-                raise
-            break  # the readers have ended, over an error that is raised when the session closes
-        step = int(results['global_step'])
-        check_finite(step, results['checked'], results['paths'], out_dir)
+            tracing = should(config.trace_freq)
+            metadata = tf.RunMetadata() if tracing else None
+            options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE) if tracing else None
+            try:
+                results = session.run(
+                    dict(fetches, **watch.fetches(should)), options=options, run_metadata=metadata
+                )
+            except (tf.errors.OutOfRangeError, tf.errors.CancelledError):
+                if not sv.should_stop():
+                    raise
+                break  # the readers have ended, over an error raised when the session closes
+            step = int(results['global_step'])
+            check_finite(step, results['checked'], results['paths'], out_dir)
 
-        if reporting:
-            memory.trim()
-            rate = (step - first_step) * config.batch_size / (time.time() - start)
-            _say(format_progress(step, steps_per_epoch, max_steps, rate, config.batch_size))
-            _say(format_losses(results['checked'], results['averages']))
+            progress.show(step, results['checked'])
+            if should(config.progress_freq):
+                memory.trim()
+                progress.report(step, results['checked'], results['averages'])
+            if tracing:
+                watch.recorder.add_trace(step, metadata)
+            watch.record(session, step, should, results, progress.recent_rate(), stop)
 
-        if should(config.save_freq) or save.is_due() or step == max_steps:
-            save(step)
+            if should(config.save_freq) or save.is_due() or step == max_steps:
+                save(step)
 
     if first_step < step < max_steps and save.saved_step != step:
         save(step)
     if save.error:
         raise save.error
     if step == max_steps:
-        _say(f'trained to step {step}, saved in {out_dir}/{checkpoints.BASENAME}-{step}')
+        say(f'trained to step {step}, saved in {out_dir}/{checkpoints.BASENAME}-{step}')
     elif stop.is_set():
         saved = f', saved in {out_dir}' if save.saved_step == step else ''
-        _say(f'stopped at step {step} of {max_steps}{saved}; the same command goes on from there')
+        say(f'stopped at step {step} of {max_steps}{saved}; the same command goes on from there')
     return step
 
 
@@ -192,21 +192,3 @@ def check_finite(step, values, paths, out_dir):
             f'images, or train again from the last save in {out_dir} with a lower --learning_rate '
             'and --override'
         )
-
-
-def format_losses(losses, averages):
-    """A line for each of REPORTED, from {field of Model: float}."""
-    return '\n'.join(
-        f'{label} {losses[name]!s}  average {averages[name]!s}' for label, name in REPORTED.items()
-    )
-
-
-def format_progress(step, steps_per_epoch, max_steps, rate, batch_size):
-    """The post's progress line after global step `step`, at `rate` images a second."""
-    remaining = (max_steps - step) * batch_size / rate
-    epoch = math.ceil(step / steps_per_epoch)
-    epoch_step = (step - 1) % steps_per_epoch + 1
-    return (
-        f'progress  epoch {epoch}  step {epoch_step}  image/sec {rate:0.1f}  '
-        f'remaining {int(remaining / 60)}m'
-    )
