@@ -31,7 +31,7 @@ class Batches(typing.NamedTuple):
     steps_per_epoch: int
 
 
-def find_images(path):
+def find_images(path, flag='--data'):
     """The JPEG and PNG files of the folder `path`, sorted; names that are numbers, by number.
 
     Raises:
@@ -41,7 +41,7 @@ def find_images(path):
         names = os.listdir(path)
     except OSError as error:
         raise DataError(
-            f'no data folder {path} ({error.strerror}): name one with --data, or see `make data`'
+            f'no data folder {path} ({error.strerror}): name one with {flag}, or see `make data`'
         ) from error
     names = [name for name in names if name.lower().endswith(EXTENSIONS)]
     if not names:

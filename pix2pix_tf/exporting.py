@@ -109,7 +109,7 @@ def _judge(
                 figures = metrics.compare(of_picture[0], target)
                 if samples > 1:
                     figures[metrics.DIVERSITY] = metrics.diversity(of_picture)
-                pictures.append(dict(figures, name=names[os.fsdecode(path)]))
+                pictures.append(dict({'name': names[os.fsdecode(path)]}, **figures))
             if extract:
                 extracted['outputs'].append(extract(outputs[:, 0]))
                 extracted['targets'].append(extract(pixels['targets']))

@@ -7,6 +7,8 @@ import time
 
 from tqdm import tqdm
 
+from pix2pix_tf.errors import Pix2PixError
+
 # What a report calls the losses, and which fields of Model they are
 REPORTED = {
     'discrim_loss': 'discrim_loss',
@@ -23,6 +25,24 @@ def say(line):
     with tqdm.external_write_mode(file=sys.stdout):
         sys.stdout.write(line + '\n')
         sys.stdout.flush()
+
+
+class Attempts:
+    """To write what a training can do without: a failure is said once, until it works again."""
+
+    def __init__(self):
+        self.failing = False
+
+    def __call__(self, write):
+        """Calls `write()`; a Pix2PixError in it is all the same to the caller."""
+        try:
+            write()
+        except Pix2PixError as error:
+            if not self.failing:
+                say(f'{error}; training goes on without it')
+            self.failing = True
+        else:
+            self.failing = False
 
 
 class Progress:

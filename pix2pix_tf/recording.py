@@ -11,7 +11,7 @@ from tensorflow.python.client import timeline
 
 from pix2pix_tf import files, metrics
 from pix2pix_tf.errors import Pix2PixError
-from pix2pix_tf.progress import REPORTED, say
+from pix2pix_tf.progress import REPORTED, Attempts
 
 FILENAME = 'losses.csv'
 VALIDATION = {'validation/' + name: name for name in metrics.NAMES}
@@ -75,13 +75,13 @@ class Recorder:
         self.path = os.path.join(out_dir, FILENAME)
         self.rows = [row for row in load(out_dir) if row['step'] <= first_step]
         self.start = time.time() - (self.rows[-1]['seconds'] if self.rows else 0)
-        self.failed = False
-        self._guarded(self._write_all)
+        self.attempts = Attempts()
+        self.attempts(self._write_all)
 
     def add(self, step, values):
         """Adds a row of {column: float}, and a scalar of each for TensorBoard."""
         self.rows.append(dict(values, step=step, seconds=time.time() - self.start))
-        self._guarded(self._write_all if self.failed else self._append)
+        self.attempts(self._write_all if self.attempts.failing else self._append)
         scalars = [tf.Summary.Value(tag=name, simple_value=v) for name, v in values.items()]
         self.writer.add_summary(tf.Summary(value=scalars), step)
 
@@ -90,7 +90,7 @@ class Recorder:
         self.writer.add_run_metadata(metadata, f'step_{step}', step)
         trace = timeline.Timeline(metadata.step_stats).generate_chrome_trace_format()
         path = os.path.join(self.out_dir, f'trace-{step}.json')
-        self._guarded(lambda: files.write_whole(path, trace.encode()))
+        self.attempts(lambda: files.write_whole(path, trace.encode()))
 
     def _append(self):
         try:
@@ -102,16 +102,6 @@ class Recorder:
     def _write_all(self):
         header = ','.join(COLUMNS) + '\n'
         files.write_whole(self.path, (header + _format(self.rows)).encode())
-
-    def _guarded(self, write):
-        try:
-            write()
-        except Pix2PixError as error:
-            if not self.failed:
-                say(f'{error}; training goes on without it')
-            self.failed = True
-        else:
-            self.failed = False
 
 
 def _format(rows):

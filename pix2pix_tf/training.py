@@ -10,6 +10,7 @@ from pix2pix_tf import checkpoints, dataset, faults, files, interrupts, locks, m
 from pix2pix_tf import config as configs
 from pix2pix_tf.config import Config
 from pix2pix_tf.errors import CheckpointError, Pix2PixError, TrainingError
+from pix2pix_tf.events import EventWriter
 from pix2pix_tf.model import build_model
 from pix2pix_tf.progress import Progress, say
 from pix2pix_tf.watching import Watch
@@ -61,14 +62,18 @@ def train(data_dir, out_dir, config=Config(), skip_bad_files=False, override=Fal
             batches = dataset.load_data(data_dir, config, input_paths=paths)
             model = build_model(batches.inputs, batches.targets, config)
             saver = checkpoints.make_saver(out_dir, config.keep)
-            watch = Watch(batches, model, out_dir, val_dir, config)
+            watch = Watch(batches, model, out_dir, val_dir, config, skip_bad_files)
 
             def restore(session):
                 if checkpoint:
                     checkpoints.restore(saver, session, checkpoint, tf.global_variables())
 
             sv = tf.train.Supervisor(
-                logdir=out_dir, init_fn=restore, save_summaries_secs=0, saver=None
+                logdir=out_dir,
+                init_fn=restore,
+                saver=None,
+                save_summaries_secs=0,
+                summary_writer=EventWriter(out_dir),
             )
             try:
                 with sv.managed_session() as session:
@@ -78,7 +83,7 @@ def train(data_dir, out_dir, config=Config(), skip_bad_files=False, override=Fal
                     save = _Saving(saver, session, out_dir, config)
                     return _run_steps(session, sv, model, batches, save, stop, watch, config)
             except tf.errors.OpError as error:
-                raise (faults.explain(error, paths + watch.paths) or error) from error
+                raise (faults.explain(error, paths) or error) from error
 
 
 def _check_options(out_dir, config):

@@ -6,10 +6,9 @@ import re
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import dataset, files, gallery, images, metrics
-from pix2pix_tf.errors import Pix2PixError
+from pix2pix_tf import dataset, faults, files, gallery, images, metrics
 from pix2pix_tf.model import build_generator
-from pix2pix_tf.progress import say
+from pix2pix_tf.progress import Attempts
 from pix2pix_tf.recording import VALIDATION
 
 DIRECTORY = 'development'
@@ -27,9 +26,9 @@ class Validation:
         DataError: the folder or one of its files can't be used; the message names it.
     """
 
-    def __init__(self, data_dir, out_dir, config):
-        found = dataset.find_images(data_dir)[: config.eval_pictures]
-        self.paths = dataset.check_images(found)
+    def __init__(self, data_dir, out_dir, config, skip_bad_files=False):
+        found = dataset.find_images(data_dir, '--val_data')[: config.eval_pictures]
+        self.paths = dataset.check_images(found, skip_bad_files)
         self.out_dir, self.size = out_dir, config.crop_size
         self.names = images.output_names(self.paths)
         self.path = tf.placeholder(tf.string, [])
@@ -44,15 +43,25 @@ class Validation:
         }
         self.pngs = {kind: tf.image.encode_png(pixels) for kind, pixels in self.pixels.items()}
         self.steps = []  # what there are pictures of
+        self.attempts = Attempts()
 
     def evaluate(self, session, stop):
-        """{column of losses.csv: float}, the means of all pictures; {} once `stop` is set."""
-        fetches = [self.pixels['outputs'], self.pixels['targets']]
+        """{column of losses.csv: float}, the means of all pictures; {} once `stop` is set.
+
+        {} as well where a picture can't be decoded, which it says.
+        """
         figures = []
-        for path in self.paths:
-            if stop.is_set():
-                return {}
-            figures.append(metrics.compare(*session.run(fetches, {self.path: path})))
+
+        def compare_all():
+            for path in self.paths:
+                if stop.is_set():
+                    return
+                pixels = self._run(session, self.pixels, path)
+                figures.append(metrics.compare(pixels['outputs'], pixels['targets']))
+
+        self.attempts(compare_all)
+        if len(figures) < len(self.paths):
+            return {}
         return {
             column: float(np.mean([of_picture[name] for of_picture in figures]))
             for column, name in VALIDATION.items()
@@ -60,20 +69,26 @@ class Validation:
 
     def display(self, session, step):
         """Adds a column to development.html; where it can't be written, only says so."""
+        self.attempts(lambda: self._display(session, step))
+
+    def _run(self, session, fetches, path):
+        try:
+            return session.run(fetches, {self.path: path})
+        except tf.errors.OpError as error:
+            raise (faults.explain(error, [path]) or error) from error
+
+    def _display(self, session, step):
         shown = self.paths[:DISPLAYED]
         directory = os.path.join(self.out_dir, DIRECTORY)
-        try:
-            files.prepare_directory(directory)
-            for path in shown:
-                pngs = session.run(self.pngs, {self.path: path})
-                for kind, png in pngs.items():
-                    file = images.filename(self.names[path], step if kind == 'outputs' else kind)
-                    files.write_whole(os.path.join(directory, file), png)
-            self.steps = sorted({*self.steps, step})
-            names = [self.names[path] for path in shown]
-            gallery.write_development(self.out_dir, DIRECTORY, names, self.steps, self.size)
-        except Pix2PixError as error:
-            say(f'{error}; training goes on without it')
+        files.prepare_directory(directory)
+        for path in shown:
+            pngs = self._run(session, self.pngs, path)
+            for kind, png in pngs.items():
+                file = images.filename(self.names[path], step if kind == 'outputs' else kind)
+                files.write_whole(os.path.join(directory, file), png)
+        self.steps = sorted({*self.steps, step})
+        names = [self.names[path] for path in shown]
+        gallery.write_development(self.out_dir, DIRECTORY, names, self.steps, self.size)
 
     def forget_after(self, step):
         """Removes the pictures of steps behind `step`: a run that goes on there gave them up."""

@@ -12,7 +12,7 @@ class Watch:
     files can't be used.
     """
 
-    def __init__(self, batches, model, out_dir, val_dir, config):
+    def __init__(self, batches, model, out_dir, val_dir, config, skip_bad_files=False):
         self.out_dir, self.config = out_dir, config
         self.scalars = {
             'averages': {name: getattr(model, name + '_average') for name in REPORTED.values()},
@@ -28,8 +28,7 @@ class Watch:
             self.summaries['histograms'] = config.histogram_freq, summaries.build_histograms(model)
         self.validation = None
         if val_dir and (config.display_freq or config.eval_freq):
-            self.validation = Validation(val_dir, out_dir, config)
-        self.paths = self.validation.paths if self.validation else []
+            self.validation = Validation(val_dir, out_dir, config, skip_bad_files)
 
     def start(self, writer, first_step):
         """Goes on from `first_step` with what is written, to TensorBoard by `writer`."""
@@ -69,4 +68,4 @@ class Watch:
         )
         best = recording.best_step(self.recorder.rows)
         compared = 'the best so far' if best == step else f'the best was step {best}'
-        return f'validation  {figures}  on {len(self.paths)} pictures, {compared}'
+        return f'validation  {figures}  on {len(self.validation.paths)} pictures, {compared}'

@@ -154,3 +154,20 @@ def test_export_shows_each_pair_once_in_order_uncropped(graph, pairs):
             session.run(batches.paths)
         with pytest.raises(tf.errors.OutOfRangeError):
             session.run(batches.paths)
+
+
+def test_image_seeds_are_of_the_name_the_seed_and_the_sample(graph):
+    paths = tf.constant(['a/1.jpg', 'b/c/1.jpg', 'a/2.jpg'])
+    got = evaluate(dataset.image_seeds(paths, 7, samples=2))
+    assert got.shape == (6, 2) and got.dtype == np.int64
+    assert got[0].tolist() == got[2].tolist()  # wherever the folder is
+    assert len({tuple(seed) for seed in got[[0, 1, 4, 5]]}) == 4
+    assert (got[:, 1] % 16 == 0).all()
+    single = evaluate(dataset.image_seeds(paths, 7))
+    np.testing.assert_array_equal(single, got[::2])
+    assert (evaluate(dataset.image_seeds(paths, 8))[:, 0] == single[:, 0] + 1).all()
+
+
+def test_repeat_keeps_the_copies_in_a_row(graph):
+    got = evaluate(dataset.repeat(tf.constant([[1, 2], [3, 4]]), 3))
+    assert got.tolist() == [[1, 2]] * 3 + [[3, 4]] * 3

@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 
@@ -7,9 +8,9 @@ import tensorflow.compat.v1 as tf
 from conftest import contents, error_line, run_command, write_cut_off, write_pair
 from PIL import Image
 
-from pix2pix_tf import checkpoints, config, exporting
+from pix2pix_tf import checkpoints, config, exporting, metrics
 from pix2pix_tf.config import Config
-from pix2pix_tf.errors import CheckpointError
+from pix2pix_tf.errors import CheckpointError, DataError
 from pix2pix_tf.model import build_model
 
 
@@ -23,8 +24,11 @@ def out(trained, tmp_path):
 def test_export_writes_three_pngs_a_pair_and_says_so(out, pairs):
     result = run_command('export', f'--data={pairs}', f'--out={out}')
     assert (result.returncode, result.stderr) == (0, '')
-    line = result.stdout.splitlines()[-1]
-    assert line == f'wrote 15 images of 5 pairs, by {out}/model-2, to {out}/images'
+    *table, line = result.stdout.splitlines()
+    assert line == (
+        f'wrote 15 images of 5 pairs, by {out}/model-2, to {out}/images; look at {out}/index.html'
+    )
+    assert [row.split()[0] for row in table[1:]] == list(metrics.NAMES)
     images = contents(out + '/images')
     kinds = ('inputs', 'outputs', 'targets')
     assert set(images) == {f'{n}-{kind}.png' for n in range(1, 6) for kind in kinds}
@@ -99,3 +103,70 @@ def test_a_file_cut_off_is_named(out, pairs, tmp_path):
     write_cut_off(folder / '6.jpg')
     result = run_command('export', f'--data={folder}', f'--out={out}')
     assert f'{folder}/6.jpg can not be decoded' in error_line(result, 1)
+
+
+def read_pixels(out, name):
+    return np.array(Image.open(os.path.join(out, 'images', name)))
+
+
+def test_figures_are_those_of_the_pictures_on_disk(out, pairs):
+    exporting.export(pairs, out)
+    with open(os.path.join(out, 'metrics.json')) as file:
+        report = json.load(file)
+    assert [picture['name'] for picture in report['pictures']] == ['1', '2', '3', '4', '5']
+    for picture in report['pictures']:
+        kinds = [
+            read_pixels(out, f'{picture["name"]}-{kind}.png') for kind in ('outputs', 'targets')
+        ]
+        assert dict(metrics.compare(*kinds), name=picture['name']) == picture
+    mean = np.mean([picture['L1'] for picture in report['pictures']])
+    assert report['summaries']['L1']['mean'] == pytest.approx(mean)
+    assert report['source'] == {
+        'checkpoint': f'{out}/model-2', 'step': 2, 'data': pairs, 'seed': None, 'samples': 1,
+    }  # fmt: skip
+
+
+def test_evaluate_gives_the_figures_of_an_export_without_its_pictures(out, pairs, tmp_path):
+    exporting.export(pairs, out, seed=3)
+    exported = contents(out)['metrics.csv']
+    other = str(tmp_path / 'other')
+    report = exporting.evaluate(pairs, other, os.path.join(out, 'model-2'), seed=3)
+    assert contents(other)['metrics.csv'] == exported
+    assert sorted(os.listdir(other)) == ['metrics.csv', 'metrics.json']
+    assert report.summaries['SSIM'].low <= report.summaries['SSIM'].mean
+
+
+def test_a_picture_does_not_depend_on_the_rest_of_the_folder(out, pairs, tmp_path):
+    exporting.export(pairs, out, seed=3)
+    whole = contents(out + '/images')
+    alone = tmp_path / 'alone'
+    alone.mkdir()
+    shutil.copy(os.path.join(pairs, '4.jpg'), str(alone))
+    exporting.export(str(alone), str(tmp_path / 'other'), os.path.join(out, 'model-2'), seed=3)
+    single = contents(tmp_path / 'other' / 'images')
+    assert len(single) == 3
+    assert all(whole[name] == single[name] for name in single)
+
+
+def test_samples_differ_by_their_noise_alone(out, pairs):
+    written, _ = exporting.export(pairs, out, samples=3, seed=3)
+    assert written == len(os.listdir(out + '/images')) == 25
+    with open(os.path.join(out, 'metrics.json')) as file:
+        report = json.load(file)
+    for picture in report['pictures']:
+        name = picture['name']
+        files = [f'{name}-outputs.png', f'{name}-outputs-2.png', f'{name}-outputs-3.png']
+        outputs = np.array([read_pixels(out, file) for file in files])
+        assert picture['diversity'] == metrics.diversity(outputs) > 0
+    several = contents(out + '/images')
+    exporting.export(pairs, out, seed=3)
+    single = contents(out + '/images')
+    for kind in ('inputs', 'targets'):
+        assert several[f'1-{kind}.png'] == single[f'1-{kind}.png']
+
+
+def test_fid_of_a_single_pair_is_refused(out, tmp_path):
+    write_pair(tmp_path / 'val' / '1.png')
+    with pytest.raises(DataError) as error:
+        exporting.evaluate(str(tmp_path / 'val'), out, network=('features.pb', None, None, 0, 255))
+    assert 'FID and KID need two pairs' in str(error.value)
