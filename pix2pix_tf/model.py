@@ -36,11 +36,18 @@ class Model(typing.NamedTuple):
 def build_generator(inputs, config=Config(), image_seeds=None):
     """The generator's outputs for `inputs`, its variables named as in checkpoints.
 
-    Beside a model that is built already it uses that one's variables. For `image_seeds` see
-    `networks.create_generator`.
+    Beside a model that is built already it uses that one's variables. With `image_seeds`
+    ([batch, 2] int64, of `dataset.image_seeds`) every image is a batch of its own, with its own
+    statistics and noise: what comes out for it does not depend on the others, to the last bit.
     """
     with tf.variable_scope('generator', reuse=tf.AUTO_REUSE):
-        return create_generator(inputs, config, image_seeds)
+        if image_seeds is None:
+            return create_generator(inputs, config)
+        return tf.map_fn(
+            lambda one: create_generator(one[0][None], config, one[1])[0],
+            (inputs, image_seeds),
+            dtype=tf.float32,
+        )
 
 
 def build_model(inputs, targets, config=Config()):

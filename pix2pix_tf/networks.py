@@ -9,15 +9,13 @@ from pix2pix_tf.config import Config, check_size
 from pix2pix_tf.ops import batchnorm, conv, deconv, dropout, lrelu
 
 
-def create_generator(generator_inputs, config=Config(), image_seeds=None):
+def create_generator(generator_inputs, config=Config(), seed=None):
     """The encoder-decoder with skip connections.
 
     [batch, height, width, 3] in [-1, 1] => the same shape and range. Height and width are known
     while the graph is built, and multiples of 256.
 
-    With `image_seeds` ([batch, 2] int64), every image is treated as a batch of its own: normalised
-    by its own statistics, its dropout drawn from its own seed. What comes out for it does then not
-    depend on the rest of the batch.
+    With `seed` ([2] int64, of `dataset.image_seeds`), dropout depends on it alone.
 
     Raises:
         UsageError: the generator can't halve the height or the width 8 times.
@@ -25,7 +23,6 @@ def create_generator(generator_inputs, config=Config(), image_seeds=None):
     for size in generator_inputs.get_shape().as_list()[1:3]:
         check_size(size, "the size of the generator's input")
     ngf = config.ngf
-    per_image = image_seeds is not None
     layers = []
 
     # encoder 1: [batch, 256, 256, 3] => [batch, 128, 128, ngf]
@@ -46,7 +43,7 @@ def create_generator(generator_inputs, config=Config(), image_seeds=None):
         with tf.variable_scope(f'encoder_{len(layers) + 1}'):
             rectified = lrelu(layers[-1], config.leak)
             convolved = conv(rectified, out_channels, stride=2, config=config)
-            output = batchnorm(convolved, config, per_image)
+            output = batchnorm(convolved, config)
             layers.append(output)
 
     # (channels, probability of dropping)
@@ -69,11 +66,11 @@ def create_generator(generator_inputs, config=Config(), image_seeds=None):
                 inp = tf.concat([layers[-1], layers[skip_layer]], axis=3)
             rectified = tf.nn.relu(inp)
             output = deconv(rectified, out_channels, config)
-            output = batchnorm(output, config, per_image)
+            output = batchnorm(output, config)
             if rate > 0.0:
                 # The layer's number keeps the draws of one image apart
-                seeds = image_seeds + [[0, decoder_layer]] if per_image else None
-                output = dropout(output, rate, seeds)
+                layer_seed = None if seed is None else seed + [0, decoder_layer]
+                output = dropout(output, rate, layer_seed)
             layers.append(output)
 
     # decoder 1: [batch, 128, 128, ngf * 2] => [batch, 256, 256, 3]

@@ -57,12 +57,11 @@ def lrelu(x, a):
     return tf.nn.leaky_relu(x, alpha=a)
 
 
-def batchnorm(inp, config=Config(), per_image=False):
+def batchnorm(inp, config=Config()):
     """Batch normalization over batch, height and width, with a trained offset and scale.
 
     [batch, height, width, channels] => the same shape. Always by the statistics of the batch at
-    hand, in training and after it (Ioffe and Szegedy, 2015, algorithm 1). With `per_image`, each
-    image is a batch of its own.
+    hand, in training and after it (Ioffe and Szegedy, 2015, algorithm 1).
     """
     with tf.variable_scope('batchnorm'):
         channels = inp.get_shape()[3]
@@ -75,24 +74,19 @@ def batchnorm(inp, config=Config(), per_image=False):
             dtype=tf.float32,
             initializer=tf.random_normal_initializer(1.0, config.init_stddev),
         )
-        axes = [1, 2] if per_image else [0, 1, 2]
-        mean, variance = tf.nn.moments(inp, axes=axes, keepdims=True)
+        mean, variance = tf.nn.moments(inp, axes=[0, 1, 2])
         return tf.nn.batch_normalization(
             inp, mean, variance, offset, scale, variance_epsilon=config.variance_epsilon
         )
 
 
-def dropout(x, rate, image_seeds=None):
+def dropout(x, rate, seed=None):
     """Sets each value to 0 with probability `rate`, and scales the rest by 1 / (1 - rate).
 
-    [batch, height, width, channels] => the same shape. With `image_seeds` ([batch, 2] int64), what
-    is dropped in an image depends on its own seed alone, not on what else is in the batch or was
-    before it.
+    Any shape that is known while the graph is built => the same shape. With `seed` ([2] int64), it
+    depends on that alone what is dropped, not on what was drawn before.
     """
-    if image_seeds is None:
+    if seed is None:
         return tf.nn.dropout(x, rate=rate)
-    shape = x.get_shape().as_list()[1:]
-    drawn = tf.map_fn(
-        lambda seed: tf.random.stateless_uniform(shape, seed), image_seeds, dtype=tf.float32
-    )
+    drawn = tf.random.stateless_uniform(x.get_shape(), seed)
     return tf.where(drawn >= rate, x / (1 - rate), tf.zeros_like(x))

@@ -80,24 +80,13 @@ def test_batchnorm_normalises_over_batch_and_pixels(graph):
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
 
 
-def test_batchnorm_per_image_is_a_batch_of_each(graph):
-    images = np.random.RandomState(2).randn(3, 4, 5, 2).astype(np.float32)
-    with tf.variable_scope('a', reuse=tf.AUTO_REUSE):
-        whole = ops.batchnorm(tf.constant(images), per_image=True)
-        single = [ops.batchnorm(tf.constant(images[i : i + 1])) for i in range(3)]
-    got, want = evaluate([whole, tf.concat(single, axis=0)])
-    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
-
-
-def test_dropout_by_seeds_is_of_the_image_alone(graph):
-    images = tf.ones([4, 20, 20, 8])
-    seeds = tf.constant([[1, 5], [1, 6], [2, 5], [1, 5]], tf.int64)
-    got, first = evaluate(
-        [ops.dropout(images, 0.25, seeds), ops.dropout(images[:1], 0.25, seeds[:1])]
-    )
-    assert set(np.unique(got)) == {0, np.float32(1 / 0.75)}
-    assert abs((got == 0).mean() - 0.25) < 0.02
-    assert np.array_equal(got[0], got[3]) and np.array_equal(got[:1], first)
+def test_dropout_by_a_seed_depends_on_it_alone(graph):
+    images = tf.ones([1, 20, 20, 32])
+    seeds = [tf.constant(seed, tf.int64) for seed in ([1, 5], [1, 6], [2, 5], [1, 5])]
+    got = evaluate([ops.dropout(images, 0.25, seed) for seed in seeds])
+    assert set(np.unique(got[0])) == {0, np.float32(1 / 0.75)}
+    assert abs((got[0] == 0).mean() - 0.25) < 0.02
+    assert np.array_equal(got[0], got[3])
     for i, j in ((0, 1), (0, 2), (1, 2)):
         both = ((got[i] == 0) & (got[j] == 0)).mean()
-        assert abs(both - 0.25**2) < 0.03  # independent of one another
+        assert abs(both - 0.25**2) < 0.02  # independent of one another
