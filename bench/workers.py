@@ -1,30 +1,30 @@
-"""What is measured, each in a process of its own: `python bench/workers.py KIND [ARGUMENT]`.
+"""What is measured, each in a process of its own: `python bench/workers.py KIND [ARGUMENT ...]`.
 
-A worker gets ready, prints one line, and then does its work once for every line it reads, each time
-printing the seconds that took. At the end of its input it prints the most memory it has held.
+A worker gets ready and says so. Then it does its work once for every line it reads, and prints the
+seconds that took. At the end of its input it prints the most memory it has held, in MiB.
 """
 
+import contextlib
 import os
 import sys
+import tempfile
 import time
-
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, ROOT)
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 import numpy as np
 
-STEPS_AT_ONCE = 1
-IMAGES_AT_ONCE = 100  # of the pipeline
+GENERATED = 10  # images of a round: of the generator and of the exports
+READ = 100  # of the pipeline
+SIZE = 256
 
 
-def _picture_batch():
+def pictures(batch=1):
+    """A batch of noise in [-1, 1]: what is in a picture makes no difference to the time."""
     rng = np.random.RandomState(0)
-    return np.tanh(rng.randn(1, 256, 256, 3)).astype(np.float32)
+    return np.tanh(rng.randn(batch, SIZE, SIZE, 3)).astype(np.float32)
 
 
-def _ours():
-    """TensorFlow as the package's commands load it."""
+def load_ours():
+    """TensorFlow as the package's commands load it, and what a session of theirs is set to."""
     from pix2pix_tf import memory
 
     memory.keep()
@@ -36,10 +36,169 @@ def _ours():
     return tf
 
 
-def _plain():
-    """TensorFlow as it is."""
+def load_plain():
+    """TensorFlow as the post's script loads it."""
     import tensorflow.compat.v1 as tf
 
     tf.disable_v2_behavior()
     tf.logging.set_verbosity(tf.logging.ERROR)
     return tf
+
+
+@contextlib.contextmanager
+def running(tf):
+    """A session with the variables and the queues of the graph so far."""
+    with tf.Session() as session:
+        session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
+        coordinator = tf.train.Coordinator()
+        threads = tf.train.start_queue_runners(session, coordinator)
+        yield session
+        coordinator.request_stop()
+        coordinator.join(threads, stop_grace_period_secs=20)
+
+
+@contextlib.contextmanager
+def step_ours():
+    """The package's train step on constant inputs."""
+    tf = load_ours()
+    from pix2pix_tf.model import build_model
+
+    op = build_model(tf.constant(pictures()), tf.constant(pictures())).train_op
+    with running(tf) as session:
+        yield lambda: session.run(op)
+
+
+@contextlib.contextmanager
+def step_queue(data_dir):
+    """The package's train step as its training runs it: fed by the queue, its numbers fetched."""
+    tf = load_ours()
+    from pix2pix_tf import dataset, training
+    from pix2pix_tf.config import Config
+    from pix2pix_tf.model import build_model
+
+    batches = dataset.load_data(data_dir, Config())
+    model = build_model(batches.inputs, batches.targets)
+    fetches = training.step_fetches(batches, model)
+    with running(tf) as session:
+        yield lambda: session.run(fetches)
+
+
+@contextlib.contextmanager
+def step_post():
+    """The post's train step on constant inputs."""
+    tf = load_plain()
+    import reference
+
+    op = reference.train_op(tf.constant(pictures()), tf.constant(pictures()))
+    with running(tf) as session:
+        yield lambda: session.run(op)
+
+
+@contextlib.contextmanager
+def step_torch():
+    """The usual PyTorch networks of these shapes."""
+    import torch_reference
+
+    yield torch_reference.train_step(pictures())
+
+
+@contextlib.contextmanager
+def pipeline_ours(data_dir, threads):
+    """The package's input pipeline alone."""
+    tf = load_ours()
+    from pix2pix_tf import dataset
+    from pix2pix_tf.config import Config
+
+    batches = dataset.load_data(data_dir, Config(num_threads=int(threads)))
+    fetches = [batches.paths, batches.inputs.op, batches.targets.op]
+    with running(tf) as session:
+        yield lambda: [session.run(fetches) for _ in range(READ)]
+
+
+@contextlib.contextmanager
+def pipeline_post(data_dir, threads):
+    """The post's input pipeline alone."""
+    tf = load_plain()
+    import reference
+
+    paths, inputs, targets = reference.load_data(data_dir, int(threads))
+    fetches = [paths, inputs.op, targets.op]
+    with running(tf) as session:
+        yield lambda: [session.run(fetches) for _ in range(READ)]
+
+
+@contextlib.contextmanager
+def generator():
+    """The post's generator alone, on a constant image."""
+    tf = load_plain()
+    import reference
+
+    with tf.variable_scope('generator'):
+        op = reference.generator(tf.constant(pictures())).op
+    with running(tf) as session:
+        yield lambda: [session.run(op) for _ in range(GENERATED)]
+
+
+@contextlib.contextmanager
+def export_post(data_dir):
+    """The post's evaluation loop: read, generate, encode, write, one pair after the other."""
+    tf = load_plain()
+    import reference
+
+    paths, inputs, targets = reference.load_data(data_dir)
+    with tf.variable_scope('generator'):
+        outputs = reference.generator(inputs)
+    fetches = {'paths': paths}
+    for kind, images in (('inputs', inputs), ('outputs', outputs), ('targets', targets)):
+        pixels = tf.image.convert_image_dtype((images + 1) / 2, tf.uint8, saturate=True)
+        fetches[kind] = tf.map_fn(tf.image.encode_png, pixels, dtype=tf.string)
+    with running(tf) as session, tempfile.TemporaryDirectory() as out:
+
+        def export():
+            for _ in range(GENERATED):
+                results = session.run(fetches)
+                for kind in ('inputs', 'outputs', 'targets'):
+                    name = os.path.basename(results['paths'][0].decode())
+                    with open(os.path.join(out, f'{name}-{kind}.png'), 'wb') as file:
+                        file.write(results[kind][0])
+
+        yield export
+
+
+@contextlib.contextmanager
+def gemm():
+    """A product of two large matrices: what arithmetic alone would take."""
+    tf = load_plain()
+    n = 2048
+    matrix = tf.Variable(tf.random_normal([n, n]))
+    op = tf.matmul(matrix, matrix).op
+    with running(tf) as session:
+        yield lambda: session.run(op)
+
+
+KINDS = (
+    step_ours, step_queue, step_post, step_torch, pipeline_ours, pipeline_post, generator,
+    export_post, gemm,
+)  # fmt: skip
+
+
+def peak_memory():
+    """The most that has been resident, in MiB."""
+    with open('/proc/self/status') as status:
+        return next(int(line.split()[1]) for line in status if line.startswith('VmHWM')) / 1024
+
+
+def main():
+    kinds = {kind.__name__.replace('_', '-'): kind for kind in KINDS}
+    with kinds[sys.argv[1]](*sys.argv[2:]) as work:
+        work()
+        print('ready', flush=True)
+        for _ in sys.stdin:
+            start = time.perf_counter()
+            work()
+            print(time.perf_counter() - start, flush=True)
+    print(peak_memory(), flush=True)
+
+
+if __name__ == '__main__':
+    main()

@@ -2,6 +2,7 @@
 
 import tensorflow.compat.v1 as tf
 
+from pix2pix_tf import kernels
 from pix2pix_tf.config import Config
 
 
@@ -19,8 +20,7 @@ def conv(batch_input, out_channels, stride, config=Config()):
             dtype=tf.float32,
             initializer=tf.random_normal_initializer(0, config.init_stddev),
         )
-        padded_input = tf.pad(batch_input, [[0, 0], [1, 1], [1, 1], [0, 0]], mode='CONSTANT')
-        return tf.nn.conv2d(padded_input, conv_filter, [1, stride, stride, 1], padding='VALID')
+        return kernels.conv2d(batch_input, conv_filter, stride)
 
 
 def deconv(batch_input, out_channels, config=Config()):
@@ -30,22 +30,14 @@ def deconv(batch_input, out_channels, config=Config()):
     be unknown while the graph is built, height and width may not.
     """
     with tf.variable_scope('deconv'):
-        batch, in_height, in_width, in_channels = batch_input.get_shape().as_list()
-        if batch is None:
-            batch = tf.shape(batch_input)[0]
+        in_channels = batch_input.get_shape()[3]
         deconv_filter = tf.get_variable(
             'filter',
             [4, 4, out_channels, in_channels],
             dtype=tf.float32,
             initializer=tf.random_normal_initializer(0, config.init_stddev),
         )
-        return tf.nn.conv2d_transpose(
-            batch_input,
-            deconv_filter,
-            [batch, in_height * 2, in_width * 2, out_channels],
-            [1, 2, 2, 1],
-            padding='SAME',
-        )
+        return kernels.conv2d_transpose(batch_input, deconv_filter)
 
 
 def lrelu(x, a):

@@ -32,3 +32,8 @@ def describe_devices(session):
     """One line on what `session` computes on."""
     gpus = [device.name for device in session.list_devices() if device.device_type == 'GPU']
     return f'TensorFlow {tf.__version__} on {", ".join(gpus) or "the CPU (it sees no GPU)"}'
+
+
+def has_gpu():
+    """Whether TensorFlow sees a GPU; does not start it."""
+    return bool(tf.config.experimental.list_physical_devices('GPU'))

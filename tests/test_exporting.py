@@ -148,6 +148,14 @@ def test_a_picture_does_not_depend_on_the_rest_of_the_folder(out, pairs, tmp_pat
     assert all(whole[name] == single[name] for name in single)
 
 
+def test_a_picture_does_not_depend_on_how_many_share_a_run(out, pairs):
+    written = []
+    for batch_size in (1, 3):
+        exporting.export(pairs, out, seed=3, batch_size=batch_size)
+        written.append(contents(out + '/images'))
+    assert written[0] == written[1]
+
+
 def test_samples_differ_by_their_noise_alone(out, pairs):
     written, _ = exporting.export(pairs, out, samples=3, seed=3)
     assert written == len(os.listdir(out + '/images')) == 25
