@@ -27,6 +27,7 @@ help:
 	@echo 'make data     only download DATA               DATA_URL=... (file:// too)'
 	@echo 'make setup    only install into .venv/RUNTIME  RUNTIME=tf1 or tf2  PYTHON=python3.x'
 	@echo 'make test, make lint, make clean (removes .venv and caches; data and out stay)'
+	@echo 'make bench    how fast, beside the post       ARGS="--rounds=5"'
 	@echo 'make docker, make docker-train                 BASE=image with TensorFlow 1.15'
 
 .venv/%/.installed: requirements/%.txt setup.py
@@ -67,6 +68,9 @@ demo: setup
 test: setup
 	@$(RUN) -m pytest $(ARGS)
 
+bench: setup
+	@mkdir -p out && $(RUN) bench/run.py --json=out/bench-$(RUNTIME).json $(ARGS)
+
 lint: .venv/lint/.installed
 	.venv/lint/bin/ruff check . && .venv/lint/bin/ruff format --check .
 
@@ -81,4 +85,4 @@ docker-train:
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache build dist *.egg-info && find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup data train export evaluate plot tensorboard demo test lint docker docker-train clean
+.PHONY: help setup data train export evaluate plot tensorboard demo test bench lint docker docker-train clean

@@ -1,7 +1,8 @@
 """What is measured, each in a process of its own: `python bench/workers.py KIND [ARGUMENT ...]`.
 
-A worker gets ready and says so. Then it does its work once for every line it reads, and prints the
-seconds that took. At the end of its input it prints the most memory it has held, in MiB.
+A worker gets ready and says so. Then it does its work once for every line it reads, and prints how
+many seconds that took, or took for each image. At the end of its input it prints the most memory it
+has held, in MiB.
 """
 
 import contextlib
@@ -12,8 +13,10 @@ import time
 
 import numpy as np
 
-GENERATED = 10  # images of a round: of the generator and of the exports
-READ = 100  # of the pipeline
+GENERATED = 10  # images of a round, by the generator alone
+READ = 200  # of the pipeline
+EXPORTED = 50  # by the post's loop
+QUEUED = 40  # images, more than any queue holds
 SIZE = 256
 
 
@@ -65,7 +68,7 @@ def step_ours():
 
     op = build_model(tf.constant(pictures()), tf.constant(pictures())).train_op
     with running(tf) as session:
-        yield lambda: session.run(op)
+        yield lambda: time_of(lambda: session.run(op))
 
 
 @contextlib.contextmanager
@@ -80,7 +83,7 @@ def step_queue(data_dir):
     model = build_model(batches.inputs, batches.targets)
     fetches = training.step_fetches(batches, model)
     with running(tf) as session:
-        yield lambda: session.run(fetches)
+        yield lambda: time_of(lambda: session.run(fetches))
 
 
 @contextlib.contextmanager
@@ -91,7 +94,7 @@ def step_post():
 
     op = reference.train_op(tf.constant(pictures()), tf.constant(pictures()))
     with running(tf) as session:
-        yield lambda: session.run(op)
+        yield lambda: time_of(lambda: session.run(op))
 
 
 @contextlib.contextmanager
@@ -99,7 +102,15 @@ def step_torch():
     """The usual PyTorch networks of these shapes."""
     import torch_reference
 
-    yield torch_reference.train_step(pictures())
+    step = torch_reference.train_step(pictures())
+    yield lambda: time_of(step)
+
+
+def read(session, fetches):
+    """Seconds that an image takes, after those that had been waiting."""
+    for _ in range(QUEUED):
+        session.run(fetches)
+    return time_of(lambda: [session.run(fetches) for _ in range(READ)]) / READ
 
 
 @contextlib.contextmanager
@@ -112,7 +123,7 @@ def pipeline_ours(data_dir, threads):
     batches = dataset.load_data(data_dir, Config(num_threads=int(threads)))
     fetches = [batches.paths, batches.inputs.op, batches.targets.op]
     with running(tf) as session:
-        yield lambda: [session.run(fetches) for _ in range(READ)]
+        yield lambda: read(session, fetches)
 
 
 @contextlib.contextmanager
@@ -124,24 +135,60 @@ def pipeline_post(data_dir, threads):
     paths, inputs, targets = reference.load_data(data_dir, int(threads))
     fetches = [paths, inputs.op, targets.op]
     with running(tf) as session:
-        yield lambda: [session.run(fetches) for _ in range(READ)]
+        yield lambda: read(session, fetches)
 
 
 @contextlib.contextmanager
 def generator():
-    """The post's generator alone, on a constant image."""
-    tf = load_plain()
-    import reference
+    """The package's generator alone, on constant images, each a batch of its own."""
+    tf = load_ours()
+    from pix2pix_tf.config import Config
+    from pix2pix_tf.model import build_generator
 
-    with tf.variable_scope('generator'):
-        op = reference.generator(tf.constant(pictures())).op
+    seeds = tf.zeros([GENERATED, 2], tf.int64)
+    op = build_generator(tf.constant(pictures(GENERATED)), Config(), seeds).op
     with running(tf) as session:
-        yield lambda: [session.run(op) for _ in range(GENERATED)]
+        yield lambda: time_of(lambda: session.run(op)) / GENERATED
+
+
+def time_of(work):
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+@contextlib.contextmanager
+def export_ours(data_dir):
+    """The package's export loop, metrics included: seconds an image, without those of the start."""
+    tf = load_ours()
+    from pix2pix_tf import dataset, exporting, images, metrics
+    from pix2pix_tf.config import Config
+    from pix2pix_tf.model import build_generator
+
+    paths = dataset.find_images(data_dir)
+    names = images.output_names(paths)
+    config = Config(batch_size=exporting.BATCH_SIZE)
+    with tempfile.TemporaryDirectory() as out:
+        with tf.Graph().as_default():
+            build_generator(tf.zeros([1, SIZE, SIZE, 3]))
+            with running(tf) as session:
+                checkpoint = tf.train.Saver().save(session, os.path.join(out, 'model'))
+
+        def export():
+            first = None
+            for results in exporting.run(data_dir, paths, checkpoint, config):
+                images.save_images(results, names, out)
+                for pair in zip(results['outputs_pixels'], results['targets_pixels']):
+                    metrics.compare(*pair)
+                first = first or (time.perf_counter(), len(results['paths']))
+            return (time.perf_counter() - first[0]) / (len(paths) - first[1])
+
+        yield export
 
 
 @contextlib.contextmanager
 def export_post(data_dir):
-    """The post's evaluation loop: read, generate, encode, write, one pair after the other."""
+    """The post's evaluation loop, one pair after the other: seconds an image."""
     tf = load_plain()
     import reference
 
@@ -155,14 +202,14 @@ def export_post(data_dir):
     with running(tf) as session, tempfile.TemporaryDirectory() as out:
 
         def export():
-            for _ in range(GENERATED):
+            for _ in range(EXPORTED):
                 results = session.run(fetches)
                 for kind in ('inputs', 'outputs', 'targets'):
                     name = os.path.basename(results['paths'][0].decode())
                     with open(os.path.join(out, f'{name}-{kind}.png'), 'wb') as file:
                         file.write(results[kind][0])
 
-        yield export
+        yield lambda: time_of(export) / EXPORTED
 
 
 @contextlib.contextmanager
@@ -173,12 +220,12 @@ def gemm():
     matrix = tf.Variable(tf.random_normal([n, n]))
     op = tf.matmul(matrix, matrix).op
     with running(tf) as session:
-        yield lambda: session.run(op)
+        yield lambda: time_of(lambda: session.run(op))
 
 
 KINDS = (
     step_ours, step_queue, step_post, step_torch, pipeline_ours, pipeline_post, generator,
-    export_post, gemm,
+    export_ours, export_post, gemm,
 )  # fmt: skip
 
 
@@ -194,9 +241,7 @@ def main():
         work()
         print('ready', flush=True)
         for _ in sys.stdin:
-            start = time.perf_counter()
-            work()
-            print(time.perf_counter() - start, flush=True)
+            print(work(), flush=True)
     print(peak_memory(), flush=True)
 
 

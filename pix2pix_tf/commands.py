@@ -44,6 +44,10 @@ _HELP = {
     'trace_freq': 'Steps between two traces of what every op took; 0 for none.',
     'eval_freq': 'Steps between two evaluations of pictures in --val_data; 0 for none.',
     'eval_pictures': 'How many pictures of --val_data are looked at.',
+    'xla': 'Compile the graph for the GPU by XLA.',
+    'mixed_precision': 'Let a GPU compute in float16 where that is safe.',
+    'memory_growth': 'Take GPU memory as it is needed, not all there is.',
+    'deterministic_ops': 'Make a run repeatable on a GPU, too; needs --seed.',
 }
 
 
@@ -51,9 +55,8 @@ def define_config_flags(names=Config._fields, **defaults):
     """Defines a flag for each of these Config fields, by default as in Config or `defaults`."""
     for name in names:
         default = defaults.get(name, getattr(Config(), name))
-        is_float = Config.__annotations__[name] is float
-        define = flags.DEFINE_float if is_float else flags.DEFINE_integer
-        define(name, default, _HELP[name])
+        defines = {float: flags.DEFINE_float, bool: flags.DEFINE_boolean}
+        defines.get(Config.__annotations__[name], flags.DEFINE_integer)(name, default, _HELP[name])
 
 
 def config_values(names=Config._fields):
@@ -61,7 +64,8 @@ def config_values(names=Config._fields):
     return {name: getattr(FLAGS, name) for name in names}
 
 
-_EXPORT_OPTIONS = ('crop_size', 'batch_size', 'ngf', 'seed')
+_EXPORT_OPTIONS = ('crop_size', 'batch_size', 'ngf', 'seed', 'xla', 'mixed_precision')
+_EXPORT_OPTIONS += ('memory_growth', 'deterministic_ops')
 
 
 def define_export_flags():

@@ -55,12 +55,17 @@ class Config(typing.NamedTuple):
     trace_freq: int = 0  # how long every op took
     eval_freq: int = 1000  # figures of validation pictures
     eval_pictures: int = 20  # how many of them
+    # Of a GPU
+    xla: bool = False  # compiles the graph
+    mixed_precision: bool = False  # float16 where that is safe
+    memory_growth: bool = False  # memory as it is needed, not all there is
+    deterministic_ops: bool = False  # slower ops that always add up in one order
 
 
 # What a resumed run may change without being asked: it leaves the mathematics as it is.
 FREE = ('num_threads', 'max_epochs', 'max_steps', 'progress_freq', 'save_freq', 'save_secs')
 FREE += ('keep', 'seed', 'summary_freq', 'display_freq', 'histogram_freq', 'trace_freq')
-FREE += ('eval_freq', 'eval_pictures')
+FREE += ('eval_freq', 'eval_pictures', 'xla', 'memory_growth', 'deterministic_ops')
 
 _AT_LEAST_ONE = ('scale_size', 'crop_size', 'batch_size', 'num_threads', 'ngf', 'ndf')
 _AT_LEAST_ONE += ('max_epochs', 'max_steps', 'keep', 'eval_pictures')
@@ -99,6 +104,8 @@ def create(**values):
         raise UsageError(
             '--seed needs --num_threads=1: several readers finish in no particular order'
         )
+    if config.deterministic_ops and config.seed is None:
+        raise UsageError('--deterministic_ops needs a --seed: without one every run differs anyway')
     return config
 
 

@@ -1,6 +1,7 @@
 """The Supervisor-managed export loop: the validation set through the generator (section
 "Evaluating"), and how near its outputs are to the targets."""
 
+import concurrent.futures
 import contextlib
 import os
 import random
@@ -16,6 +17,7 @@ from pix2pix_tf import (
     features,
     files,
     gallery,
+    gpu,
     images,
     metrics,
     runtime,
@@ -24,6 +26,10 @@ from pix2pix_tf import config as configs
 from pix2pix_tf.config import Config
 from pix2pix_tf.errors import CheckpointError, DataError
 from pix2pix_tf.model import build_generator
+
+# Images in a run: each is a batch of its own, but while one waits for another's widest layers, the
+# cores have its narrow ones to do.
+BATCH_SIZE = 8
 
 
 def export(data_dir, out_dir, checkpoint=None, **options):
@@ -97,11 +103,12 @@ def _judge(
             f'no checkpoint in {out_dir}: train first, or name one with --checkpoint'
         )
     config = _network_config(os.path.dirname(checkpoint), options)
+    gpu.check(config, print)
     names = images.output_names(paths)
     pictures, extracted = [], {'outputs': [], 'targets': []}
     with contextlib.ExitStack() as stack:
         extract = network and stack.enter_context(features.opened(features.Network(*network)))
-        for results in _run(data_dir, paths, checkpoint, config, samples):
+        for results in run(data_dir, paths, checkpoint, config, samples):
             each(results, names)
             pixels = {kind: results[kind + '_pixels'] for kind in images.KINDS}
             outputs = pixels['outputs'].reshape((-1, samples) + pixels['outputs'].shape[1:])
@@ -130,8 +137,18 @@ def _judge(
     return metrics.report(source, pictures, distances), config
 
 
-def _run(data_dir, paths, checkpoint, config, samples):
-    """The batches: of every kind the PNG files and, as `{kind}_pixels`, uint8; and the paths."""
+def run(data_dir, paths, checkpoint, config, samples=1):
+    """The pairs at `paths` through the generator of `checkpoint`.
+
+    Yields, for every batch: 'paths' (bytes), and for each of `images.KINDS` the PNG files and, as
+    `{kind}_pixels`, [batch, height, width, 3] uint8; of the outputs `samples` for each input.
+    While the caller is busy with one batch, the next is computed.
+
+    Raises:
+        DataError: a file can't be decoded; the message names it.
+        CheckpointError: the checkpoint does not fit.
+        Pix2PixError: there is too little memory.
+    """
     seed = random.SystemRandom().randrange(2**31) if config.seed is None else config.seed
     with tf.Graph().as_default():
         batches = dataset.load_data(data_dir, config, training=False, input_paths=paths)
@@ -149,9 +166,15 @@ def _run(data_dir, paths, checkpoint, config, samples):
 
         sv = tf.train.Supervisor(logdir=None, init_op=None, init_fn=restore, saver=None)
         try:
-            with sv.managed_session() as session, tqdm(total=len(paths), disable=None) as bar:
-                for _ in range(batches.steps_per_epoch):
-                    results = session.run(fetches)
+            with contextlib.ExitStack() as stack:
+                session = stack.enter_context(sv.managed_session(config=gpu.session_config(config)))
+                bar = stack.enter_context(tqdm(total=len(paths), disable=None))
+                worker = stack.enter_context(concurrent.futures.ThreadPoolExecutor(1))
+                computed = worker.submit(session.run, fetches)
+                for remaining in reversed(range(batches.steps_per_epoch)):
+                    results = computed.result()
+                    if remaining:
+                        computed = worker.submit(session.run, fetches)
                     yield results
                     bar.update(len(results['paths']))
         except tf.errors.OpError as error:
@@ -161,7 +184,7 @@ def _run(data_dir, paths, checkpoint, config, samples):
 def _network_config(directory, options):
     """The options saved in `directory`, with what an export does its own way put in their place."""
     saved = configs.load(directory) or Config()
-    own = {'seed': None, 'batch_size': 1, 'num_threads': 1}
+    own = {'batch_size': BATCH_SIZE, 'num_threads': 1, 'seed': None, 'deterministic_ops': False}
     own.update(options)
     # Nothing is cropped at random here, so only crop_size counts.
     own['scale_size'] = max(saved.scale_size, own.get('crop_size', saved.crop_size))

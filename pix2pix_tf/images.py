@@ -7,6 +7,9 @@ import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import files
 
+# Of zlib: a photo takes 1% more bytes than by the default of 6, and a third of the time
+_COMPRESSION = 3
+
 KINDS = ('inputs', 'outputs', 'targets')
 
 
@@ -18,7 +21,9 @@ def deprocess_image(img):
 
 def encode_pngs(images):
     """[batch, height, width, 3] uint8 => [batch] string, a PNG file each."""
-    return tf.map_fn(tf.image.encode_png, images, dtype=tf.string)
+    return tf.map_fn(
+        lambda image: tf.image.encode_png(image, compression=_COMPRESSION), images, dtype=tf.string
+    )
 
 
 def output_names(paths):

@@ -5,6 +5,7 @@ import typing
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.config import Config
+from pix2pix_tf.gpu import LOSS_SCALE
 from pix2pix_tf.networks import create_discriminator, create_generator
 
 
@@ -120,7 +121,11 @@ def _minimize(loss, scope, config):
     """One step of Adam on the trainable variables of `scope`, and {their names: gradients}."""
     tvars = [var for var in tf.trainable_variables() if var.name.startswith(scope + '/')]
     optim = tf.train.AdamOptimizer(config.learning_rate, config.beta1)
-    grads_and_vars = optim.compute_gradients(loss, var_list=tvars)
+    if config.mixed_precision:
+        scaled = optim.compute_gradients(loss * LOSS_SCALE, var_list=tvars)
+        grads_and_vars = [(grad / LOSS_SCALE, var) for grad, var in scaled]
+    else:
+        grads_and_vars = optim.compute_gradients(loss, var_list=tvars)
     gradients = {var.op.name: grad for grad, var in grads_and_vars}
     return optim.apply_gradients(grads_and_vars), gradients
 

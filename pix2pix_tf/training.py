@@ -6,7 +6,17 @@ import time
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import checkpoints, dataset, faults, files, interrupts, locks, memory, runtime
+from pix2pix_tf import (
+    checkpoints,
+    dataset,
+    faults,
+    files,
+    gpu,
+    interrupts,
+    locks,
+    memory,
+    runtime,
+)
 from pix2pix_tf import config as configs
 from pix2pix_tf.config import Config
 from pix2pix_tf.errors import CheckpointError, Pix2PixError, TrainingError
@@ -55,6 +65,7 @@ def train(data_dir, out_dir, config=Config(), skip_bad_files=False, override=Fal
         checkpoint = checkpoints.latest(out_dir)
         if checkpoint and not override:
             _check_options(out_dir, config)
+        gpu.check(config, say)
         with tf.Graph().as_default():
             if config.seed is not None:
                 # Resumed, a run must not be shown again what it saw from its first step on.
@@ -76,7 +87,7 @@ def train(data_dir, out_dir, config=Config(), skip_bad_files=False, override=Fal
                 summary_writer=EventWriter(out_dir),
             )
             try:
-                with sv.managed_session() as session:
+                with sv.managed_session(config=gpu.session_config(config)) as session:
                     origin = f'resuming from {checkpoint}' if checkpoint else 'starting anew'
                     device = runtime.describe_devices(session)
                     say(f'{device}; {len(paths)} pairs in {data_dir}; {origin}')
@@ -133,12 +144,7 @@ def _run_steps(session, sv, model, batches, save, stop, watch, config):
     if step >= max_steps:
         say(f'{out_dir} is at step {step} of {max_steps} already: ask for more to go on')
         return step
-    fetches = {
-        'train': model.train_op,
-        'global_step': model.global_step,
-        'paths': batches.paths,
-        'checked': {name: getattr(model, name) for name in CHECKED},
-    }
+    fetches = step_fetches(batches, model)
     watch.start(sv.summary_writer, first_step)
     with Progress(
         first_step, max_steps, steps_per_epoch, config.batch_size, config.progress_freq
@@ -183,6 +189,16 @@ def _run_steps(session, sv, model, batches, save, stop, watch, config):
         saved = f', saved in {out_dir}' if save.saved_step == step else ''
         say(f'stopped at step {step} of {max_steps}{saved}; the same command goes on from there')
     return step
+
+
+def step_fetches(batches, model):
+    """What every step runs and reads: {name: fetch}."""
+    return {
+        'train': model.train_op,
+        'global_step': model.global_step,
+        'paths': batches.paths,
+        'checked': {name: getattr(model, name) for name in CHECKED},
+    }
 
 
 def check_finite(step, values, paths, out_dir):
