@@ -17,7 +17,8 @@ _HELP = {
     'scale_size': 'Pixels that each half is scaled to before the crop.',
     'crop_size': 'Pixels cropped from that at random, a multiple of 256.',
     'batch_size': 'Pairs in a step.',
-    'num_threads': 'Threads that read and decode images.',
+    'num_threads': 'Threads that read and decode images; by default one for each core, or one with '
+    '--seed.',
     'ngf': "Filters of the generator's first layer.",
     'ndf': "Filters of the discriminator's first layer.",
     'init_stddev': 'Standard deviation of the initial filters.',
@@ -36,7 +37,7 @@ _HELP = {
     'save_freq': 'Steps between two saves; 0 to save at the end only.',
     'save_secs': 'Seconds between two saves, beside --save_freq; 0 for never.',
     'keep': 'How many of the newest checkpoints are kept.',
-    'seed': 'Makes a run repeatable on a CPU; needs --num_threads=1.',
+    'seed': 'Makes a run repeatable on a CPU; one thread reads then.',
     'summary_freq': 'Steps between two rows of scalars for TensorBoard and losses.csv; 0 for none.',
     'display_freq': 'Steps between two sets of pictures for TensorBoard and, with --val_data, for '
     'development.html; 0 for none.',

@@ -25,7 +25,7 @@ class Config(typing.NamedTuple):
     scale_size: int = 286  # pixels; each half is resized to this square
     crop_size: int = 256  # pixels; and cropped to this one at a random offset
     batch_size: int = 1
-    num_threads: int = 1  # reader threads
+    num_threads: typing.Optional[int] = None  # reader threads; None: see `reader_threads`
     # Generator and discriminator
     ngf: int = 64  # filters of the generator's first layer
     ndf: int = 64  # filters of the discriminator's first layer
@@ -100,13 +100,20 @@ def create(**values):
             f'--scale_size is {config.scale_size}, below --crop_size {config.crop_size}: '
             'nothing that large can be cropped from it'
         )
-    if config.seed is not None and config.num_threads > 1:
+    if config.seed is not None and reader_threads(config) > 1:
         raise UsageError(
             '--seed needs --num_threads=1: several readers finish in no particular order'
         )
     if config.deterministic_ops and config.seed is None:
         raise UsageError('--deterministic_ops needs a --seed: without one every run differs anyway')
     return config
+
+
+def reader_threads(config):
+    """How many threads read: by default one for each core, or one where a seed is to be kept to."""
+    if config.num_threads is None:
+        return 1 if config.seed is not None else len(os.sched_getaffinity(0))
+    return config.num_threads
 
 
 def check_size(size, name='--crop_size'):

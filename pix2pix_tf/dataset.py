@@ -13,7 +13,7 @@ import warnings
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
-from pix2pix_tf.config import Config
+from pix2pix_tf.config import Config, reader_threads
 from pix2pix_tf.errors import DataError
 
 EXTENSIONS = ('.jpg', '.jpeg', '.png')
@@ -164,12 +164,13 @@ def load_data(path, config=Config(), training=True, input_paths=None):
     offset = random_offset(config) if training else None
     inputs, targets = decode_pair(contents, offset, config)
 
+    # More than one reader would mix up the order in which an export has to come.
+    threads = reader_threads(config) if training else 1
     paths, inputs, targets = tf.train.batch(
         [paths, inputs, targets],
         batch_size=config.batch_size,
-        capacity=max(8, 2 * config.batch_size),  # 1.5 MB each at the post's size
-        # More than one reader would mix up the order in which an export has to come.
-        num_threads=config.num_threads if training else 1,
+        capacity=max(8, 2 * threads, 2 * config.batch_size),  # 1.5 MB each at the post's size
+        num_threads=threads,
         allow_smaller_final_batch=not training,
     )
     steps_per_epoch = int(math.ceil(len(input_paths) / config.batch_size))

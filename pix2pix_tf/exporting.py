@@ -184,7 +184,7 @@ def run(data_dir, paths, checkpoint, config, samples=1):
 def _network_config(directory, options):
     """The options saved in `directory`, with what an export does its own way put in their place."""
     saved = configs.load(directory) or Config()
-    own = {'batch_size': BATCH_SIZE, 'num_threads': 1, 'seed': None, 'deterministic_ops': False}
+    own = {'batch_size': BATCH_SIZE, 'num_threads': None, 'seed': None, 'deterministic_ops': False}
     own.update(options)
     # Nothing is cropped at random here, so only crop_size counts.
     own['scale_size'] = max(saved.scale_size, own.get('crop_size', saved.crop_size))

@@ -77,3 +77,10 @@ def test_broken_options_are_named(tmp_path, text):
     with pytest.raises(Pix2PixError) as error:
         config.load(str(tmp_path))
     assert str(tmp_path / 'options.json') in str(error.value)
+
+
+def test_one_thread_reads_where_the_order_matters_else_one_for_each_core():
+    cores = len(os.sched_getaffinity(0))
+    assert config.reader_threads(Config()) == cores
+    assert config.reader_threads(Config(seed=1)) == 1
+    assert config.reader_threads(Config(num_threads=3)) == 3
