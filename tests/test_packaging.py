@@ -30,7 +30,8 @@ def test_the_package_installs_with_its_commands(tmp_path):
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     installed = {path.name for path in (tmp_path / 'there' / 'bin').iterdir()}
-    assert installed >= {'pix2pix-train', 'pix2pix-export', 'pix2pix-data', 'pix2pix-demo'}
+    commands = ('train', 'export', 'evaluate', 'plot', 'data', 'demo')
+    assert installed >= {'pix2pix-' + command for command in commands}
     [package] = (tmp_path / 'there').glob('lib*/python*/site-packages/pix2pix_tf')
     assert {p.name for p in package.glob('*.py')} == {
         name for name in os.listdir(os.path.join(ROOT, 'pix2pix_tf')) if name.endswith('.py')
