@@ -25,6 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 
 WARM_UP = 2  # rounds that do not count
+DRAWN = 24  # pairs, where no folder is named
 START_ROUNDS = 3  # a start takes long, and its interval is of no interest
 STEP_GFLOP = 81  # of a train step of one pair
 GEMM_GFLOP = 2 * 2048**3 / 1e9
@@ -224,7 +225,7 @@ def main():
     table = Table()
     with tempfile.TemporaryDirectory() as drawn:
         if not args.data:
-            write_pairs(drawn, 40)
+            write_pairs(drawn, DRAWN)
         data_dir = os.path.abspath(args.data or drawn)
         version = subprocess.check_output(
             [sys.executable, '-c', 'import tensorflow; print(tensorflow.__version__)'],

@@ -15,7 +15,7 @@ import numpy as np
 
 GENERATED = 10  # images of a round, by the generator alone
 READ = 200  # of the pipeline
-EXPORTED = 50  # by the post's loop
+EXPORTED = 20  # by the post's loop
 QUEUED = 40  # images, more than any queue holds
 SIZE = 256
 
