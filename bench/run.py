@@ -9,6 +9,7 @@ ratios with the bootstrap's 95% interval of it. Absolute times mean little elsew
 """
 
 import argparse
+import atexit
 import json
 import os
 import platform
@@ -42,6 +43,8 @@ class Worker:
             universal_newlines=True, cwd=ROOT,
             env=dict(os.environ, PYTHONPATH=ROOT, TF_CPP_MIN_LOG_LEVEL='3'),
         )  # fmt: skip
+        # What is stopped would not end by itself if the bench did
+        atexit.register(self.process.kill)
         if self.process.stdout.readline() != 'ready\n':
             raise SystemExit(f'bench: {kind} failed:\n{self.process.communicate()[1]}')
         self.process.send_signal(signal.SIGSTOP)

@@ -1,0 +1,67 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from conftest import ROOT, write_pair
+
+from pix2pix_tf.model import build_model
+
+BENCH = os.path.join(ROOT, 'bench')
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    monkeypatch.syspath_prepend(BENCH)
+
+
+def test_the_reference_has_the_variables_of_the_package():
+    import reference
+
+    def variables(build):
+        with tf.Graph().as_default():
+            tf.set_random_seed(0)
+            build(tf.zeros([1, 256, 256, 3]), tf.zeros([1, 256, 256, 3]))
+            return {var.op.name: var.get_shape().as_list() for var in tf.trainable_variables()}
+
+    of_reference = variables(reference.train_op)
+    assert len(of_reference) == 55
+    assert of_reference == variables(build_model)
+
+
+def test_a_ratio_is_the_median_of_the_rounds():
+    import run
+
+    assert run.ratio([2.0, 4.0, 9.0], [1.0, 2.0, 3.0]) == (2.0, 2.0, 3.0)
+
+
+def test_workers_take_turns(tmp_path):
+    import run
+
+    for number in range(4):
+        write_pair(tmp_path / f'{number}.jpg', seed=number)
+    workers = {
+        'post': run.Worker('pipeline-post', tmp_path, 1),
+        'ours': run.Worker('pipeline-ours', tmp_path, 2),
+    }
+    seconds, peaks = run.take_turns(workers, 2)
+    for name in workers:
+        assert len(seconds[name]) == 2
+        assert np.all(np.array(seconds[name]) > 0)
+        assert peaks[name] > 50
+        assert workers[name].process.returncode == 0
+
+
+def test_a_worker_that_fails_is_heard_of(tmp_path):
+    import run
+
+    with pytest.raises(SystemExit, match='pipeline-ours failed:(.|\n)*no image in'):
+        run.Worker('pipeline-ours', tmp_path, 1)
+
+
+def test_help_names_the_flags():
+    command = [sys.executable, os.path.join(BENCH, 'run.py'), '--help']
+    text = subprocess.check_output(command, universal_newlines=True)
+    assert all(flag in text for flag in ('--rounds', '--data', '--torch', '--json'))
