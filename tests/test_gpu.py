@@ -78,6 +78,7 @@ def test_xla_compiles_the_step(pairs, narrow, tmp_path, plain_losses):
         'import sys; sys.path[:0] = ["tests"]\n'
         'import conftest, test_gpu\n'
         'conftest.runtime.use_graph_mode()\n'
+        'test_gpu.STEPS = 1\n'
         'print(test_gpu.losses_of(*sys.argv[1:], conftest.NARROW._replace(xla=True)))'
     )
     result = subprocess.run(
@@ -91,7 +92,7 @@ def test_xla_compiles_the_step(pairs, narrow, tmp_path, plain_losses):
     assert result.returncode == 0, result.stderr
     assert 'Compiled cluster using XLA' in result.stderr
     losses = json.loads(result.stdout.splitlines()[-1])
-    np.testing.assert_allclose(losses, plain_losses, rtol=0.02)
+    np.testing.assert_allclose(losses, plain_losses[:1], rtol=0.02)
 
 
 def test_gradients_are_what_they_are_without_mixed_precision(narrow):
