@@ -165,18 +165,15 @@ def bench_images(table, rounds, workers, label=''):
 
 def bench_pipeline(table, rounds, data_dir):
     table.head('input pipeline alone')
-    for threads in (1, 2, 4):
-        workers = {
-            'post': Worker('pipeline-post', data_dir, threads),
-            'ours': Worker('pipeline-ours', data_dir, threads),
-        }
-        bench_images(table, rounds, workers, f', {threads} thread{"s" * (threads > 1)}')
+    settings = [(n, n, f'{n} thread{"s" * (n > 1)}') for n in (1, 2, 4)]
     # The post has one reader, whose halves more of them would crop apart; the package, one a core
-    workers = {
-        'post': Worker('pipeline-post', data_dir, 1),
-        'ours': Worker('pipeline-ours', data_dir, len(os.sched_getaffinity(0))),
-    }
-    bench_images(table, rounds, workers, ', as it comes')
+    settings.append((1, len(os.sched_getaffinity(0)), 'as it comes'))
+    for of_post, of_ours, label in settings:
+        workers = {
+            'post': Worker('pipeline-post', data_dir, of_post),
+            'ours': Worker('pipeline-ours', data_dir, of_ours),
+        }
+        bench_images(table, rounds, workers, f', {label}')
 
 
 def bench_export(table, rounds, data_dir):

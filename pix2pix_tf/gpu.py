@@ -43,9 +43,11 @@ def check(config, tell):
     Raises:
         Pix2PixError: a convolution comes out differently on the GPU and the CPU.
     """
+    if not _is_built_for_cuda_10():
+        return  # before the GPUs are asked, which starts them
     proto = session_config(config)
     newest = max(_compute_capabilities(proto), default=0)
-    if newest < _AMPERE or not _is_built_for_cuda_10():
+    if newest < _AMPERE:
         return
     tell(
         f'warning: this TensorFlow is built for CUDA 10 and has no kernels for a GPU of compute '

@@ -34,7 +34,7 @@ def conv2d(images, filters, stride):
         if runtime.has_gpu():
             return _correlate_plainly(images, filters)
         return _conv2d(images, filters)
-    padded = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    padded = _pad(images, 1)
     if filters.get_shape().as_list()[3] == 1 and not runtime.has_gpu():
         return _conv2d_to_one(padded, filters)
     return tf.nn.conv2d(padded, filters, [1, 1, 1, 1], padding='VALID')
@@ -69,11 +69,10 @@ def _conv2d_transpose(small, filters):
 
 def _correlate(large, filters):
     """S = P W."""
-    patches = _patches(large)
-    rows, columns = patches.get_shape().as_list()[1:3]
+    rows, columns = (side // 2 for side in large.get_shape().as_list()[1:3])
     if max(rows, columns) > CORRELATE_UP_TO:
         return _correlate_plainly(large, filters)
-    small = tf.matmul(_matrix(patches), _filter_matrix(filters))
+    small = tf.matmul(_matrix(_patches(large)), _matrix(filters))
     return tf.reshape(small, [-1, rows, columns, filters.get_shape().as_list()[3]])
 
 
@@ -89,7 +88,7 @@ def _spread(small, filters):
         return _spread_plainly(small, filters)
     channels = filters.get_shape().as_list()[2]
     # Transposed, W S^T, so that W is read in the order it lies in memory
-    patches = tf.matmul(_filter_matrix(filters), _matrix(small), transpose_b=True)
+    patches = tf.matmul(_matrix(filters), _matrix(small), transpose_b=True)
     # Row 2 a + b of a patch belongs to a pixel that is a pairs of pixels further down and the b-th
     # of its pair; likewise its columns: [a, b, a', b' * channels, pixels of the small image]
     patches = tf.reshape(patches, [2, 2, 2, 2 * channels, -1])
@@ -119,22 +118,20 @@ def _filter_gradient(large, small):
     return tf.reshape(product, shape)
 
 
-def _patches(large):
-    """[batch, height, width, channels] => [batch, height / 2, width / 2, 16 * channels]."""
-    padded = tf.pad(large, [[0, 0], [1, 1], [1, 1], [0, 0]])
+def _pad(images, border):
+    return tf.pad(images, [[0, 0], [border, border], [border, border], [0, 0]])
+
+
+def _patches(images, border=1, stride=2):
+    """The 4x4 patches of `images` with a border of zeros: [batch, rows, columns, 16 * channels]."""
     return tf.image.extract_image_patches(
-        padded, [1, 4, 4, 1], [1, 2, 2, 1], [1, 1, 1, 1], padding='VALID'
+        _pad(images, border), [1, 4, 4, 1], [1, stride, stride, 1], [1, 1, 1, 1], padding='VALID'
     )
 
 
-def _matrix(images):
-    """[batch, rows, columns, channels] => [pixels, channels]."""
-    return tf.reshape(images, [-1, images.get_shape().as_list()[3]])
-
-
-def _filter_matrix(filters):
-    """[4, 4, channels, depth] => [16 * channels, depth]."""
-    return tf.reshape(filters, [-1, filters.get_shape().as_list()[3]])
+def _matrix(tensor):
+    """Images => [pixels, channels]; filters [4, 4, channels, depth] => [16 * channels, depth]."""
+    return tf.reshape(tensor, [-1, tensor.get_shape().as_list()[3]])
 
 
 @tf.custom_gradient
@@ -160,11 +157,7 @@ def _conv2d_to_one(padded, filters):
     )
 
     def gradients(small):
-        borders = tf.pad(small, [[0, 0], [3, 3], [3, 3], [0, 0]])
-        shifted = tf.image.extract_image_patches(
-            borders, [1, 4, 4, 1], [1, 1, 1, 1], [1, 1, 1, 1], padding='VALID'
-        )
-        shifted = _matrix(tf.reverse(shifted, [3]))
+        shifted = _matrix(tf.reverse(_patches(small, border=3, stride=1), [3]))
         large = tf.reshape(tf.matmul(shifted, weights), [-1, height, width, channels])
         of_filters = tf.matmul(shifted, _matrix(padded), transpose_a=True)
         return large, tf.reshape(of_filters, [4, 4, channels, 1])
