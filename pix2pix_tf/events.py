@@ -33,15 +33,6 @@ class EventWriter(SummaryToEventTransformer):
         """Writes an Event, and a new file's first where there is none to go on with."""
         self.attempts(lambda: self._write(event))
 
-    def add_session_log(self, session_log, global_step=None):
-        """Has TensorBoard drop what a run that is gone on with has left behind its last save.
-
-        It drops what is of the step of a start and later, and the step that was saved shall stay.
-        """
-        if session_log.status == tf.SessionLog.START and global_step is not None:
-            global_step += 1
-        super().add_session_log(session_log, global_step)
-
     def _write(self, event):
         try:
             if self.file is None:

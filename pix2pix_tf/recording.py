@@ -65,9 +65,8 @@ def best_step(rows):
 class Recorder:
     """Keeps losses.csv and TensorBoard's events of a run that goes on from `first_step`.
 
-    What stands in losses.csv of steps behind `first_step` is of a course that was given up; it
-    goes. (TensorBoard drops such events itself, by the session's start that the Supervisor logs.)
-    A file that can't be written is said so once, and costs the training nothing.
+    What is there of steps behind `first_step` is of a course that was given up; it goes. A file
+    that can't be written is said so once, and costs the training nothing.
     """
 
     def __init__(self, out_dir, writer, first_step):
@@ -77,6 +76,8 @@ class Recorder:
         self.start = time.time() - (self.rows[-1]['seconds'] if self.rows else 0)
         self.attempts = Attempts()
         self.attempts(self._write_all)
+        # TensorBoard drops what it knows of the step of a start and later.
+        writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), first_step + 1)
 
     def add(self, step, values):
         """Adds a row of {column: float}, and a scalar of each for TensorBoard."""

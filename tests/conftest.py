@@ -1,8 +1,11 @@
 """What the tests share: small pairs of their own, a graph, a narrow model, the commands."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
+import typing
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
@@ -64,6 +67,29 @@ def trained(tmp_path_factory, graph_mode, pairs):
     out = str(tmp_path_factory.mktemp('trained'))
     training.train(pairs, out, NARROW._replace(max_steps=2))
     return out
+
+
+# Everything is due at every other step.
+WATCHED = NARROW._replace(
+    max_steps=4, progress_freq=0, summary_freq=2, display_freq=2, histogram_freq=2, trace_freq=2,
+    eval_freq=2, eval_pictures=3,
+)  # fmt: skip
+
+
+class Run(typing.NamedTuple):
+    """A training that is over."""
+
+    out: str  # its output folder
+    printed: str
+
+
+@pytest.fixture(scope='session')
+def watched_run(tmp_path_factory, graph_mode, pairs):
+    """A run of four steps with everything due at every other one, on `pairs` twice."""
+    out = str(tmp_path_factory.mktemp('watched'))
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        training.train(pairs, out, WATCHED, val_dir=pairs)
+    return Run(out, printed.getvalue())
 
 
 def contents(folder):

@@ -12,7 +12,7 @@ import types
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import error_line, run_command, start_command, wait_for
+from conftest import command_options, error_line, run_command, start_command, wait_for
 
 from pix2pix_tf import checkpoints, config, interrupts, locks, training
 from pix2pix_tf.config import Config
@@ -28,7 +28,7 @@ def restored(out):
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_run_saved_and_in_silence(pairs, tmp_path, number):
+def test_a_signal_ends_the_run_saved_and_in_silence(pairs, tmp_path, number, capsys):
     out = str(tmp_path)
     process = start_command('train', f'--data={pairs}', f'--out={out}', *NARROW_FLAGS)
     wait_for(process, 'step 2 ')
@@ -39,10 +39,8 @@ def test_a_signal_ends_the_run_saved_and_in_silence(pairs, tmp_path, number):
     assert any(line.startswith(f'{signal.Signals(number).name}: finishing') for line in lines)
     step = int(restored(out)['global_step'])
     assert lines[-1].startswith(f'stopped at step {step} of 1000, saved in {out}; the same command')
-    result = run_command('train', f'--data={pairs}', f'--out={out}', f'--max_steps={step + 1}',
-                         *NARROW_FLAGS)  # fmt: skip
-    assert (result.returncode, result.stderr) == (0, '')
-    assert f'resuming from {out}/model-{step}' in result.stdout
+    training.train(pairs, out, Config(ngf=4, ndf=4, max_steps=step + 1))
+    assert f'resuming from {out}/model-{step}' in capsys.readouterr().out
     assert restored(out)['global_step'] == step + 1
 
 
@@ -115,8 +113,8 @@ def test_other_options_are_named_and_refused_but_for_the_free_ones(pairs, traine
     assert 'save_freq' not in line and 'max_steps' not in line
     assert restored(out)['global_step'] == 2
     assert config.load(out) == config.load(trained)
-    result = run_command(*flags, '--learning_rate=0.001', '--override')
-    assert (result.returncode, result.stderr) == (0, '')
+    chosen = Config(ngf=4, ndf=4, max_steps=3, learning_rate=0.001)
+    training.train(pairs, out, chosen, override=True)
     assert restored(out)['global_step'] == 3
     assert config.load(out).learning_rate == 0.001
 
@@ -128,23 +126,45 @@ def test_differences_leave_out_what_is_free():
     assert config.differences(saved, saved._replace(ngf=8)) == ['--ngf was 64, now 8']
 
 
+# Runs a command for every line it reads, each in a process that has TensorFlow loaded already
+FORKING = """
+import os, runpy, sys
+from pix2pix_tf import commands
+commands.load('training')
+del sys.argv[0]
+for _ in sys.stdin:
+    pid = os.fork()
+    if pid == 0:
+        runpy.run_path(sys.argv[0], run_name='__main__')
+    print('process', pid, flush=True)
+    print('end', os.waitpid(pid, 0)[1], flush=True)
+"""
+
+
 @pytest.mark.slow
 def test_a_save_is_whole_or_not_there(pairs, tmp_path):
     """Killed in 20 saves: what the folder then names as its newest checkpoint restores."""
     out = str(tmp_path)
-    flags = ['--ngf=8', '--ndf=8', '--save_freq=1', '--progress_freq=0', '--max_steps=1000000']
+    options = command_options(
+        'train', f'--data={pairs}', f'--out={out}', '--ngf=8', '--ndf=8', '--save_freq=1',
+        '--progress_freq=0', '--max_steps=1000000',
+    )  # fmt: skip
+    options['args'][1:1] = ['-c', FORKING]
+    process = subprocess.Popen(stdin=subprocess.PIPE, **options)
     rng = random.Random(4)
     steps, in_a_save = [], 0
     for _ in range(20):
-        process = start_command('train', f'--data={pairs}', f'--out={out}', *flags)
+        process.stdin.write('\n')
+        process.stdin.flush()
+        pid = int(wait_for(process, 'process').split()[1])
         wait_for(process, 'saving model')
         wait_for(process, 'saving model')  # the first of the two is whole
         deadline = time.time() + 10
         while not unfinished(out) and time.time() < deadline:
             time.sleep(0.0005)
         time.sleep(rng.uniform(0, 0.03))  # somewhere in a save, or just behind it
-        process.kill()
-        process.communicate()
+        os.kill(pid, signal.SIGKILL)
+        assert wait_for(process, 'end') == f'end {signal.SIGKILL}\n'
         in_a_save += bool(unfinished(out))
         values = restored(out)
         step = int(values['global_step'])
@@ -153,6 +173,7 @@ def test_a_save_is_whole_or_not_there(pairs, tmp_path):
         steps.append(step)
     assert steps == sorted(set(steps))  # every run went on from the one before
     assert in_a_save > 0
+    assert process.communicate(timeout=60)[1] == ''
     checkpoints.remove_debris(out)
     assert unfinished(out) == []
 
@@ -201,8 +222,7 @@ def small_disk(tmp_path):
 def test_a_full_disk_fails_the_run_only_if_it_stays_full(pairs, small_disk):
     out = small_disk / 'out'
     flags = ('train', f'--data={pairs}', f'--out={out}', '--ngf=16', '--ndf=4', '--save_freq=2')
-    result = run_command(*flags, '--max_steps=2')
-    assert (result.returncode, result.stderr) == (0, '')
+    training.train(pairs, str(out), Config(ngf=16, ndf=4, max_steps=2))
     ballast = small_disk / 'ballast'
     free = os.statvfs(str(small_disk))
     ballast.write_bytes(bytes(free.f_bavail * free.f_frsize - 20000000))
@@ -213,12 +233,12 @@ def test_a_full_disk_fails_the_run_only_if_it_stays_full(pairs, small_disk):
     assert restored(str(out))['global_step'] == 2
     assert [p for p in os.listdir(str(out)) if p.startswith(('model-4', 'model-6'))] == []
 
-    process = start_command(*flags, '--max_steps=40')
+    process = start_command(*flags, '--max_steps=24')
     wait_for(process, 'what was saved before is kept')
     ballast.unlink()  # room again: the next save works, and the run ends well
     printed, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, '')
-    assert restored(str(out))['global_step'] == 40
+    assert restored(str(out))['global_step'] == 24
 
 
 @pytest.mark.parametrize('rate, words', [(1e20, 'is nan'), (1e38, 'nan')])
@@ -275,8 +295,8 @@ def test_a_second_training_in_the_same_folder_is_refused(pairs, tmp_path):
     assert f'process {first.pid} is training in {out}' in error_line(second, 1)
     first.kill()  # a lock that is left behind keeps nobody out
     first.communicate()
-    third = run_command('train', f'--data={pairs}', f'--out={out}', '--max_steps=1', *NARROW_FLAGS)
-    assert (third.returncode, third.stderr) == (0, '')
+    training.train(pairs, out, Config(ngf=4, ndf=4, max_steps=1))
+    assert restored(out)['global_step'] == 1
 
 
 def test_the_lock_names_its_holder(tmp_path):
@@ -314,7 +334,7 @@ def test_a_file_that_spoils_the_run_costs_no_step(pairs, tmp_path, narrow, monke
 def test_memory_stays_flat(pairs, tmp_path):
     """Resident size after 300 and after 3,000 steps of a narrow model."""
     process = start_command(
-        'train', f'--data={pairs}', f'--out={tmp_path}', '--ngf=4', '--ndf=4', '--max_epochs=1000',
+        'train', f'--data={pairs}', f'--out={tmp_path}', '--ngf=1', '--ndf=1', '--max_epochs=1000',
         '--progress_freq=20', '--save_freq=100000',
     )  # fmt: skip
     sizes = {}

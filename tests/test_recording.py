@@ -25,10 +25,8 @@ def scalars(out):
 
 
 def record(out, first_step, steps, value):
-    """A run from `first_step` that writes `value` at each of `steps`, as a Supervisor's would."""
-    writer = EventWriter(str(out))
-    writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), first_step)
-    recorder = Recorder(str(out), writer, first_step)
+    """A run from `first_step` that writes `value` at each of `steps`."""
+    recorder = Recorder(str(out), EventWriter(str(out)), first_step)
     for step in steps:
         recorder.add(step, {'losses/gen_loss_L1': value})
     return recorder

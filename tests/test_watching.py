@@ -4,10 +4,11 @@ import io
 import json
 import os
 import re
+import shutil
 
 import numpy as np
 import pytest
-from conftest import write_cut_off, write_pair
+from conftest import WATCHED, write_cut_off, write_pair
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -15,12 +16,8 @@ from pix2pix_tf import exporting, recording, training
 
 
 @pytest.fixture
-def watched(narrow):
-    """Everything is due at every other step."""
-    return narrow._replace(
-        max_steps=4, progress_freq=0, summary_freq=2, display_freq=2, histogram_freq=2,
-        trace_freq=2, eval_freq=2, eval_pictures=3,
-    )  # fmt: skip
+def watched():
+    return WATCHED
 
 
 def read_events(out):
@@ -29,9 +26,8 @@ def read_events(out):
     ).Reload()
 
 
-def test_everything_that_is_due_is_written(pairs, tmp_path, watched, capsys):
-    out = str(tmp_path)
-    training.train(pairs, out, watched, val_dir=pairs)
+def test_everything_that_is_due_is_written(watched_run):
+    out = watched_run.out
     rows = recording.load(out)
     assert [row['step'] for row in rows] == [2, 4]
     assert all(set(row) == set(recording.COLUMNS) for row in rows)
@@ -66,7 +62,7 @@ def test_everything_that_is_due_is_written(pairs, tmp_path, watched, capsys):
         with open(os.path.join(out, f'trace-{step}.json')) as file:
             operations = {event['name'] for event in json.load(file)['traceEvents']}
         assert any('Conv2D' in name for name in operations)
-    printed = [line for line in capsys.readouterr().out.splitlines() if 'validation' in line]
+    printed = [line for line in watched_run.printed.splitlines() if 'validation' in line]
     assert len(printed) == 2 and printed[0].endswith('on 3 pictures, the best so far')
 
 
@@ -93,9 +89,11 @@ def test_validation_figures_are_those_of_an_evaluation(pairs, tmp_path, watched)
         assert last[column] == pytest.approx(report.summaries[name].mean, rel=1e-3)
 
 
-def test_development_has_a_column_for_each_step_and_none_of_a_lost_course(pairs, tmp_path, watched):
-    out = str(tmp_path)
-    training.train(pairs, out, watched, val_dir=pairs)
+def test_development_has_a_column_for_each_step_and_none_of_a_lost_course(
+    pairs, tmp_path, watched, watched_run
+):
+    out = str(tmp_path / 'out')
+    shutil.copytree(watched_run.out, out)
     folder = os.path.join(out, 'development')
     names = {f'{name}-{kind}.png' for name in '123' for kind in ('inputs', 'targets', 2, 4)}
     assert set(os.listdir(folder)) == names
@@ -120,14 +118,14 @@ def test_pictures_differ_by_the_weights_alone(pairs, tmp_path, watched):
         assert columns[0] == columns[1]
 
 
-def test_watching_does_not_change_the_losses(pairs, tmp_path, watched):
+def test_watching_does_not_change_the_losses(pairs, tmp_path, watched, watched_run):
     """Whatever is looked at, the same seed gives the same course."""
     plain = watched._replace(display_freq=0, histogram_freq=0, trace_freq=0, eval_freq=0)
-    courses = []
-    for name, config, val_dir in (('a', watched, pairs), ('b', plain, None)):
-        training.train(pairs, str(tmp_path / name), config, val_dir=val_dir)
-        rows = recording.load(str(tmp_path / name))
-        courses.append([row['losses/gen_loss'] for row in rows])
+    training.train(pairs, str(tmp_path), plain)
+    courses = [
+        [row['losses/gen_loss'] for row in recording.load(out)]
+        for out in (watched_run.out, str(tmp_path))
+    ]
     assert len(courses[0]) == 2
     assert courses[0] == courses[1]
 
