@@ -98,34 +98,37 @@ def header_fault(path):
 
 
 def decode_image(contents):
-    """Bytes of a JPEG or PNG => [height, width, 3] float32 in [0, 1]; grey and RGBA become RGB."""
+    """Bytes of a JPEG or PNG => [height, width, 3] uint8; grey and RGBA become RGB."""
     # decode_png reads JPEG as well, to the same pixels as decode_jpeg.
-    raw_image = tf.image.decode_png(contents, channels=3)
-    raw_image = tf.image.convert_image_dtype(raw_image, dtype=tf.float32)
-    raw_image.set_shape([None, None, 3])
-    return raw_image
+    return tf.image.decode_png(contents, channels=3)
 
 
 def process_image(image, offset, config=Config()):
-    """[height, width, 3] in [0, 1] => [crop_size, crop_size, 3] in [-1, 1].
+    """[height, width, 3] uint8 => [crop_size, crop_size, 3] float32 in [-1, 1].
 
     With an `offset` (two int32: rows, columns) the image is scaled to scale_size and cropped from
     there; without, it is scaled to crop_size and nothing is cut off. In the post the offset is
     drawn in here, twice with one seed, which stays in step only while one thread reads; one
     offset for both halves has the same distribution and can't come apart.
     """
-    # [0, 1] => [-1, 1]
-    image = image * 2 - 1
+    # [0, 255] => [-1, 1]
+    image = tf.cast(image, tf.float32) / 127.5 - 1
     scale_size = config.crop_size if offset is None else config.scale_size
-    image = tf.image.resize_images(
-        image, [scale_size, scale_size], method=tf.image.ResizeMethod.AREA
-    )
+    image = tf.image.resize_area(tf.expand_dims(image, 0), [scale_size, scale_size])
+    image = tf.squeeze(image, 0)
     if offset is not None:
-        image = tf.image.crop_to_bounding_box(
-            image, offset[0], offset[1], config.crop_size, config.crop_size
-        )
-    image.set_shape([config.crop_size, config.crop_size, 3])
+        image = _crop(image, offset, [config.crop_size, config.crop_size])
     return image
+
+
+def _crop(image, offset, size):
+    """[height, width, 3] => [*size, 3], from `offset` on; both are (rows, columns).
+
+    Of a matrix TensorFlow copies rows, of tensors with more axes it copies single elements.
+    """
+    matrix = tf.reshape(image, [tf.shape(image)[0], -1])
+    matrix = tf.slice(matrix, offset * tf.constant([1, 3]), size * tf.constant([1, 3]))
+    return tf.reshape(matrix, [size[0], size[1], 3])
 
 
 def random_offset(config=Config()):
@@ -136,10 +139,10 @@ def random_offset(config=Config()):
 
 def decode_pair(contents, offset, config=Config()):
     """Bytes of a pair => (input, target), each as of `process_image`."""
-    raw_image = decode_image(contents)
     # The left half is the target, the right half the input: labels => photo
-    width = tf.shape(raw_image)[1]
-    left, right = raw_image[:, : width // 2, :], raw_image[:, width // 2 :, :]
+    raw_image = decode_image(contents)
+    half = tf.shape(raw_image)[:2] // [1, 2]
+    left, right = _crop(raw_image, [0, 0], half), _crop(raw_image, half * [0, 1], half)
     return process_image(right, offset, config), process_image(left, offset, config)
 
 

@@ -73,7 +73,7 @@ def test_png_of_any_mode_becomes_rgb(graph, tmp_path, mode):
     image = Image.fromarray(pair_pixels(3)).convert(mode)
     image.save(str(tmp_path / '1.png'))
     got = evaluate(dataset.decode_image(tf.read_file(str(tmp_path / '1.png'))))
-    np.testing.assert_allclose(got * 255, np.array(image.convert('RGB')), atol=1e-3)
+    np.testing.assert_array_equal(got, np.array(image.convert('RGB')))
 
 
 @pytest.mark.parametrize('mode', ['RGB', 'L'])
@@ -84,15 +84,28 @@ def test_jpeg_decodes_to_the_pixels_of_decode_jpeg(graph, tmp_path, mode):
         [dataset.decode_image(contents), tf.image.decode_jpeg(contents, channels=3)]
     )
     assert got.shape == (32, 64, 3)
-    np.testing.assert_allclose(got * 255, want, atol=1e-3)
+    np.testing.assert_array_equal(got, want)
 
 
 def test_process_image_scales_range_and_size_and_crops_at_the_offset(graph):
-    image = np.random.RandomState(5).uniform(0, 1, (286, 286, 3)).astype(np.float32)
+    image = np.random.RandomState(5).randint(0, 256, (286, 286, 3)).astype(np.uint8)
+    scaled = image / 127.5 - 1
     got = evaluate(dataset.process_image(tf.constant(image), tf.constant([7, 30])))
-    np.testing.assert_allclose(got, image[7 : 7 + 256, 30 : 30 + 256] * 2 - 1, atol=1e-5)
+    np.testing.assert_allclose(got, scaled[7 : 7 + 256, 30 : 30 + 256], atol=1e-6)
     whole = evaluate(dataset.process_image(tf.constant(image[:256, :256]), None))
-    np.testing.assert_allclose(whole, image[:256, :256] * 2 - 1, atol=1e-5)
+    np.testing.assert_allclose(whole, scaled[:256, :256], atol=1e-6)
+
+
+@pytest.mark.parametrize('size', [(256, 256), (40, 700)])
+def test_process_image_gives_what_the_posts_order_of_steps_gives(graph, size):
+    """Which is: to [-1, 1], scaled, cropped."""
+    image = np.random.RandomState(6).randint(0, 256, size + (3,)).astype(np.uint8)
+    got = dataset.process_image(tf.constant(image), tf.constant([30, 0]))
+    want = tf.image.convert_image_dtype(tf.constant(image), tf.float32) * 2 - 1
+    want = tf.image.resize_images(want, [286, 286], method=tf.image.ResizeMethod.AREA)
+    want = tf.image.crop_to_bounding_box(want, 30, 0, 256, 256)
+    got, want = evaluate([got, want])
+    np.testing.assert_allclose(got, want, atol=1e-6)
 
 
 def test_offsets_reach_from_0_to_30(graph):
