@@ -69,10 +69,10 @@ def trained(tmp_path_factory, graph_mode, pairs):
     return out
 
 
-# Everything is due at every other step.
+# Everything is due at every other step; pairs are seen whole.
 WATCHED = NARROW._replace(
     max_steps=4, progress_freq=0, summary_freq=2, display_freq=2, histogram_freq=2, trace_freq=2,
-    eval_freq=2, eval_pictures=3,
+    eval_freq=2, eval_pictures=4, scale_size=256,
 )  # fmt: skip
 
 
@@ -85,7 +85,7 @@ class Run(typing.NamedTuple):
 
 @pytest.fixture(scope='session')
 def watched_run(tmp_path_factory, graph_mode, pairs):
-    """A run of four steps with everything due at every other one, on `pairs` twice."""
+    """A run of four steps with everything due at every other one, `pairs` looked at as well."""
     out = str(tmp_path_factory.mktemp('watched'))
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         training.train(pairs, out, WATCHED, val_dir=pairs)

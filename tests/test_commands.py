@@ -5,6 +5,9 @@ import os
 import pytest
 from conftest import ROOT, error_line, run_command, write_pair
 
+from pix2pix_tf import training
+from pix2pix_tf.errors import DataError
+
 
 @pytest.mark.parametrize(
     'flag, words',
@@ -81,12 +84,20 @@ BAD_FOLDERS = [
 
 
 @pytest.mark.parametrize('make, words', BAD_FOLDERS)
-def test_bad_folders_end_with_status_1(tmp_path, make, words):
+def test_bad_folders_are_named_before_anything_is_written(tmp_path, make, words):
     folder = tmp_path / 'data'
     make(folder)
-    result = run_command('train', f'--data={folder}', f'--out={tmp_path / "out"}')
-    assert words.format(folder) in error_line(result, 1)
+    with pytest.raises(DataError) as error:
+        training.train(str(folder), str(tmp_path / 'out'))
+    assert words.format(folder) in str(error.value)
     assert not os.path.exists(str(tmp_path / 'out'))
+
+
+def test_a_bad_folder_ends_with_status_1(tmp_path):
+    folder = tmp_path / 'data'
+    make_false_image(folder)
+    result = run_command('train', f'--data={folder}', f'--out={tmp_path / "out"}')
+    assert f'{folder}/2.jpg can not be read as an image' in error_line(result, 1)
 
 
 def test_a_missing_validation_folder_is_named(tmp_path, trained):

@@ -63,13 +63,12 @@ def test_everything_that_is_due_is_written(watched_run):
             operations = {event['name'] for event in json.load(file)['traceEvents']}
         assert any('Conv2D' in name for name in operations)
     printed = [line for line in watched_run.printed.splitlines() if 'validation' in line]
-    assert len(printed) == 2 and printed[0].endswith('on 3 pictures, the best so far')
+    assert len(printed) == 2 and printed[0].endswith('on 4 pictures, the best so far')
 
 
-def test_the_summarised_picture_is_that_of_the_step(pairs, tmp_path, watched):
+def test_the_summarised_picture_is_that_of_the_step(pairs, watched_run):
     """Its left and right thirds are the halves of one training pair."""
-    training.train(pairs, str(tmp_path), watched._replace(max_steps=2, scale_size=256))
-    [event] = read_events(str(tmp_path)).Images('input_output_target/image')
+    event = read_events(watched_run.out).Images('input_output_target/image')[0]
     shown = np.array(Image.open(io.BytesIO(event.encoded_image_string)), np.float32)
     distances = []
     for name in os.listdir(pairs):
@@ -79,12 +78,12 @@ def test_the_summarised_picture_is_that_of_the_step(pairs, tmp_path, watched):
     assert min(distances) < 8 < sorted(distances)[1]
 
 
-def test_validation_figures_are_those_of_an_evaluation(pairs, tmp_path, watched):
-    """With the seed that it uses for the noise, and as many pictures."""
-    out = str(tmp_path)
-    training.train(pairs, out, watched._replace(eval_pictures=5), val_dir=pairs)
-    report = exporting.evaluate(pairs, out, seed=0)
-    last = recording.load(out)[-1]
+def test_validation_figures_are_those_of_an_evaluation(pairs, tmp_path, watched_run):
+    """With the seed that it uses for the noise, of the same pictures: the first four."""
+    for number in range(1, 5):
+        shutil.copy(os.path.join(pairs, f'{number}.jpg'), str(tmp_path))
+    report = exporting.evaluate(str(tmp_path), watched_run.out, seed=0)
+    last = recording.load(watched_run.out)[-1]
     for column, name in recording.VALIDATION.items():
         assert last[column] == pytest.approx(report.summaries[name].mean, rel=1e-3)
 
@@ -95,13 +94,13 @@ def test_development_has_a_column_for_each_step_and_none_of_a_lost_course(
     out = str(tmp_path / 'out')
     shutil.copytree(watched_run.out, out)
     folder = os.path.join(out, 'development')
-    names = {f'{name}-{kind}.png' for name in '123' for kind in ('inputs', 'targets', 2, 4)}
+    names = {f'{name}-{kind}.png' for name in '1234' for kind in ('inputs', 'targets', 2, 4)}
     assert set(os.listdir(folder)) == names
     # As if it had been killed at step 9, after a display at 8 and a save at 4
-    for name in '123':
+    for name in '1234':
         os.rename(os.path.join(folder, f'{name}-2.png'), os.path.join(folder, f'{name}-8.png'))
     training.train(pairs, out, watched._replace(max_steps=5), val_dir=pairs)
-    names = {f'{name}-{kind}.png' for name in '123' for kind in ('inputs', 'targets', 4, 5)}
+    names = {f'{name}-{kind}.png' for name in '1234' for kind in ('inputs', 'targets', 4, 5)}
     assert set(os.listdir(folder)) == names
     with open(os.path.join(out, 'development.html')) as file:
         page = file.read()
@@ -113,7 +112,7 @@ def test_pictures_differ_by_the_weights_alone(pairs, tmp_path, watched):
     """The noise is the same at every look: without learning they stay as they are."""
     still = watched._replace(learning_rate=1e-30, max_steps=4)
     training.train(pairs, str(tmp_path), still, val_dir=pairs)
-    for name in '123':
+    for name in '1234':
         columns = [(tmp_path / 'development' / f'{name}-{s}.png').read_bytes() for s in (2, 4)]
         assert columns[0] == columns[1]
 
