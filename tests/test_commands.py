@@ -98,6 +98,7 @@ def test_a_bad_folder_ends_with_status_1(tmp_path):
     make_false_image(folder)
     result = run_command('train', f'--data={folder}', f'--out={tmp_path / "out"}')
     assert f'{folder}/2.jpg can not be read as an image' in error_line(result, 1)
+    assert not os.path.exists(str(tmp_path / 'out'))
 
 
 def test_a_missing_validation_folder_is_named(tmp_path, trained):

@@ -113,8 +113,8 @@ def test_other_options_are_named_and_refused_but_for_the_free_ones(pairs, traine
     assert 'save_freq' not in line and 'max_steps' not in line
     assert restored(out)['global_step'] == 2
     assert config.load(out) == config.load(trained)
-    chosen = Config(ngf=4, ndf=4, max_steps=3, learning_rate=0.001)
-    training.train(pairs, out, chosen, override=True)
+    result = run_command(*flags, '--learning_rate=0.001', '--override')
+    assert (result.returncode, result.stderr) == (0, '')
     assert restored(out)['global_step'] == 3
     assert config.load(out).learning_rate == 0.001
 

@@ -15,11 +15,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from pix2pix_tf import exporting, recording, training
 
 
-@pytest.fixture
-def watched():
-    return WATCHED
-
-
 def read_events(out):
     return EventAccumulator(
         out, size_guidance={'scalars': 0, 'images': 0, 'histograms': 0}
@@ -89,7 +84,7 @@ def test_validation_figures_are_those_of_an_evaluation(pairs, tmp_path, watched_
 
 
 def test_development_has_a_column_for_each_step_and_none_of_a_lost_course(
-    pairs, tmp_path, watched, watched_run
+    pairs, tmp_path, watched_run
 ):
     out = str(tmp_path / 'out')
     shutil.copytree(watched_run.out, out)
@@ -99,7 +94,7 @@ def test_development_has_a_column_for_each_step_and_none_of_a_lost_course(
     # As if it had been killed at step 9, after a display at 8 and a save at 4
     for name in '1234':
         os.rename(os.path.join(folder, f'{name}-2.png'), os.path.join(folder, f'{name}-8.png'))
-    training.train(pairs, out, watched._replace(max_steps=5), val_dir=pairs)
+    training.train(pairs, out, WATCHED._replace(max_steps=5), val_dir=pairs)
     names = {f'{name}-{kind}.png' for name in '1234' for kind in ('inputs', 'targets', 4, 5)}
     assert set(os.listdir(folder)) == names
     with open(os.path.join(out, 'development.html')) as file:
@@ -108,18 +103,18 @@ def test_development_has_a_column_for_each_step_and_none_of_a_lost_course(
     assert set(re.findall('<img src="development/([^"]*)"', page)) == names
 
 
-def test_pictures_differ_by_the_weights_alone(pairs, tmp_path, watched):
+def test_pictures_differ_by_the_weights_alone(pairs, tmp_path):
     """The noise is the same at every look: without learning they stay as they are."""
-    still = watched._replace(learning_rate=1e-30, max_steps=4)
+    still = WATCHED._replace(learning_rate=1e-30, max_steps=4)
     training.train(pairs, str(tmp_path), still, val_dir=pairs)
     for name in '1234':
         columns = [(tmp_path / 'development' / f'{name}-{s}.png').read_bytes() for s in (2, 4)]
         assert columns[0] == columns[1]
 
 
-def test_watching_does_not_change_the_losses(pairs, tmp_path, watched, watched_run):
+def test_watching_does_not_change_the_losses(pairs, tmp_path, watched_run):
     """Whatever is looked at, the same seed gives the same course."""
-    plain = watched._replace(display_freq=0, histogram_freq=0, trace_freq=0, eval_freq=0)
+    plain = WATCHED._replace(display_freq=0, histogram_freq=0, trace_freq=0, eval_freq=0)
     training.train(pairs, str(tmp_path), plain)
     courses = [
         [row['losses/gen_loss'] for row in recording.load(out)]
@@ -129,13 +124,11 @@ def test_watching_does_not_change_the_losses(pairs, tmp_path, watched, watched_r
     assert courses[0] == courses[1]
 
 
-def test_a_validation_picture_that_can_not_be_decoded_costs_only_itself(
-    pairs, tmp_path, watched, capsys
-):
+def test_a_validation_picture_that_can_not_be_decoded_costs_only_itself(pairs, tmp_path, capsys):
     folder = tmp_path / 'val'
     write_pair(folder / '1.jpg')
     write_cut_off(folder / '2.jpg')
-    config = watched._replace(trace_freq=0, histogram_freq=0)
+    config = WATCHED._replace(trace_freq=0, histogram_freq=0)
     assert training.train(pairs, str(tmp_path / 'out'), config, val_dir=str(folder)) == 4
     printed = capsys.readouterr().out
     assert f'{folder}/2.jpg can not be decoded' in printed
@@ -143,14 +136,14 @@ def test_a_validation_picture_that_can_not_be_decoded_costs_only_itself(
     assert 'validation/L1' not in recording.load(str(tmp_path / 'out'))[-1]
 
 
-def test_a_validation_folder_that_is_not_there_is_named_at_once(pairs, tmp_path, watched):
+def test_a_validation_folder_that_is_not_there_is_named_at_once(pairs, tmp_path):
     with pytest.raises(training.faults.DataError) as error:
-        training.train(pairs, str(tmp_path / 'out'), watched, val_dir=str(tmp_path / 'val'))
+        training.train(pairs, str(tmp_path / 'out'), WATCHED, val_dir=str(tmp_path / 'val'))
     assert f'no data folder {tmp_path}/val' in str(error.value)
     assert '--val_data' in str(error.value)
 
 
-def test_once_stopped_nothing_further_is_looked_at(pairs, tmp_path, watched, monkeypatch):
+def test_once_stopped_nothing_further_is_looked_at(pairs, tmp_path, monkeypatch):
     """An evaluation of many pictures must not hold up the end of a run."""
     looked_at = []
     original = training.Watch.record
@@ -163,6 +156,6 @@ def test_once_stopped_nothing_further_is_looked_at(pairs, tmp_path, watched, mon
         monkeypatch.setattr(session, 'run', run)
 
     monkeypatch.setattr(training.Watch, 'record', stop_first)
-    config = watched._replace(eval_freq=1, display_freq=1)
+    config = WATCHED._replace(eval_freq=1, display_freq=1)
     assert training.train(pairs, str(tmp_path), config, val_dir=pairs) == 1
     assert looked_at == []
