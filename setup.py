@@ -18,8 +18,8 @@ setup(
     long_description=long_description,
     long_description_content_type='text/markdown',
     license='MIT',
-    packages=find_packages(include=['pix2pix_tf']),
-    package_data={'pix2pix_tf': ['templates/*.html']},
+    packages=find_packages(include=['pix2pix_tf', 'pix2pix_tf.*']),
+    package_data={'pix2pix_tf.evaluation': ['templates/*.html']},
     scripts=[f'bin/pix2pix-{name}' for name in COMMANDS],
     python_requires='>=3.6',
     install_requires=[

@@ -214,9 +214,9 @@ def bench_start(table, rounds, data_dir):
 
 def write_pairs(directory, count):
     """Draws the demo's pairs as JPEG files, which the real data sets consist of."""
-    from pix2pix_tf import demo
+    from pix2pix_tf.pairs import drawing
 
-    demo.write_pairs(directory, count, seed=1)
+    drawing.write_pairs(directory, count, seed=1)
     for name in os.listdir(directory):
         path = os.path.join(directory, name)
         Image.open(path).save(os.path.splitext(path)[0] + '.jpg', quality=90)

@@ -28,12 +28,12 @@ def pictures(batch=1):
 
 def load_ours():
     """TensorFlow as the package's commands load it, and what a session of theirs is set to."""
-    from pix2pix_tf import memory
+    from pix2pix_tf.system import malloc
 
-    memory.keep()
+    malloc.keep()
     import tensorflow.compat.v1 as tf
 
-    from pix2pix_tf import runtime
+    from pix2pix_tf.system import runtime
 
     runtime.use_graph_mode()
     return tf
@@ -159,7 +159,8 @@ def time_of(work):
 def export_ours(data_dir):
     """The package's export loop, metrics included: seconds an image, without those of the start."""
     tf = load_ours()
-    from pix2pix_tf import dataset, exporting, images, metrics
+    from pix2pix_tf import dataset, exporting, images
+    from pix2pix_tf.evaluation import metrics
     from pix2pix_tf.config import Config
     from pix2pix_tf.model import build_generator
 

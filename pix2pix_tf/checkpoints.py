@@ -6,8 +6,8 @@ import re
 
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import runtime
-from pix2pix_tf.errors import CheckpointError
+from pix2pix_tf.system import runtime
+from pix2pix_tf.system.errors import CheckpointError
 
 BASENAME = 'model'
 

@@ -5,8 +5,8 @@ import math
 import os
 import typing
 
-from pix2pix_tf import files
-from pix2pix_tf.errors import Pix2PixError, UsageError
+from pix2pix_tf.system import files
+from pix2pix_tf.system.errors import Pix2PixError, UsageError
 
 # The generator halves its input 8 times and doubles it back (the post's "Generator").
 GENERATOR_STRIDE = 2**8

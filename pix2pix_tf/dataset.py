@@ -14,7 +14,7 @@ import tensorflow.compat.v1 as tf
 from PIL import Image
 
 from pix2pix_tf.config import Config, reader_threads
-from pix2pix_tf.errors import DataError
+from pix2pix_tf.system.errors import DataError
 
 EXTENSIONS = ('.jpg', '.jpeg', '.png')
 FORMATS = ('JPEG', 'PNG')

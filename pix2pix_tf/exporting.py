@@ -10,21 +10,12 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from tqdm import tqdm
 
-from pix2pix_tf import (
-    checkpoints,
-    dataset,
-    faults,
-    features,
-    files,
-    gallery,
-    gpu,
-    images,
-    metrics,
-    runtime,
-)
+from pix2pix_tf import checkpoints, dataset, diagnosis, images
+from pix2pix_tf.evaluation import features, metrics, pages
+from pix2pix_tf.system import files, gpu, runtime
 from pix2pix_tf import config as configs
 from pix2pix_tf.config import Config
-from pix2pix_tf.errors import CheckpointError, DataError
+from pix2pix_tf.system.errors import CheckpointError, DataError
 from pix2pix_tf.model import build_generator
 
 # Images in a run: each is a batch of its own, but while one waits for another's widest layers, the
@@ -48,7 +39,7 @@ def export(data_dir, out_dir, checkpoint=None, **options):
         written += images.save_images(results, names, image_dir)
 
     report, config = _judge(data_dir, out_dir, checkpoint, keep, **options)
-    page = gallery.write(report, out_dir, config.crop_size)
+    page = pages.write(report, out_dir, config.crop_size)
     _conclude(report, out_dir)
     print(
         f'wrote {written} images of {len(report.pictures)} pairs, by '
@@ -178,7 +169,7 @@ def run(data_dir, paths, checkpoint, config, samples=1):
                     yield results
                     bar.update(len(results['paths']))
         except tf.errors.OpError as error:
-            raise (faults.explain(error, paths) or error) from error
+            raise (diagnosis.explain(error, paths) or error) from error
 
 
 def _network_config(directory, options):

@@ -5,7 +5,7 @@ import os
 
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import files
+from pix2pix_tf.system import files
 
 # Of zlib: a photo takes 5% more bytes than by the default of 6, and a quarter of the time
 _COMPRESSION = 1

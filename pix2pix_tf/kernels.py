@@ -16,7 +16,7 @@ transpose them on the way. A GPU does better with cuDNN, and gets the plain ops.
 
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import runtime
+from pix2pix_tf.system import runtime
 
 # The sides of a small image, in pixels, up to which a product is faster on two CPU cores
 CORRELATE_UP_TO = 4

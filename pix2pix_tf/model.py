@@ -5,7 +5,7 @@ import typing
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.config import Config
-from pix2pix_tf.gpu import LOSS_SCALE
+from pix2pix_tf.system.gpu import LOSS_SCALE
 from pix2pix_tf.networks import create_discriminator, create_generator
 
 

@@ -6,24 +6,15 @@ import time
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import (
-    checkpoints,
-    dataset,
-    faults,
-    files,
-    gpu,
-    interrupts,
-    locks,
-    memory,
-    runtime,
-)
+from pix2pix_tf import checkpoints, dataset, diagnosis
+from pix2pix_tf.system import files, gpu, locks, malloc, runtime, signals
 from pix2pix_tf import config as configs
 from pix2pix_tf.config import Config
-from pix2pix_tf.errors import CheckpointError, Pix2PixError, TrainingError
-from pix2pix_tf.events import EventWriter
+from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, TrainingError
+from pix2pix_tf.monitoring.events import EventWriter
 from pix2pix_tf.model import build_model
-from pix2pix_tf.progress import Progress, say
-from pix2pix_tf.watching import Watch
+from pix2pix_tf.monitoring.progress import Progress, say
+from pix2pix_tf.monitoring.monitor import Watch
 
 # The numbers that have to be finite at every step, and what a message calls them
 CHECKED = {
@@ -60,7 +51,7 @@ def train(data_dir, out_dir, config=Config(), skip_bad_files=False, override=Fal
     if len(paths) < len(found):
         print(f'skipping {len(found) - len(paths)} bad files of {len(found)}')
     files.prepare_directory(out_dir)
-    with locks.locked(out_dir), interrupts.stopping_on_signals(say) as stop:
+    with locks.locked(out_dir), signals.stopping_on_signals(say) as stop:
         checkpoints.remove_debris(out_dir)
         checkpoint = checkpoints.latest(out_dir)
         if checkpoint and not override:
@@ -92,7 +83,7 @@ def train(data_dir, out_dir, config=Config(), skip_bad_files=False, override=Fal
                     save = _Saving(saver, session, out_dir, config)
                     return _run_steps(session, sv, model, batches, save, stop, watch, config)
             except tf.errors.OpError as error:
-                raise (faults.explain(error, paths) or error) from error
+                raise (diagnosis.explain(error, paths) or error) from error
 
 
 def _check_options(out_dir, config):
@@ -168,7 +159,7 @@ def _run_steps(session, sv, model, batches, save, stop, watch, config):
 
             progress.show(step, results['checked'])
             if should(config.progress_freq):
-                memory.trim()
+                malloc.trim()
                 progress.report(step, results['checked'], results['averages'])
             if tracing:
                 watch.recorder.add_trace(step, metadata)

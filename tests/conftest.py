@@ -14,7 +14,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
-from pix2pix_tf import runtime, training
+from pix2pix_tf import training
+from pix2pix_tf.system import runtime
 from pix2pix_tf.config import Config
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

@@ -6,7 +6,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import checkpoints
-from pix2pix_tf.errors import CheckpointError
+from pix2pix_tf.system.errors import CheckpointError
 
 
 @pytest.fixture

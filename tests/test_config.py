@@ -5,7 +5,7 @@ import pytest
 
 from pix2pix_tf import config
 from pix2pix_tf.config import Config
-from pix2pix_tf.errors import Pix2PixError, UsageError
+from pix2pix_tf.system.errors import Pix2PixError, UsageError
 
 
 def test_defaults_are_those_of_the_post():

@@ -8,7 +8,7 @@ from PIL import Image
 
 from pix2pix_tf import dataset
 from pix2pix_tf.config import Config
-from pix2pix_tf.errors import DataError
+from pix2pix_tf.system.errors import DataError
 
 
 def run_batches(batches, count):

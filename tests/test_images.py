@@ -6,8 +6,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
-from pix2pix_tf import files, images
-from pix2pix_tf.errors import Pix2PixError
+from pix2pix_tf import images
+from pix2pix_tf.system import files
+from pix2pix_tf.system.errors import Pix2PixError
 
 
 def test_deprocess_inverts_the_scaling_and_saturates(graph):

@@ -14,9 +14,10 @@ import pytest
 import tensorflow.compat.v1 as tf
 from conftest import command_options, error_line, run_command, start_command, wait_for
 
-from pix2pix_tf import checkpoints, config, interrupts, locks, training
+from pix2pix_tf import checkpoints, config, training
+from pix2pix_tf.system import locks, signals
 from pix2pix_tf.config import Config
-from pix2pix_tf.errors import Pix2PixError, TrainingError
+from pix2pix_tf.system.errors import Pix2PixError, TrainingError
 
 NARROW_FLAGS = ('--ngf=4', '--ndf=4', '--progress_freq=1')
 
@@ -49,7 +50,7 @@ def test_a_second_sigint_leaves_at_once(tmp_path):
     code = (
         'import time\n'
         'from pix2pix_tf import interrupts\n'
-        'with interrupts.stopping_on_signals(lambda line: print(line, flush=True)):\n'
+        'with signals.stopping_on_signals(lambda line: print(line, flush=True)):\n'
         '    print("ready", flush=True)\n'
         '    end = time.time() + 3600\n'
         '    while time.time() < end:\n'
@@ -69,11 +70,11 @@ def test_a_second_sigint_leaves_at_once(tmp_path):
 
 
 def test_handlers_are_put_back():
-    before = [signal.getsignal(number) for number in interrupts.SIGNALS]
-    with interrupts.stopping_on_signals() as stop:
+    before = [signal.getsignal(number) for number in signals.SIGNALS]
+    with signals.stopping_on_signals() as stop:
         assert not stop.is_set()
         assert signal.getsignal(signal.SIGTERM) not in before
-    assert [signal.getsignal(number) for number in interrupts.SIGNALS] == before
+    assert [signal.getsignal(number) for number in signals.SIGNALS] == before
 
 
 def test_a_run_that_was_killed_sees_the_weights_of_its_save(pairs, tmp_path, monkeypatch):
@@ -129,8 +130,8 @@ def test_differences_leave_out_what_is_free():
 # Runs a command for every line it reads, each in a process that has TensorFlow loaded already
 FORKING = """
 import os, runpy, sys
-from pix2pix_tf import commands
-commands.load('training')
+from pix2pix_tf.cli import common
+common.load('training')
 del sys.argv[0]
 for _ in sys.stdin:
     pid = os.fork()

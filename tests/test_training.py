@@ -9,8 +9,8 @@ import tensorflow.compat.v1 as tf
 from conftest import contents, error_line, run_command, write_cut_off
 
 from pix2pix_tf import checkpoints, config, training
-from pix2pix_tf.errors import CheckpointError
-from pix2pix_tf.progress import REPORTED
+from pix2pix_tf.system.errors import CheckpointError
+from pix2pix_tf.monitoring.progress import REPORTED
 
 NARROW_FLAGS = ('--ngf=4', '--ndf=4')
 

@@ -1,0 +1,1 @@
+"""Looking at a training while it runs; the post prints its losses and nothing else."""

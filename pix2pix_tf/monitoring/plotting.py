@@ -1,0 +1,85 @@
+"""The course of a training as a picture: losses and validation figures over steps."""
+
+import io
+import logging
+import os
+
+import numpy as np
+
+from pix2pix_tf.monitoring import losses
+from pix2pix_tf.system import files
+from pix2pix_tf.system.errors import Pix2PixError
+
+FILENAME = 'curves.png'
+
+# {title of a panel: the columns of losses.csv in it}
+_LOSSES = {
+    'GAN losses': ('losses/discrim_loss', 'losses/gen_loss_GAN'),
+    'L1 loss': ('losses/gen_loss_L1',),
+}
+_FIGURES = {
+    'validation: differences': ('validation/L1', 'validation/RMSE'),
+    'validation: similarity': ('validation/SSIM', 'validation/MS-SSIM'),
+}
+
+
+def plot(out_dir):
+    """Draws losses.csv of `out_dir` to curves.png there, and returns that file's path.
+
+    Losses are drawn faintly as they are, and clearly as a running mean; the step with the least
+    validation L1 is marked.
+
+    Raises:
+        Pix2PixError: there is nothing to draw, or matplotlib is not installed.
+    """
+    rows = losses.load(out_dir)
+    if not rows:
+        raise Pix2PixError(
+            f'no {losses.FILENAME} with a row in {out_dir}: train first, with --summary_freq'
+        )
+    try:
+        # The object-oriented interface needs no display and leaves no global state
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise Pix2PixError(
+            f'matplotlib can not be used ({error}): pip install pix2pix-tf[plot]'
+        ) from error
+
+    logging.getLogger('matplotlib').setLevel(logging.WARNING)  # it tells of its font cache
+    best = losses.best_step(rows)
+    panels = dict(_LOSSES, **(_FIGURES if best else {}))
+    figure = Figure(figsize=(10, 3.2 * len(panels) / 2), dpi=100)
+    FigureCanvasAgg(figure)
+    for number, (title, columns) in enumerate(panels.items(), 1):
+        axes = figure.add_subplot(len(panels) // 2, 2, number)
+        for color, column in enumerate(columns):
+            _draw(axes, rows, column, f'C{color}', smooth=title in _LOSSES)
+        if best and title in _FIGURES:
+            axes.axvline(best, color='0.5', linestyle=':', label=f'best L1: step {best}')
+        axes.set_title(title)
+        axes.set_xlabel('step')
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.tight_layout()
+    picture = io.BytesIO()
+    figure.savefig(picture, format='png')
+    path = os.path.join(out_dir, FILENAME)
+    files.write_whole(path, picture.getvalue())
+    return path
+
+
+def _draw(axes, rows, column, color, smooth):
+    steps, values = np.array([(r['step'], r[column]) for r in rows if column in r]).T
+    label = column.split('/')[-1]
+    window = len(values) // 25
+    if not smooth or window < 2:
+        axes.plot(steps, values, color=color, label=label, marker='.', markersize=4)
+        return
+    axes.plot(steps, values, color=color, alpha=0.25, linewidth=0.8)
+    # A mean of the values up to each; the first ones are of what there is
+    sums = np.cumsum(np.insert(values, 0, 0))
+    starts = np.maximum(np.arange(len(values)) + 1 - window, 0)
+    ends = np.arange(len(values)) + 1
+    axes.plot(steps, (sums[ends] - sums[starts]) / (ends - starts), color=color, label=label)

@@ -1,0 +1,1 @@
+"""What the machine and the two TensorFlow versions ask for."""

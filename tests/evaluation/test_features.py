@@ -1,0 +1,124 @@
+"""FID and KID over the features of a network that the user brings."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from conftest import error_line, run_command
+
+from pix2pix_tf.evaluation import features, metrics
+from pix2pix_tf.system.errors import Pix2PixError
+from pix2pix_tf.evaluation.features import Network
+
+PIXELS = np.random.RandomState(1).randint(0, 256, (3, 8, 8, 3)).astype(np.uint8)
+WEIGHTS = np.random.RandomState(2).randn(3, 5).astype(np.float32)
+
+
+def build_network(size=None, outputs=1):
+    """Features that are a matter of the mean colour: (placeholder, feature tensors)."""
+    pictures = tf.placeholder(tf.float32, [None, size, size, 3], 'pictures')
+    maps = tf.tensordot(pictures, tf.constant(WEIGHTS), 1)
+    return pictures, [tf.multiply(maps, n + 1, f'features_{n}') for n in range(outputs)]
+
+
+def write_frozen_graph(path, **options):
+    with tf.Graph().as_default() as graph:
+        build_network(**options)
+        with open(str(path), 'wb') as file:
+            file.write(graph.as_graph_def().SerializeToString())
+    return str(path)
+
+
+def write_saved_model(path):
+    with tf.Graph().as_default(), tf.Session() as session:
+        pictures, [maps] = build_network()
+        scale = tf.get_variable('scale', [], initializer=tf.ones_initializer())
+        session.run(tf.global_variables_initializer())
+        tf.saved_model.simple_save(
+            session, str(path), {'pictures': pictures}, {'features': maps * scale}
+        )
+    return str(path)
+
+
+def expected(low=0.0, high=255.0):
+    scaled = low + PIXELS.astype(np.float64) / 255 * (high - low)
+    return scaled.mean(axis=(1, 2)) @ WEIGHTS
+
+
+@pytest.mark.parametrize('write', [write_frozen_graph, write_saved_model])
+@pytest.mark.parametrize('range_', [(0.0, 255.0), (-1.0, 1.0)])
+def test_features_are_those_of_the_network(tmp_path, write, range_):
+    network = Network(write(tmp_path / 'network'), None, None, *range_)
+    with features.opened(network) as extract:
+        got = extract(PIXELS)
+    assert got.shape == (3, 5)
+    np.testing.assert_allclose(got, expected(*range_), rtol=1e-4, atol=1e-4)
+
+
+def test_pictures_are_scaled_to_a_size_that_the_network_asks_for(tmp_path):
+    path = write_frozen_graph(tmp_path / 'network.pb', size=16)
+    flat = np.broadcast_to(PIXELS[:, :1, :1], PIXELS.shape)
+    with features.opened(Network(path)) as extract:
+        got = extract(flat)
+    np.testing.assert_allclose(got, flat[:, 0, 0].astype(float) @ WEIGHTS, rtol=1e-4, atol=1e-3)
+
+
+def test_ends_in_doubt_are_named_and_can_be_chosen(tmp_path):
+    path = write_frozen_graph(tmp_path / 'network.pb', outputs=2)
+    with pytest.raises(Pix2PixError) as error, features.opened(Network(path)):
+        pass
+    assert 'it could be features_0, features_1; choose by --features_output' in str(error.value)
+    with features.opened(Network(path, 'pictures:0', 'features_1')) as extract:
+        np.testing.assert_allclose(extract(PIXELS), 2 * expected(), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize('make', ['nothing', 'text', 'empty folder', 'no such tensor'])
+def test_what_is_no_network_is_named(tmp_path, make):
+    path, output = str(tmp_path / 'network'), None
+    if make == 'text':
+        (tmp_path / 'network').write_text('no network')
+    elif make == 'empty folder':
+        (tmp_path / 'network').mkdir()
+    elif make == 'no such tensor':
+        write_frozen_graph(path)
+        output = 'nowhere'
+    with pytest.raises(Pix2PixError) as error, features.opened(Network(path, None, output)):
+        pass
+    assert str(error.value).startswith(f'{path} is no network of features: ')
+    assert '\n' not in str(error.value)
+
+
+def test_evaluate_takes_distances_over_them(trained, pairs, tmp_path):
+    path = write_frozen_graph(tmp_path / 'network.pb')
+    out = str(tmp_path / 'out')
+    result = run_command(
+        'evaluate', f'--data={pairs}', f'--out={out}', f'--checkpoint={trained}/model-2',
+        f'--features={path}', '--features_range=-1,1', '--seed=1',
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (0, '')
+    assert sorted(os.listdir(out)) == ['metrics.csv', 'metrics.json']
+    with open(os.path.join(out, 'metrics.json')) as file:
+        distances = json.load(file)['distances']
+    assert set(distances) == {'FID', 'KID'}
+    assert f'FID       {distances["FID"]:10.4f}' in result.stdout
+    # The same by hand, from the exported pictures
+    run_command(
+        'export', f'--data={pairs}', f'--out={out}', f'--checkpoint={trained}/model-2', '--seed=1'
+    )
+    sets = []
+    for kind in ('outputs', 'targets'):
+        with tf.Graph().as_default(), tf.Session() as session:
+            pixels = [
+                session.run(tf.image.decode_png(tf.read_file(f'{out}/images/{n}-{kind}.png')))
+                for n in range(1, 6)
+            ]
+        sets.append((np.array(pixels) / 127.5 - 1).mean(axis=(1, 2)) @ WEIGHTS)
+    assert distances['FID'] == pytest.approx(metrics.frechet_distance(*sets), rel=1e-3, abs=1e-5)
+    assert distances['KID'] == pytest.approx(metrics.kernel_distance(*sets), rel=1e-3, abs=1e-5)
+
+
+@pytest.mark.parametrize('flag', ['--features_range=0', '--features_range=a,b', '--samples=0'])
+def test_wrong_flags_are_status_2(flag):
+    assert flag.split('=')[0] in error_line(run_command('evaluate', flag), 2)

@@ -1,0 +1,139 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from conftest import pair_pixels
+
+from pix2pix_tf.evaluation import metrics
+
+
+def pictures(kind):
+    """(output, target), [256, 256, 3] uint8."""
+    rng = np.random.RandomState(3)
+    target = pair_pixels(7, 256, 256)
+    if kind == 'equal':
+        return target, target
+    if kind == 'noisy':
+        return np.clip(target + rng.normal(0, 20, target.shape), 0, 255).astype(np.uint8), target
+    if kind == 'negative':
+        return 255 - target, target
+    return rng.randint(0, 256, target.shape).astype(np.uint8), target
+
+
+@pytest.mark.parametrize('kind', ['equal', 'noisy', 'negative', 'unlike'])
+def test_similarities_are_those_of_tensorflow(graph, kind):
+    output, target = pictures(kind)
+    pair = [tf.constant(pixels[None] / 255, tf.float32) for pixels in (output, target)]
+    with tf.Session() as session:
+        want = session.run([tf.image.ssim(*pair, 1.0), tf.image.ssim_multiscale(*pair, 1.0)])
+    got = metrics.compare(output, target)
+    np.testing.assert_allclose([got['SSIM'], got['MS-SSIM']], np.ravel(want), atol=1e-4)
+
+
+@pytest.mark.parametrize('kind', ['noisy', 'negative', 'unlike'])
+def test_differences_are_their_formulas(kind):
+    output, target = pictures(kind)
+    difference = output.astype(np.float64) / 255 - target.astype(np.float64) / 255
+    got = metrics.compare(output, target)
+    np.testing.assert_allclose(got['L1'], np.abs(difference).mean(), rtol=1e-5)
+    np.testing.assert_allclose(got['RMSE'], np.sqrt((difference**2).mean()), rtol=1e-5)
+    np.testing.assert_allclose(got['PSNR'], 10 * np.log10(1 / (difference**2).mean()), rtol=1e-5)
+
+
+def test_equal_pictures_are_perfect_and_finite():
+    assert metrics.compare(*pictures('equal')) == pytest.approx(
+        {'L1': 0, 'RMSE': 0, 'PSNR': 100, 'SSIM': 1, 'MS-SSIM': 1}
+    )
+
+
+def test_diversity_is_the_mean_over_all_pairs():
+    levels = np.array([0, 51, 255], np.uint8)
+    outputs = np.broadcast_to(levels[:, None, None, None], (3, 4, 4, 3))
+    # The differences are 0.2, 1 and 0.8
+    assert metrics.diversity(outputs) == pytest.approx(2 / 3)
+    assert metrics.diversity(outputs[:2]) == pytest.approx(0.2)
+
+
+def test_the_interval_is_that_of_the_normal_distribution_where_there_are_many():
+    figures = np.random.RandomState(1).gamma(2, 3, 400)
+    summary = metrics.summarize(figures)
+    assert summary.mean == pytest.approx(figures.mean())
+    assert summary.std == pytest.approx(figures.std())
+    half = 1.96 * figures.std() / 20
+    assert summary.low == pytest.approx(figures.mean() - half, abs=half / 10)
+    assert summary.high == pytest.approx(figures.mean() + half, abs=half / 10)
+    assert metrics.summarize(figures) == summary
+    assert metrics.summarize([0.5]) == (0.5, 0, 0.5, 0.5)
+
+
+def test_frechet_distance_is_its_formula():
+    rng = np.random.RandomState(2)
+    features = rng.randn(60, 8) @ rng.randn(8, 8)
+    others = rng.randn(50, 8) @ rng.randn(8, 8) + 1
+    means = features.mean(0) - others.mean(0)
+    covariances = [np.cov(f.T) for f in (features, others)]
+    # tr (C C')^1/2 straight from the product's own eigenvalues
+    root = np.sqrt(np.linalg.eigvals(covariances[0] @ covariances[1]).astype(complex)).sum().real
+    want = means @ means + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * root
+    assert metrics.frechet_distance(features, others) == pytest.approx(want, rel=1e-4)
+    assert metrics.frechet_distance(features, features) == pytest.approx(0, abs=1e-6)
+
+
+def test_frechet_distance_of_shifted_and_stretched_features():
+    """Where covariances commute it is |shift|^2 + sum (std - std')^2."""
+    features = np.random.RandomState(4).randn(30, 5)
+    stretch, shift = np.array([1, 2, 3, 0.5, 1]), np.arange(5)
+    centred = features - features.mean(0)
+    independent = centred @ np.linalg.inv(np.linalg.cholesky(np.cov(centred.T))).T
+    got = metrics.frechet_distance(independent, independent * stretch + shift)
+    assert got == pytest.approx((shift**2).sum() + ((stretch - 1) ** 2).sum(), rel=1e-4)
+
+
+def test_kernel_distance_is_its_formula():
+    rng = np.random.RandomState(5)
+    x, y = rng.randn(7, 4), rng.randn(7, 4) + 0.5
+
+    def kernel(a, b):
+        return (sum(a * b) / 4 + 1) ** 3
+
+    n = len(x)
+    apart = [(i, j) for i in range(n) for j in range(n) if i != j]
+    want = sum(kernel(x[i], x[j]) + kernel(y[i], y[j]) for i, j in apart) / (n * (n - 1))
+    want -= 2 * sum(kernel(a, b) for a in x for b in y) / n**2
+    assert metrics.kernel_distance(x, y) == pytest.approx(want, rel=1e-4)
+    halves = [metrics.kernel_distance(x[:4], y[:4]), metrics.kernel_distance(x[4:], y[4:])]
+    assert metrics.kernel_distance(x, y, block=4) == pytest.approx(np.mean(halves))
+
+
+def make_report():
+    rows = [{'name': name, 'L1': l1, 'SSIM': 0.5} for name, l1 in (('1', 0.1), ('"a",<b>', 0.3))]
+    source = {'checkpoint': 'out/model-7', 'step': 7, 'data': 'val', 'seed': None, 'samples': 1}
+    return metrics.report(source, rows, {'FID': 12.5})
+
+
+def test_files_hold_every_figure(tmp_path):
+    metrics.save(make_report(), str(tmp_path))
+
+    def refuse(constant):
+        raise AssertionError(f'{constant} is no JSON')
+
+    document = json.loads((tmp_path / 'metrics.json').read_text(), parse_constant=refuse)
+    assert document['source']['step'] == 7
+    assert document['summaries']['L1']['mean'] == pytest.approx(0.2)
+    assert document['summaries']['L1']['std'] == pytest.approx(0.1)
+    assert document['distances'] == {'FID': 12.5}
+    with open(str(tmp_path / 'metrics.csv'), newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert [(row['name'], float(row['L1'])) for row in rows] == [('1', 0.1), ('"a",<b>', 0.3)]
+    assert [dict(p, name=None) for p in document['pictures']] == [
+        {'name': None, 'L1': float(row['L1']), 'SSIM': 0.5} for row in rows
+    ]
+
+
+def test_the_table_has_a_line_for_each_figure():
+    lines = metrics.format_table(make_report()).splitlines()
+    assert lines[1].split() == ['L1', '0.2000', '0.1000', '0.1000', 'to', '0.3000']
+    assert lines[2].split()[:3] == ['SSIM', '0.5000', '0.0000']
+    assert lines[3].split() == ['FID', '12.5000']

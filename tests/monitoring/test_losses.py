@@ -1,0 +1,127 @@
+"""losses.csv and TensorBoard's events."""
+
+import glob
+import json
+import os
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from pix2pix_tf.monitoring import events, losses
+from pix2pix_tf.system.errors import Pix2PixError
+from pix2pix_tf.monitoring.events import EventWriter
+from pix2pix_tf.monitoring.losses import Recorder
+
+
+def scalars(out):
+    """{tag: {step: value}} as TensorBoard reads it."""
+    accumulator = EventAccumulator(str(out), size_guidance={'scalars': 0}).Reload()
+    return {
+        tag: {event.step: event.value for event in accumulator.Scalars(tag)}
+        for tag in accumulator.Tags()['scalars']
+    }
+
+
+def record(out, first_step, steps, value):
+    """A run from `first_step` that writes `value` at each of `steps`."""
+    recorder = Recorder(str(out), EventWriter(str(out)), first_step)
+    for step in steps:
+        recorder.add(step, {'losses/gen_loss_L1': value})
+    return recorder
+
+
+def test_rows_come_back_and_reach_tensorboard(tmp_path):
+    record(tmp_path, 0, [1, 2, 12345678], 0.1234567)
+    rows = losses.load(str(tmp_path))
+    assert [row['step'] for row in rows] == [1, 2, 12345678]
+    assert {row['losses/gen_loss_L1'] for row in rows} == {0.1234567}
+    assert all('validation/L1' not in row for row in rows)
+    got = scalars(tmp_path)['losses/gen_loss_L1']
+    assert list(got) == [1, 2, 12345678]
+    np.testing.assert_allclose(list(got.values()), 0.1234567, rtol=1e-6)
+
+
+def test_a_run_that_goes_on_leaves_no_fold(tmp_path):
+    """Saved at step 20 and killed at 40: what is behind 20 is of the second course alone."""
+    record(tmp_path, 0, [10, 20, 30, 40], 1.0)
+    record(tmp_path, 20, [25, 30, 35], 2.0)
+    want = {10: 1, 20: 1, 25: 2, 30: 2, 35: 2}
+    assert scalars(tmp_path)['losses/gen_loss_L1'] == want
+    rows = losses.load(str(tmp_path))
+    assert {row['step']: row['losses/gen_loss_L1'] for row in rows} == want
+    seconds = [row['seconds'] for row in rows]
+    assert seconds == sorted(seconds)
+
+
+def test_half_a_line_of_a_full_disk_is_left_out(tmp_path):
+    record(tmp_path, 0, [10, 20], 1.0)
+    path = tmp_path / 'losses.csv'
+    path.write_bytes(path.read_bytes()[:-20])
+    assert [row['step'] for row in losses.load(str(tmp_path))] == [10]
+
+
+@pytest.mark.parametrize('text', ['step,seconds\n1,two\n', 'seconds\n1\n', 'step\n1\n'])
+def test_a_broken_file_is_named(tmp_path, text):
+    (tmp_path / 'losses.csv').write_text(text)
+    with pytest.raises(Pix2PixError) as error:
+        losses.load(str(tmp_path))
+    assert f'{tmp_path}/losses.csv can not be used' in str(error.value)
+    assert 'move it out of the way' in str(error.value)
+
+
+def test_a_file_that_can_not_be_written_costs_only_itself(tmp_path, capsys):
+    recorder = record(tmp_path, 0, [1], 1.0)
+    os.rename(str(tmp_path / 'losses.csv'), str(tmp_path / 'aside'))
+    (tmp_path / 'losses.csv').mkdir()
+    recorder.add(2, {})
+    recorder.add(3, {})
+    printed = capsys.readouterr().out
+    assert printed.count(f'can not write {tmp_path}/losses.csv: Is a directory') == 1
+    (tmp_path / 'losses.csv').rmdir()
+    recorder.add(4, {})
+    assert [row['step'] for row in losses.load(str(tmp_path))] == [1, 2, 3, 4]
+
+
+def test_events_go_on_in_a_new_file_once_there_is_room(tmp_path, capsys, monkeypatch):
+    recorder = record(tmp_path, 0, [1, 2], 1.0)
+
+    class Full:
+        def __init__(self, path):
+            with open(path, 'wb'):
+                pass
+
+        def write(self, _):
+            raise tf.errors.ResourceExhaustedError(None, None, 'x; No space left on device')
+
+    with monkeypatch.context() as full:
+        full.setattr(events.tf.python_io, 'TFRecordWriter', Full)
+        recorder.writer.file = Full(str(tmp_path / 'events.out.tfevents.0'))
+        recorder.add(3, {'losses/gen_loss_L1': 1.0})
+        recorder.add(4, {'losses/gen_loss_L1': 1.0})
+    recorder.add(5, {'losses/gen_loss_L1': 1.0})
+    printed = capsys.readouterr().out
+    assert printed.count('No space left on device; training goes on without it') == 1
+    assert list(scalars(tmp_path)['losses/gen_loss_L1']) == [1, 2, 5]
+    assert len(glob.glob(str(tmp_path / 'events.*'))) == 3
+
+
+def test_the_best_step_has_the_least_difference():
+    rows = [{'step': step, 'seconds': 1} for step in (10, 20, 30, 40)]
+    assert losses.best_step(rows) is None
+    for row, value in zip(rows[1:], (0.3, 0.1, 0.2)):
+        row['validation/L1'] = value
+    assert losses.best_step(rows) == 30
+
+
+def test_a_trace_can_be_opened(tmp_path, graph):
+    product = tf.matmul(tf.ones([8, 8]), tf.ones([8, 8]), name='product')
+    metadata = tf.RunMetadata()
+    with tf.Session() as session:
+        options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
+        session.run(product, options=options, run_metadata=metadata)
+    Recorder(str(tmp_path), EventWriter(str(tmp_path)), 0).add_trace(7, metadata)
+    trace = json.loads((tmp_path / 'trace-7.json').read_text())
+    assert {event['ph'] for event in trace['traceEvents']} >= {'X', 'M'}
+    assert EventAccumulator(str(tmp_path)).Reload().Tags()['run_metadata'] == ['step_7']

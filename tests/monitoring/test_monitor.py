@@ -1,0 +1,162 @@
+"""What a training shows while it goes on: summaries, validation pictures, their figures."""
+
+import io
+import json
+import os
+import re
+import shutil
+
+import numpy as np
+import pytest
+from conftest import WATCHED, write_cut_off, write_pair
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from pix2pix_tf import exporting, training
+from pix2pix_tf.monitoring import losses
+
+
+def read_events(out):
+    return EventAccumulator(
+        out, size_guidance={'scalars': 0, 'images': 0, 'histograms': 0}
+    ).Reload()
+
+
+def test_everything_that_is_due_is_written(watched_run):
+    out = watched_run.out
+    rows = losses.load(out)
+    assert [row['step'] for row in rows] == [2, 4]
+    assert all(set(row) == set(losses.COLUMNS) for row in rows)
+    for row in rows:
+        gan, l1 = row['losses/gen_loss_GAN'], row['losses/gen_loss_L1']
+        assert row['losses/gen_loss'] == pytest.approx(gan + 100 * l1, rel=1e-4)
+        assert 0 < row['discriminator/predict_fake'] < 1
+        assert row['images_per_second'] > 0
+        assert row['learning_rate'] == 0.0002
+
+    accumulator = read_events(out)
+    tags = accumulator.Tags()
+    assert set(tags['scalars']) == set(losses.COLUMNS) - {'step', 'seconds'}
+    shown = {event.step: event.value for event in accumulator.Scalars('validation/SSIM')}
+    assert shown == pytest.approx({row['step']: row['validation/SSIM'] for row in rows})
+    sizes = {
+        tag: [(event.step, event.width, event.height) for event in accumulator.Images(tag)]
+        for tag in tags['images']
+    }
+    assert sizes == {
+        'input_output_target/image': [(2, 768, 256), (4, 768, 256)],
+        'predict_real/image': [(2, 30, 30), (4, 30, 30)],
+        'predict_fake/image': [(2, 30, 30), (4, 30, 30)],
+    }
+    assert len(tags['histograms']) == 2 * 55
+    values = accumulator.Histograms('weights/generator/encoder_2/conv/filter')
+    assert [event.step for event in values] == [2, 4]
+    assert values[0].histogram_value.num == 4 * 4 * 4 * 8
+    assert tags['graph'] and tags['run_metadata'] == ['step_2', 'step_4']
+
+    for step in (2, 4):
+        with open(os.path.join(out, f'trace-{step}.json')) as file:
+            operations = {event['name'] for event in json.load(file)['traceEvents']}
+        assert any('Conv2D' in name for name in operations)
+    printed = [line for line in watched_run.printed.splitlines() if 'validation' in line]
+    assert len(printed) == 2 and printed[0].endswith('on 4 pictures, the best so far')
+
+
+def test_the_summarised_picture_is_that_of_the_step(pairs, watched_run):
+    """Its left and right thirds are the halves of one training pair."""
+    event = read_events(watched_run.out).Images('input_output_target/image')[0]
+    shown = np.array(Image.open(io.BytesIO(event.encoded_image_string)), np.float32)
+    distances = []
+    for name in os.listdir(pairs):
+        pair = np.array(Image.open(os.path.join(pairs, name)).resize((512, 256)), np.float32)
+        sides = np.concatenate([pair[:, 256:], pair[:, :256]], axis=1)
+        distances.append(np.abs(np.delete(shown, np.s_[256:512], axis=1) - sides).mean())
+    assert min(distances) < 8 < sorted(distances)[1]
+
+
+def test_validation_figures_are_those_of_an_evaluation(pairs, tmp_path, watched_run):
+    """With the seed that it uses for the noise, of the same pictures: the first four."""
+    for number in range(1, 5):
+        shutil.copy(os.path.join(pairs, f'{number}.jpg'), str(tmp_path))
+    report = exporting.evaluate(str(tmp_path), watched_run.out, seed=0)
+    last = losses.load(watched_run.out)[-1]
+    for column, name in losses.VALIDATION.items():
+        assert last[column] == pytest.approx(report.summaries[name].mean, rel=1e-3)
+
+
+def test_development_has_a_column_for_each_step_and_none_of_a_lost_course(
+    pairs, tmp_path, watched_run
+):
+    out = str(tmp_path / 'out')
+    shutil.copytree(watched_run.out, out)
+    folder = os.path.join(out, 'development')
+    names = {f'{name}-{kind}.png' for name in '1234' for kind in ('inputs', 'targets', 2, 4)}
+    assert set(os.listdir(folder)) == names
+    # As if it had been killed at step 9, after a display at 8 and a save at 4
+    for name in '1234':
+        os.rename(os.path.join(folder, f'{name}-2.png'), os.path.join(folder, f'{name}-8.png'))
+    training.train(pairs, out, WATCHED._replace(max_steps=5), val_dir=pairs)
+    names = {f'{name}-{kind}.png' for name in '1234' for kind in ('inputs', 'targets', 4, 5)}
+    assert set(os.listdir(folder)) == names
+    with open(os.path.join(out, 'development.html')) as file:
+        page = file.read()
+    assert re.findall('<th>([0-9]+)</th>', page) == ['4', '5']
+    assert set(re.findall('<img src="development/([^"]*)"', page)) == names
+
+
+def test_pictures_differ_by_the_weights_alone(pairs, tmp_path):
+    """The noise is the same at every look: without learning they stay as they are."""
+    still = WATCHED._replace(learning_rate=1e-30, max_steps=4)
+    training.train(pairs, str(tmp_path), still, val_dir=pairs)
+    for name in '1234':
+        columns = [(tmp_path / 'development' / f'{name}-{s}.png').read_bytes() for s in (2, 4)]
+        assert columns[0] == columns[1]
+
+
+def test_watching_does_not_change_the_losses(pairs, tmp_path, watched_run):
+    """Whatever is looked at, the same seed gives the same course."""
+    plain = WATCHED._replace(display_freq=0, histogram_freq=0, trace_freq=0, eval_freq=0)
+    training.train(pairs, str(tmp_path), plain)
+    courses = [
+        [row['losses/gen_loss'] for row in losses.load(out)]
+        for out in (watched_run.out, str(tmp_path))
+    ]
+    assert len(courses[0]) == 2
+    assert courses[0] == courses[1]
+
+
+def test_a_validation_picture_that_can_not_be_decoded_costs_only_itself(pairs, tmp_path, capsys):
+    folder = tmp_path / 'val'
+    write_pair(folder / '1.jpg')
+    write_cut_off(folder / '2.jpg')
+    config = WATCHED._replace(trace_freq=0, histogram_freq=0)
+    assert training.train(pairs, str(tmp_path / 'out'), config, val_dir=str(folder)) == 4
+    printed = capsys.readouterr().out
+    assert f'{folder}/2.jpg can not be decoded' in printed
+    assert 'training goes on without it' in printed
+    assert 'validation/L1' not in losses.load(str(tmp_path / 'out'))[-1]
+
+
+def test_a_validation_folder_that_is_not_there_is_named_at_once(pairs, tmp_path):
+    with pytest.raises(training.faults.DataError) as error:
+        training.train(pairs, str(tmp_path / 'out'), WATCHED, val_dir=str(tmp_path / 'val'))
+    assert f'no data folder {tmp_path}/val' in str(error.value)
+    assert '--val_data' in str(error.value)
+
+
+def test_once_stopped_nothing_further_is_looked_at(pairs, tmp_path, monkeypatch):
+    """An evaluation of many pictures must not hold up the end of a run."""
+    looked_at = []
+    original = training.Watch.record
+
+    def stop_first(self, session, step, should, results, rate, stop):
+        stop.set()
+        run = session.run
+        monkeypatch.setattr(session, 'run', lambda *a, **k: looked_at.append(a) or run(*a, **k))
+        original(self, session, step, should, results, rate, stop)
+        monkeypatch.setattr(session, 'run', run)
+
+    monkeypatch.setattr(training.Watch, 'record', stop_first)
+    config = WATCHED._replace(eval_freq=1, display_freq=1)
+    assert training.train(pairs, str(tmp_path), config, val_dir=pairs) == 1
+    assert looked_at == []

@@ -1,0 +1,85 @@
+"""TensorBoard itself, over what a training has written, by its HTTP interface on loopback."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+
+import pytest
+from conftest import ROOT
+
+from pix2pix_tf.monitoring import losses
+
+
+@pytest.fixture(scope='module')
+def fetch(watched_run):
+    """A function: the body of a path of TensorBoard's, with these parameters."""
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'tensorboard.main', f'--logdir={watched_run.out}',
+         '--host=127.0.0.1', '--port=0', '--reload_interval=1'],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, cwd=ROOT,
+        env=dict(os.environ, PYTHONUNBUFFERED='1'),
+    )  # fmt: skip
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        address = re.search(r'at (http://\S+)', line)
+        if address:
+            break
+    else:
+        raise AssertionError(''.join(said))
+
+    def get(path, **parameters):
+        url = address.group(1).rstrip('/') + '/' + path
+        if parameters:
+            url += '?' + urllib.parse.urlencode(parameters)
+        with urllib.request.urlopen(url, timeout=60) as response:
+            return response.read()
+
+    # It reads the events beside its serving: until the last of them shows
+    while b'run_graph": true' not in get('data/plugin/graphs/info') or not json.loads(
+        get('data/plugin/histograms/tags')
+    ):
+        assert process.poll() is None
+    yield get
+    process.terminate()
+    process.communicate(timeout=60)
+
+
+def test_scalars(fetch, watched_run):
+    tags = json.loads(fetch('data/plugin/scalars/tags'))['.']
+    assert set(tags) == set(losses.COLUMNS) - {'step', 'seconds'}
+    for tag in ('losses/discrim_loss', 'validation/SSIM'):
+        served = json.loads(fetch('data/plugin/scalars/scalars', run='.', tag=tag))
+        rows = losses.load(watched_run.out)
+        assert [(step, value) for _, step, value in served] == [
+            (row['step'], pytest.approx(row[tag], rel=1e-5)) for row in rows
+        ]
+
+
+def test_images(fetch):
+    tag = 'input_output_target/image'
+    [first, second] = json.loads(fetch('data/plugin/images/images', run='.', tag=tag, sample=0))
+    assert (first['step'], second['step']) == (2, 4)
+    png = fetch('data/plugin/images/individualImage?' + first['query'])
+    assert png[:4] == b'\x89PNG'
+
+
+def test_histograms(fetch):
+    tags = json.loads(fetch('data/plugin/histograms/tags'))['.']
+    assert len(tags) == 2 * 55
+    tag = 'gradients/discriminator/layer_1/conv/filter'
+    served = json.loads(fetch('data/plugin/histograms/histograms', run='.', tag=tag))
+    assert [step for _, step, _ in served] == [2, 4]
+    for _, _, buckets in served:
+        assert sum(count for _, _, count in buckets) == pytest.approx(4 * 4 * 6 * 4)
+
+
+def test_graph_and_trace(fetch):
+    graph = fetch('data/plugin/graphs/graph', run='.', conceptual='false').decode()
+    assert 'name: "generator/encoder_1/conv/filter"' in graph
+    metadata = fetch('data/plugin/graphs/run_metadata', run='.', tag='step_4').decode()
+    assert 'step_stats' in metadata and 'Conv2D' in metadata

@@ -1,0 +1,47 @@
+import os
+
+import numpy as np
+from conftest import run_command
+from PIL import Image
+
+from pix2pix_tf.pairs import drawing
+
+
+def read(path):
+    with open(str(path), 'rb') as file:
+        return file.read()
+
+
+def test_the_same_seed_draws_the_same_bytes(tmp_path):
+    for folder, seed in (('a', 1), ('b', 1), ('c', 2)):
+        drawing.write_pairs(str(tmp_path / folder), 2, seed)
+    for name in ('1.png', '2.png'):
+        assert read(tmp_path / 'a' / name) == read(tmp_path / 'b' / name)
+        assert read(tmp_path / 'a' / name) != read(tmp_path / 'c' / name)
+    assert read(tmp_path / 'a' / '1.png') != read(tmp_path / 'a' / '2.png')
+
+
+def test_pictures_follow_their_labels(tmp_path):
+    drawing.write_pairs(str(tmp_path), 5, 1)
+    for number in range(1, 6):
+        pair = np.array(Image.open(str(tmp_path / f'{number}.png')))
+        assert pair.shape == (256, 512, 3)
+        picture, labels = pair[:, :256].astype(float), pair[:, 256:]
+        colours = {tuple(colour) for colour in labels.reshape(-1, 3)}
+        assert colours <= set(drawing.LABELS.values())
+        assert {drawing.LABELS[n] for n in ('facade', 'window', 'door', 'cornice')} <= colours
+        mean = {n: picture[(labels == c).all(2)].mean(0) for n, c in drawing.LABELS.items()
+                if c in colours}  # fmt: skip
+        assert mean['facade'][0] > mean['facade'][2] + 40  # red bricks
+        assert mean['background'][2] > mean['background'][0] + 20  # blue sky
+        assert mean['cornice'].sum() > mean['facade'].sum() + 100  # light stone
+        assert mean['window'][2] > mean['window'][0]  # panes
+
+
+def test_the_command_makes_both_sets(tmp_path):
+    result = run_command('demo', f'--root={tmp_path}', '--train_pairs=3', '--val_pairs=2')
+    assert (result.returncode, result.stderr) == (0, '')
+    assert result.stdout == f'drew 3 and 2 pairs in {tmp_path}\n'
+    assert sorted(os.listdir(str(tmp_path / 'train'))) == ['1.png', '2.png', '3.png']
+    assert sorted(os.listdir(str(tmp_path / 'val'))) == ['1.png', '2.png']
+    assert read(tmp_path / 'train' / '1.png') != read(tmp_path / 'val' / '1.png')

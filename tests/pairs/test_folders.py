@@ -1,0 +1,209 @@
+"""Somebody else's bytes: bad files are found at once, and none crashes, hangs or eats memory."""
+
+import io
+import json
+import os
+import struct
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from conftest import ROOT, error_line, pair_pixels, run_command, write_pair
+from PIL import Image
+
+from pix2pix_tf import dataset
+from pix2pix_tf.system.errors import DataError
+
+
+def encoded(image, format_, **options):
+    stream = io.BytesIO()
+    image.save(stream, format_, **options)
+    return stream.getvalue()
+
+
+def with_png_size(png, width, height):
+    """A PNG file whose header says another size, its checksum mended."""
+    header = png[12:16] + struct.pack('>II', width, height) + png[24:29]
+    return png[:12] + header + struct.pack('>I', zlib.crc32(header)) + png[33:]
+
+
+def with_jpeg_size(jpeg, width, height):
+    """A JPEG file whose frame header says another size."""
+    at = jpeg.index(b'\xff\xc0') + 5
+    return jpeg[:at] + struct.pack('>HH', height, width) + jpeg[at + 4 :]
+
+
+def test_all_bad_files_are_listed_at_once(tmp_path):
+    write_pair(tmp_path / 'good.jpg')
+    for number in range(25):
+        (tmp_path / f'{number}.jpg').write_bytes(b'no image')
+    with pytest.raises(DataError) as error:
+        dataset.check_images(dataset.find_images(str(tmp_path)))
+    message = str(error.value)
+    named = [number for number in range(25) if f'{tmp_path}/{number}.jpg ' in message]
+    assert named == list(range(20))
+    assert '; and 5 more: mend or remove them' in message
+
+
+def test_bad_files_can_be_skipped(tmp_path):
+    data = tmp_path / 'data'
+    for number in range(4):
+        write_pair(data / f'{number}.jpg', number)
+    (data / '4.jpg').write_bytes(b'no image')
+    (data / '5.jpg').mkdir()
+    flags = ['train', f'--data={data}', f'--out={tmp_path / "out"}', '--ngf=4', '--ndf=4']
+    line = error_line(run_command(*flags), 1)
+    assert f'{data}/4.jpg ' in line and f'{data}/5.jpg is not a file' in line
+    result = run_command(*flags, '--skip_bad_files', '--max_epochs=1')
+    assert (result.returncode, result.stderr) == (0, '')
+    assert 'skipping 2 bad files of 6' in result.stdout
+    assert 'trained to step 4' in result.stdout
+
+
+def test_a_folder_of_bad_files_only_can_not_be_skipped(tmp_path):
+    (tmp_path / '1.jpg').write_bytes(b'')
+    with pytest.raises(DataError):
+        dataset.check_images([str(tmp_path / '1.jpg')], skip_bad_files=True)
+
+
+def test_what_is_no_file_is_named_and_never_waited_for(tmp_path):
+    (tmp_path / 'folder.jpg').mkdir()
+    os.mkfifo(str(tmp_path / 'pipe.jpg'))
+    (tmp_path / 'link.jpg').symlink_to(tmp_path / 'nowhere')
+    faults = {
+        name: dataset.header_fault(str(tmp_path / name)) for name in os.listdir(str(tmp_path))
+    }
+    assert faults['folder.jpg'] == faults['pipe.jpg'] == 'is not a file'
+    assert faults['link.jpg'] == 'can not be read as an image (No such file or directory)'
+
+
+@pytest.mark.parametrize('width, height', [(60000, 60000), (4098, 4096), (2**31 - 2, 2**31 - 1)])
+def test_huge_images_are_refused_by_their_header(tmp_path, width, height):
+    png = encoded(Image.fromarray(pair_pixels(1)), 'PNG')
+    (tmp_path / '1.png').write_bytes(with_png_size(png, width, height))
+    fault = dataset.header_fault(str(tmp_path / '1.png'))
+    assert f'more than {dataset.MAX_PIXELS}' in fault
+
+
+def mutants():
+    """500 (name, bytes): what can be in a folder of pictures, the same ones each time."""
+    rng = np.random.RandomState(12)
+    picture = Image.fromarray(pair_pixels(2, 128, 64))
+    grey16 = Image.fromarray((np.arange(64 * 128).reshape(64, 128) * 8).astype(np.uint16))
+    whole = {
+        'rgb.jpg': encoded(picture, 'JPEG'),
+        'progressive.jpg': encoded(picture, 'JPEG', progressive=True),
+        'grey.jpg': encoded(picture.convert('L'), 'JPEG'),
+        'cmyk.jpg': encoded(picture.convert('CMYK'), 'JPEG'),
+        'rgb.png': encoded(picture, 'PNG'),
+        'palette.png': encoded(picture.convert('P'), 'PNG'),
+        'grey16.png': encoded(grey16, 'PNG'),
+        'animated.png': encoded(picture, 'PNG', save_all=True, append_images=[picture] * 3),
+        'animated.jpg': encoded(
+            picture.convert('P'), 'GIF', save_all=True, append_images=[picture.convert('P')] * 3
+        ),
+        'empty.jpg': b'',
+        'empty.png': b'',
+    }
+    result = sorted(whole.items())
+    bases = [name for name in sorted(whole) if whole[name]]
+    while len(result) < 500:
+        name = bases[rng.randint(len(bases))]
+        contents = bytearray(whole[name])
+        kind = len(result) % 4
+        if kind == 0:
+            contents = contents[: rng.randint(1, len(contents))]
+        elif kind == 1:
+            for _ in range(rng.randint(1, 20)):
+                contents[rng.randint(len(contents))] ^= 1 << rng.randint(8)
+        elif kind == 2:
+            start = rng.randint(len(contents))
+            contents[start : start + 16] = rng.bytes(rng.randint(40))
+        else:
+            sizes = [2, 126, 130, 4096, 65534]
+            size = sizes[rng.randint(len(sizes))], sizes[rng.randint(len(sizes))]
+            if name.endswith('.png'):
+                contents = with_png_size(bytes(contents), *size)
+            elif name in ('rgb.jpg', 'grey.jpg', 'cmyk.jpg'):
+                contents = with_jpeg_size(bytes(contents), *size)
+        result.append((f'{len(result)}-{name}', bytes(contents)))
+    return result
+
+
+READER = """
+import json, resource, sys
+import tensorflow.compat.v1 as tf
+from pix2pix_tf import dataset
+from pix2pix_tf.system import runtime
+from pix2pix_tf.config import Config
+
+def peak():  # in KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+runtime.use_graph_mode()
+path = tf.placeholder(tf.string)
+raw = dataset.decode_image(tf.read_file(path))
+image = dataset.process_image(raw, None, Config())
+answers = {}
+with tf.Session() as session:
+    session.run(image, {path: sys.argv[2]})
+    before = peak()
+    for name in dataset.find_images(sys.argv[1]):
+        fault = dataset.header_fault(name)
+        if fault:
+            answers[name] = 'header: ' + fault
+            continue
+        try:
+            shape = session.run(image, {path: name}).shape
+            answers[name] = 'shape %s' % (shape,)
+        except tf.errors.OpError as error:
+            answers[name] = 'decoder: ' + error.message
+print(json.dumps({'answers': answers, 'grown': peak() - before}))
+"""
+
+
+@pytest.mark.slow
+def test_500_mutants_neither_crash_nor_hang_nor_eat_memory(tmp_path):
+    files = mutants()
+    assert len({name for name, _ in files}) == 500
+    folder = tmp_path / 'mutants'
+    folder.mkdir()
+    for name, contents in files:
+        (folder / name).write_bytes(contents)
+    write_pair(tmp_path / 'good.png')
+    result = subprocess.run(
+        [sys.executable, '-c', READER, str(folder), str(tmp_path / 'good.png')],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=300,
+        env=dict(os.environ, PYTHONPATH=ROOT),
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr[-2000:]
+    report = json.loads(result.stdout.splitlines()[-1])
+    answers = {os.path.basename(path): answer for path, answer in report['answers'].items()}
+    assert len(answers) == 500
+    for name in ('rgb.jpg', 'progressive.jpg', 'grey.jpg', 'cmyk.jpg', 'rgb.png', 'palette.png',
+                 'grey16.png', 'animated.png'):  # fmt: skip
+        assert answers[name] == 'shape (256, 256, 3)', (name, answers[name])
+    assert answers['animated.jpg'] == 'header: is a GIF file, not JPEG or PNG'
+    kinds = [answer.split(':')[0].split(' ')[0] for answer in answers.values()]
+    assert min(kinds.count(kind) for kind in ('header', 'decoder', 'shape')) > 20
+    assert report['grown'] < 2**20  # KiB: 1 GiB
+
+
+def test_headers_are_read_without_the_pixels(tmp_path, monkeypatch):
+    """That is what makes 100,000 files a matter of seconds."""
+    write_pair(tmp_path / '1.png', width=2048, height=1024)
+    size = os.path.getsize(str(tmp_path / '1.png'))
+    read = []
+    original = Image.open
+
+    def counting(path):
+        file = open(path, 'rb')  # noqa: SIM115
+        image = original(file)
+        read.append(file.tell())
+        return image
+
+    monkeypatch.setattr(dataset.Image, 'open', counting)
+    assert dataset.header_fault(str(tmp_path / '1.png')) is None
+    assert read[0] < 4096 < size

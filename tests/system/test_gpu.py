@@ -1,0 +1,152 @@
+"""The switches for GPUs, as far as a CPU can run them, and GPUs that are too new."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from conftest import ROOT, error_line, run_command
+
+from pix2pix_tf import training
+from pix2pix_tf.monitoring import losses
+from pix2pix_tf.system import gpu
+from pix2pix_tf.system.errors import Pix2PixError
+from pix2pix_tf.model import build_model
+
+STEPS = 3
+
+
+@pytest.fixture(scope='module')
+def plain_losses(pairs, narrow, tmp_path_factory):
+    return losses_of(pairs, str(tmp_path_factory.mktemp('plain')), narrow)
+
+
+def losses_of(pairs, out, config):
+    training.train(pairs, out, config._replace(max_steps=STEPS, summary_freq=1))
+    return recorded(out)
+
+
+def recorded(out):
+    rows = losses.load(out)
+    assert len(rows) == STEPS
+    return [
+        [float(row[name]) for name in ('losses/discrim_loss', 'losses/gen_loss_L1')] for row in rows
+    ]
+
+
+def test_by_default_the_session_is_tensorflows_own(narrow):
+    assert gpu.session_config(narrow) == tf.ConfigProto()
+
+
+def test_switches_change_nothing_on_a_cpu(pairs, narrow, tmp_path, plain_losses):
+    switches = {'mixed_precision': True, 'memory_growth': True}
+    for switch in switches:
+        assert gpu.session_config(narrow._replace(**{switch: True})) != tf.ConfigProto()
+    losses = losses_of(pairs, str(tmp_path), narrow._replace(**switches))
+    # Scaling gradients by a power of 2 and back loses nothing, but for the smallest of all
+    np.testing.assert_allclose(losses, plain_losses, rtol=1e-4)
+
+
+def test_deterministic_ops_change_nothing_on_a_cpu(pairs, narrow, tmp_path, plain_losses):
+    # In a process of its own, since TensorFlow is told once, before its first op
+    result = run_command(
+        'train', f'--data={pairs}', f'--out={tmp_path}', '--deterministic_ops',
+        f'--seed={narrow.seed}', f'--ngf={narrow.ngf}', f'--ndf={narrow.ndf}',
+        f'--max_steps={STEPS}', '--summary_freq=1',
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert recorded(str(tmp_path)) == plain_losses
+
+
+def test_deterministic_ops_reach_tensorflow(narrow, monkeypatch):
+    for name in ('TF_CUDNN_DETERMINISTIC', 'TF_DETERMINISTIC_OPS'):
+        monkeypatch.setenv(name, '0')  # so that it is put back afterwards
+    gpu.session_config(narrow._replace(deterministic_ops=True))
+    assert os.environ['TF_CUDNN_DETERMINISTIC'] == os.environ['TF_DETERMINISTIC_OPS'] == '1'
+
+
+def test_deterministic_ops_without_a_seed_are_refused(pairs, tmp_path):
+    result = run_command('train', f'--data={pairs}', f'--out={tmp_path}', '--deterministic_ops')
+    assert '--seed' in error_line(result, 2)
+
+
+@pytest.mark.slow
+def test_xla_compiles_the_step(pairs, narrow, tmp_path, plain_losses):
+    # On a CPU, XLA is for those who ask TensorFlow for it a second time, when it loads.
+    code = (
+        'import sys; sys.path[:0] = ["tests"]\n'
+        'import conftest, test_gpu\n'
+        'conftest.runtime.use_graph_mode()\n'
+        'test_gpu.STEPS = 1\n'
+        'print(test_gpu.losses_of(*sys.argv[1:], conftest.NARROW._replace(xla=True)))'
+    )
+    result = subprocess.run(
+        [sys.executable, '-c', code, pairs, str(tmp_path)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, cwd=ROOT,
+        env=dict(
+            os.environ, PYTHONPATH=ROOT, TF_XLA_FLAGS='--tf_xla_cpu_global_jit',
+            TF_CPP_MIN_LOG_LEVEL='0',
+        ),
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert 'Compiled cluster using XLA' in result.stderr
+    losses = json.loads(result.stdout.splitlines()[-1])
+    np.testing.assert_allclose(losses, plain_losses[:1], rtol=0.02)
+
+
+def test_gradients_are_what_they_are_without_mixed_precision(narrow):
+    gradients = []
+    for mixed in (False, True):
+        config = narrow._replace(mixed_precision=mixed, dropout=0.0)
+        with tf.Graph().as_default(), tf.Session() as session:
+            tf.set_random_seed(1)
+            pictures = tf.random.stateless_uniform([2, 1, 256, 256, 3], [1, 2], minval=-1)
+            model = build_model(pictures[0], pictures[1], config)
+            session.run(tf.global_variables_initializer())
+            gradients.append(session.run(model.gradients))
+    for name, gradient in gradients[0].items():
+        np.testing.assert_allclose(gradients[1][name], gradient, rtol=1e-4, atol=1e-7)
+
+
+@pytest.fixture
+def ampere(monkeypatch):
+    """A GPU of compute capability 8.0 and a build for CUDA 10; the CPU stands in for the GPU."""
+    monkeypatch.setattr(gpu, '_compute_capabilities', lambda proto: [7.5, 8.0])
+    monkeypatch.setattr(gpu, '_is_built_for_cuda_10', lambda: True)
+    convolve = gpu._convolve
+    monkeypatch.setattr(gpu, '_convolve', lambda device, proto: convolve('/cpu:0', proto))
+
+
+def test_a_new_gpu_that_computes_rightly_is_warned_of(ampere, narrow):
+    lines = []
+    gpu.check(narrow, lines.append)
+    assert len(lines) == 1
+    assert 'compute capability 8.0' in lines[0]
+
+
+def test_a_new_gpu_that_computes_wrongly_stops_the_run(
+    ampere, narrow, monkeypatch, pairs, tmp_path
+):
+    convolve = gpu._convolve
+    monkeypatch.setattr(
+        gpu, '_convolve', lambda device, proto: convolve(device, proto) * (device == '/cpu:0')
+    )
+    with pytest.raises(Pix2PixError, match='off by 100%.*RUNTIME=tf2'):
+        training.train(pairs, str(tmp_path / 'out'), narrow._replace(max_steps=1))
+    assert not [name for name in os.listdir(str(tmp_path / 'out')) if name.startswith('model')]
+
+
+@pytest.mark.parametrize('capabilities, cuda_10', [([7.5], True), ([9.0], False), ([], True)])
+def test_other_gpus_are_taken_as_they_are(capabilities, cuda_10, narrow, monkeypatch):
+    monkeypatch.setattr(gpu, '_compute_capabilities', lambda proto: capabilities)
+    monkeypatch.setattr(gpu, '_is_built_for_cuda_10', lambda: cuda_10)
+    monkeypatch.setattr(gpu, '_convolve', None)
+    gpu.check(narrow, None)
+
+
+def test_the_build_is_known(narrow):
+    assert gpu._is_built_for_cuda_10() == tf.__version__.startswith('1.15')
+    assert gpu._compute_capabilities(gpu.session_config(narrow)) == []
