@@ -1,5 +1,6 @@
-"""Every number of the post, once, with its default."""
+"""The table of options: every number of the post and of ours, each defined once."""
 
+import dataclasses
 import json
 import math
 import os
@@ -8,145 +9,227 @@ import typing
 from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
 
-# The generator halves its input 8 times and doubles it back (the post's "Generator").
+# The generator halves its input 8 times and doubles it again (the post's "Generator").
 GENERATOR_STRIDE = 2**8
 
 FILENAME = 'options.json'
 
 
-class Config(typing.NamedTuple):
-    """The numbers of a model and of its training; immutable.
+class Range(typing.NamedTuple):
+    """The values that an option accepts; they must be finite, too."""
 
-    The defaults are the post's (section "Load Data" to "Train"). `create` checks the values;
-    the bare constructor does not.
+    words: str  # completes "it must be ..."
+    contains: typing.Callable[[typing.Any], bool]
+
+
+AT_LEAST_1 = Range('at least 1', lambda value: value >= 1)
+NOT_NEGATIVE = Range('0 or more', lambda value: value >= 0)
+POSITIVE = Range('above 0', lambda value: value > 0)
+BELOW_1 = Range('at least 0 and below 1', lambda value: 0 <= value < 1)
+SEED = Range('0 or more and below 2**31', lambda value: 0 <= value < 2**31)
+SWITCH = Range('true or false', lambda value: True)
+GENERATOR_SIZE = Range(
+    f'a multiple of {GENERATOR_STRIDE}, because the generator halves its input 8 times',
+    lambda value: value > 0 and value % GENERATOR_STRIDE == 0,
+)
+
+# {annotation: (type, whether None is a value)}
+_KINDS = {
+    int: (int, False),
+    float: (float, False),
+    bool: (bool, False),
+    typing.Optional[int]: (int, True),
+}
+
+
+def _option(default, valid, meaning, changeable=False):
+    """A row of the table. `changeable`: a resumed run may change it without `override`."""
+    metadata = {'valid': valid, 'meaning': meaning, 'changeable': changeable}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def _changeable(default, valid, meaning):
+    return _option(default, valid, meaning, changeable=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The options of a model and its training: name, type, default, range and meaning.
+
+    The defaults are the post's. `create` checks the values; the bare constructor does not.
     """
 
     # Load Data
-    scale_size: int = 286  # pixels; each half is resized to this square
-    crop_size: int = 256  # pixels; and cropped to this one at a random offset
-    batch_size: int = 1
-    num_threads: typing.Optional[int] = None  # reader threads; None: see `reader_threads`
+    scale_size: int = _option(
+        286, AT_LEAST_1, 'Side in pixels to which each half is scaled before the crop.'
+    )
+    crop_size: int = _option(256, GENERATOR_SIZE, 'Side in pixels of the random crop.')
+    batch_size: int = _option(1, AT_LEAST_1, 'Pairs per step.')
+    num_threads: typing.Optional[int] = _changeable(
+        None,
+        AT_LEAST_1,
+        'Threads that read and decode images. By default one per core, or one with a `seed`.',
+    )
     # Generator and discriminator
-    ngf: int = 64  # filters of the generator's first layer
-    ndf: int = 64  # filters of the discriminator's first layer
-    init_stddev: float = 0.02  # of the filters and the batchnorm scales
-    leak: float = 0.2  # slope of lrelu below 0
-    dropout: float = 0.5  # probability of dropping, decoder 8 to 6
-    variance_epsilon: float = 1e-5  # of batchnorm
+    ngf: int = _option(64, AT_LEAST_1, 'Filters in the first layer of the generator.')
+    ndf: int = _option(64, AT_LEAST_1, 'Filters in the first layer of the discriminator.')
+    init_stddev: float = _option(
+        0.02, NOT_NEGATIVE, 'Standard deviation of the initial filters and batchnorm scales.'
+    )
+    leak: float = _option(0.2, NOT_NEGATIVE, 'Slope of the leaky ReLU below 0.')
+    dropout: float = _option(0.5, BELOW_1, 'Probability that decoders 8 to 6 drop a value.')
+    variance_epsilon: float = _option(1e-5, POSITIVE, 'Added to the variance in batchnorm.')
     # Loss & Optimizer
-    log_epsilon: float = 1e-12  # keeps log() off 0
-    gan_weight: float = 1.0
-    l1_weight: float = 100.0
-    learning_rate: float = 0.0002
-    beta1: float = 0.5
-    ema_decay: float = 0.99  # of the loss averages
+    log_epsilon: float = _option(
+        1e-12, POSITIVE, 'Added to the argument of each logarithm in the losses.'
+    )
+    gan_weight: float = _option(
+        1.0, NOT_NEGATIVE, 'Weight of the GAN loss in the loss of the generator.'
+    )
+    l1_weight: float = _option(
+        100.0, NOT_NEGATIVE, 'Weight of the L1 loss in the loss of the generator.'
+    )
+    learning_rate: float = _option(0.0002, POSITIVE, 'Learning rate of both Adam optimizers.')
+    beta1: float = _option(0.5, BELOW_1, 'First-moment decay of both Adam optimizers.')
+    ema_decay: float = _option(0.99, BELOW_1, 'Decay of the moving averages of the losses.')
     # Train
-    max_epochs: int = 200
-    max_steps: typing.Optional[int] = None  # in place of max_epochs
-    progress_freq: int = 50  # steps; 0 never
-    save_freq: int = 5000  # steps; 0 only at the end
-    save_secs: int = 0  # seconds between two saves, beside save_freq; 0 never
-    keep: int = 1  # newest checkpoints kept
-    seed: typing.Optional[int] = None  # None: another one each time
-    # Seeing and judging; steps, 0 never
-    summary_freq: int = 50  # scalars to TensorBoard and losses.csv
-    display_freq: int = 1000  # pictures to TensorBoard and development.html
-    histogram_freq: int = 0  # weights and gradients to TensorBoard
-    trace_freq: int = 0  # how long every op took
-    eval_freq: int = 1000  # figures of validation pictures
-    eval_pictures: int = 20  # how many of them
-    # Of a GPU
-    xla: bool = False  # compiles the graph
-    mixed_precision: bool = False  # float16 where that is safe
-    memory_growth: bool = False  # memory as it is needed, not all there is
-    deterministic_ops: bool = False  # slower ops that always add up in one order
+    max_epochs: int = _changeable(200, AT_LEAST_1, 'Passes over the whole data set.')
+    max_steps: typing.Optional[int] = _changeable(
+        None, AT_LEAST_1, 'Total number of steps; replaces `max_epochs`.'
+    )
+    progress_freq: int = _changeable(
+        50, NOT_NEGATIVE, 'Steps between two progress reports; 0: none.'
+    )
+    save_freq: int = _changeable(
+        5000, NOT_NEGATIVE, 'Steps between two checkpoints; 0: only at the end.'
+    )
+    save_secs: int = _changeable(
+        0, NOT_NEGATIVE, 'Seconds between two checkpoints, in addition to `save_freq`; 0: never.'
+    )
+    keep: int = _changeable(1, AT_LEAST_1, 'Number of newest checkpoints to keep.')
+    seed: typing.Optional[int] = _changeable(
+        None, SEED, 'Makes a run repeatable on a CPU. By default every run differs.'
+    )
+    # Monitoring
+    summary_freq: int = _changeable(
+        50, NOT_NEGATIVE, 'Steps between two rows of losses.csv and of TensorBoard; 0: none.'
+    )
+    display_freq: int = _changeable(
+        1000,
+        NOT_NEGATIVE,
+        'Steps between two sets of images in TensorBoard and development.html; 0: none.',
+    )
+    histogram_freq: int = _changeable(
+        0, NOT_NEGATIVE, 'Steps between two sets of histograms of weights and gradients; 0: none.'
+    )
+    trace_freq: int = _changeable(
+        0, NOT_NEGATIVE, 'Steps between two profiles of the time that each op takes; 0: none.'
+    )
+    eval_freq: int = _changeable(
+        1000, NOT_NEGATIVE, 'Steps between two evaluations of validation images; 0: none.'
+    )
+    eval_images: int = _changeable(20, AT_LEAST_1, 'Number of validation images to evaluate.')
+    # GPU
+    xla: bool = _changeable(False, SWITCH, 'Compiles the graph with XLA.')
+    mixed_precision: bool = _option(False, SWITCH, 'Lets a GPU use float16 where it is safe.')
+    memory_growth: bool = _changeable(
+        False, SWITCH, 'Allocates GPU memory when it is needed instead of all at once.'
+    )
+    deterministic_ops: bool = _changeable(
+        False, SWITCH, 'Makes a run repeatable on a GPU, too; needs a `seed`.'
+    )
 
 
-# What a resumed run may change without being asked: it leaves the mathematics as it is.
-FREE = ('num_threads', 'max_epochs', 'max_steps', 'progress_freq', 'save_freq', 'save_secs')
-FREE += ('keep', 'seed', 'summary_freq', 'display_freq', 'histogram_freq', 'trace_freq')
-FREE += ('eval_freq', 'eval_pictures', 'xla', 'memory_growth', 'deterministic_ops')
+class Option(typing.NamedTuple):
+    """A row of the table, as flags, checks and docs/reference.md read it."""
 
-_AT_LEAST_ONE = ('scale_size', 'crop_size', 'batch_size', 'num_threads', 'ngf', 'ndf')
-_AT_LEAST_ONE += ('max_epochs', 'max_steps', 'keep', 'eval_pictures')
-_NOT_NEGATIVE = ('init_stddev', 'leak', 'gan_weight', 'l1_weight', 'progress_freq', 'save_freq')
-_NOT_NEGATIVE += ('save_secs', 'seed', 'summary_freq', 'display_freq', 'histogram_freq')
-_NOT_NEGATIVE += ('trace_freq', 'eval_freq')
-_POSITIVE = ('learning_rate', 'variance_epsilon', 'log_epsilon')
-_BELOW_ONE = ('dropout', 'beta1', 'ema_decay')
+    name: str
+    default: typing.Any
+    kind: type  # int, float or bool
+    optional: bool  # whether None is a value
+    valid: Range
+    meaning: str
+    changeable: bool
 
 
-def create(**values):
-    """A Config with `values` in place of the defaults.
+OPTIONS = tuple(
+    Option(f.name, f.default, *_KINDS[f.type], **f.metadata)  # type: ignore[index]
+    for f in dataclasses.fields(Config)
+)
+
+
+def check(name: str, value: object) -> None:
+    """Checks the value of one option.
 
     Raises:
-        UsageError: a value makes no sense; the message names it.
+        UsageError: its type is wrong or it is out of range; the message names the option.
+    """
+    [option] = [option for option in OPTIONS if option.name == name]
+    if value is None and option.optional:
+        return
+    fits = type(value) is option.kind or (option.kind is float and type(value) is int)
+    if not fits:
+        names = {int: 'a whole number', float: 'a number', bool: 'true or false'}
+        raise UsageError(f'`{name}` is {value!r}: it must be {names[option.kind]}')
+    if not (math.isfinite(value) and option.valid.contains(value)):  # type: ignore[arg-type]
+        raise UsageError(f'`{name}` is {value}: it must be {option.valid.words}')
+
+
+def create(**values: typing.Any) -> Config:
+    """A Config with `values` instead of the defaults.
+
+    Raises:
+        UsageError: a value cannot be used; the message names its option.
     """
     config = Config(**values)
-    for name, value in config._asdict().items():
-        if value is None:
-            continue
-        for names, holds, wanted in (
-            (_AT_LEAST_ONE, value >= 1, 'at least 1'),
-            (_NOT_NEGATIVE, value >= 0, '0 or more'),
-            (_POSITIVE, value > 0, 'above 0'),
-            (_BELOW_ONE, 0 <= value < 1, 'at least 0 and below 1'),
-        ):
-            if name in names and not (holds and math.isfinite(value)):
-                raise UsageError(f'--{name} is {value}: it must be {wanted}')
-    check_size(config.crop_size)
+    for name, value in dataclasses.asdict(config).items():
+        check(name, value)
     if config.scale_size < config.crop_size:
         raise UsageError(
-            f'--scale_size is {config.scale_size}, below --crop_size {config.crop_size}: '
-            'nothing that large can be cropped from it'
+            f'`scale_size` is {config.scale_size}, below `crop_size` {config.crop_size}: '
+            'a crop cannot be larger than the image'
         )
     if config.seed is not None and reader_threads(config) > 1:
-        raise UsageError(
-            '--seed needs --num_threads=1: several readers finish in no particular order'
-        )
+        raise UsageError('`seed` needs `num_threads`=1: several threads finish in no fixed order')
     if config.deterministic_ops and config.seed is None:
-        raise UsageError('--deterministic_ops needs a --seed: without one every run differs anyway')
+        raise UsageError('`deterministic_ops` needs a `seed`: without one every run differs')
     return config
 
 
-def reader_threads(config):
-    """How many threads read: by default one for each core, or one where a seed is to be kept to."""
+def reader_threads(config: Config) -> int:
+    """The number of threads that read images: one per core, or one with a seed, by default."""
     if config.num_threads is None:
         return 1 if config.seed is not None else len(os.sched_getaffinity(0))
     return config.num_threads
 
 
-def check_size(size, name='--crop_size'):
-    """Raises UsageError unless the generator can halve `size` (pixels) all the way down."""
-    if size % GENERATOR_STRIDE:
-        raise UsageError(
-            f'{name} is {size}: the generator halves its input 8 times, so that sizes must be '
-            f'multiples of {GENERATOR_STRIDE}'
-        )
-
-
-def differences(saved, config):
-    """Where a resumed run would not be the run of `saved`: a list of words, one for each field."""
+def differences(saved: Config, config: Config) -> typing.List[str]:
+    """How `config` would change the run of `saved`: one phrase per option that may not change."""
     return [
-        f'--{name} was {before}, now {now}'
-        for name, before, now in zip(Config._fields, saved, config)
-        if before != now and name not in FREE
+        f'`{option.name}` was {getattr(saved, option.name)}, now {getattr(config, option.name)}'
+        for option in OPTIONS
+        if not option.changeable and getattr(saved, option.name) != getattr(config, option.name)
     ]
 
 
-def save(config, directory):
-    """Writes `config` to options.json in `directory`, whole or not at all."""
-    text = json.dumps(config._asdict(), indent=2) + '\n'
+def save(config: Config, directory: str) -> None:
+    """Writes `config` to options.json in `directory`.
+
+    Raises:
+        Pix2PixError: the file cannot be written; it is then as it was before.
+    """
+    text = json.dumps(dataclasses.asdict(config), indent=2) + '\n'
     files.write_whole(os.path.join(directory, FILENAME), text.encode())
 
 
-def load(directory):
-    """The Config that options.json in `directory` holds; None where there is no such file.
+def load(directory: str) -> typing.Optional[Config]:
+    """The Config in options.json of `directory`; None if there is no such file.
 
-    Fields that this version does not know, or that the file lacks, take their defaults.
+    Options that the file lacks take their defaults; names that this version does not know are
+    ignored.
 
     Raises:
-        Pix2PixError: the file is not what `save` writes.
+        Pix2PixError: the file is not what `save` writes; the message names the file and the option.
     """
     path = os.path.join(directory, FILENAME)
     try:
@@ -154,8 +237,9 @@ def load(directory):
             saved = json.load(file)
         if not isinstance(saved, dict):
             raise ValueError('it holds no options')
-        return create(**{name: saved[name] for name in Config._fields if name in saved})
+        names = [option.name for option in OPTIONS]
+        return create(**{name: saved[name] for name in names if name in saved})
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, OSError, UsageError) as error:
-        raise Pix2PixError(f'{path} can not be used: {error}') from error
+    except (ValueError, OSError, UsageError) as error:
+        raise Pix2PixError(f'cannot use {path}: {error}') from error

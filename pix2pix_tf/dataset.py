@@ -1,29 +1,18 @@
 """The input pipeline: files -> queue -> WholeFileReader -> decode -> split -> crop -> batch.
 
-Follows the post's section "Load Data". Only builds the graph, but for reading folders and headers.
+The post's section "Load Data". Only builds the graph.
 """
 
 import math
-import os
-import re
-import stat
 import typing
-import warnings
 
 import tensorflow.compat.v1 as tf
-from PIL import Image
 
 from pix2pix_tf.config import Config, reader_threads
-from pix2pix_tf.system.errors import DataError
-
-EXTENSIONS = ('.jpg', '.jpeg', '.png')
-FORMATS = ('JPEG', 'PNG')
-MAX_PIXELS = 2**24  # of a pair: what decoding and scaling one takes stays below 1 GiB
-NAMED_FILES = 20  # how many bad files one message names
 
 
 class Batches(typing.NamedTuple):
-    """What `load_data` gives; the first four fields are the post's."""
+    """What `load_data` returns; the fields are those of the post."""
 
     paths: tf.Tensor  # [batch] string
     inputs: tf.Tensor  # [batch, crop_size, crop_size, 3] float32 in [-1, 1]
@@ -31,85 +20,21 @@ class Batches(typing.NamedTuple):
     steps_per_epoch: int
 
 
-def find_images(path, flag='--data'):
-    """The JPEG and PNG files of the folder `path`, sorted; names that are numbers, by number.
-
-    Raises:
-        DataError: there is no such folder, or no image in it.
-    """
-    try:
-        names = os.listdir(path)
-    except OSError as error:
-        raise DataError(
-            f'no data folder {path} ({error.strerror}): name one with {flag}, or see `make data`'
-        ) from error
-    names = [name for name in names if name.lower().endswith(EXTENSIONS)]
-    if not names:
-        raise DataError(f'no image in {path}: it holds no file named *.jpg, *.jpeg or *.png')
-    return [os.path.join(path, name) for name in sorted(names, key=_by_number)]
-
-
-def _by_number(name):
-    stem = os.path.splitext(name)[0]
-    if re.match('[0-9]+$', stem):
-        return 0, int(stem), name
-    return 1, 0, name
-
-
-def check_images(paths, skip_bad_files=False):
-    """The paths whose files can be pairs of images, by every file's header.
-
-    Raises:
-        DataError: some can't and are not to be skipped, or none can; the message names up to
-            NAMED_FILES of them, each with what is wrong with it.
-    """
-    faults = [(path, header_fault(path)) for path in paths]
-    bad = [f'{path} {fault}' for path, fault in faults if fault]
-    good = [path for path, fault in faults if not fault]
-    if bad and not (skip_bad_files and good):
-        rest = f'; and {len(bad) - NAMED_FILES} more' if len(bad) > NAMED_FILES else ''
-        advice = 'mend or remove them, or leave them out by --skip_bad_files'
-        raise DataError(f'{"; ".join(bad[:NAMED_FILES])}{rest}: {advice}')
-    return good
-
-
-def header_fault(path):
-    """What is wrong with the header of the image at `path`, in words; None where nothing is."""
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            return 'is not a file'
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # Pillow's, of large images, for which see below
-            with Image.open(path) as image:
-                format_, (width, height) = image.format, image.size
-    except Image.DecompressionBombError:
-        return f'has more than {MAX_PIXELS} pixels'
-    except OSError as error:
-        return f'can not be read as an image ({error.strerror or "its format is not known"})'
-    except Exception as error:  # damaged files bring out more kinds than Pillow documents
-        return f'can not be read as an image ({" ".join(str(error).split())})'
-    if format_ not in FORMATS:
-        return f'is a {format_} file, not JPEG or PNG'
-    if width < 2 or width % 2:
-        return f'is {width} pixels wide and has no two halves side by side'
-    if width * height > MAX_PIXELS:
-        return f'has {width}x{height} pixels, more than {MAX_PIXELS}'
-    return None
-
-
-def decode_image(contents):
-    """Bytes of a JPEG or PNG => [height, width, 3] uint8; grey and RGBA become RGB."""
-    # decode_png reads JPEG as well, to the same pixels as decode_jpeg.
+def decode_image(contents: tf.Tensor) -> tf.Tensor:
+    """The bytes of a JPEG or PNG => [height, width, 3] uint8; gray and RGBA become RGB."""
+    # decode_png also reads JPEG, to the same pixels as decode_jpeg
     return tf.image.decode_png(contents, channels=3)
 
 
-def process_image(image, offset, config=Config()):
+def process_image(
+    image: tf.Tensor, offset: typing.Optional[tf.Tensor], config: Config = Config()
+) -> tf.Tensor:
     """[height, width, 3] uint8 => [crop_size, crop_size, 3] float32 in [-1, 1].
 
-    With an `offset` (two int32: rows, columns) the image is scaled to scale_size and cropped from
-    there; without, it is scaled to crop_size and nothing is cut off. In the post the offset is
-    drawn in here, twice with one seed, which stays in step only while one thread reads; one
-    offset for both halves has the same distribution and can't come apart.
+    With an `offset` (two int32: rows, columns) the image is scaled to scale_size and cropped at
+    that offset. Without one it is scaled to crop_size and not cropped. The post draws the offset
+    here, once per half with the same seed, so the halves match only while a single thread reads.
+    One offset for both halves has the same distribution and always matches.
     """
     # [0, 255] => [-1, 1]
     image = tf.cast(image, tf.float32) / 127.5 - 1
@@ -121,43 +46,32 @@ def process_image(image, offset, config=Config()):
     return image
 
 
-def _crop(image, offset, size):
-    """[height, width, 3] => [*size, 3], from `offset` on; both are (rows, columns).
-
-    Of a matrix TensorFlow copies rows, of tensors with more axes it copies single elements.
-    """
-    matrix = tf.reshape(image, [tf.shape(image)[0], -1])
-    matrix = tf.slice(matrix, offset * tf.constant([1, 3]), size * tf.constant([1, 3]))
-    return tf.reshape(matrix, [size[0], size[1], 3])
-
-
-def random_offset(config=Config()):
-    """Where to crop from: two int32 from 0 to scale_size - crop_size inclusive."""
+def random_offset(config: Config = Config()) -> tf.Tensor:
+    """The corner of a crop: two int32 from 0 to scale_size - crop_size inclusive."""
     largest = config.scale_size - config.crop_size
     return tf.cast(tf.floor(tf.random_uniform([2], 0, largest + 1)), tf.int32)
 
 
-def decode_pair(contents, offset, config=Config()):
-    """Bytes of a pair => (input, target), each as of `process_image`."""
-    # The left half is the target, the right half the input: labels => photo
+def decode_pair(
+    contents: tf.Tensor, offset: typing.Optional[tf.Tensor], config: Config = Config()
+) -> typing.Tuple[tf.Tensor, tf.Tensor]:
+    """The bytes of a pair => (input, target), each as `process_image` returns it."""
     raw_image = decode_image(contents)
     half = tf.shape(raw_image)[:2] // [1, 2]
     left, right = _crop(raw_image, [0, 0], half), _crop(raw_image, half * [0, 1], half)
-    return process_image(right, offset, config), process_image(left, offset, config)
+    # Labels => photo: the input is the right half
+    inputs, targets = right, left
+    return process_image(inputs, offset, config), process_image(targets, offset, config)
 
 
-def load_data(path, config=Config(), training=True, input_paths=None):
-    """The batches of the side-by-side pairs in the folder `path`: left half target, right input.
+def load_data(
+    input_paths: typing.Sequence[str], config: Config = Config(), training: bool = True
+) -> Batches:
+    """Batches of the side-by-side pairs in the files `input_paths`: left half target, right input.
 
-    With `input_paths`, of these files and no others.
-
-    For training, endless, shuffled and cropped at random. Otherwise each pair exactly once, in
-    the order of `find_images`, uncropped; the last batch may be smaller.
-
-    Raises:
-        DataError: see `find_images`.
+    For training the batches are endless, shuffled and cropped at random. Otherwise each pair comes
+    once, in the given order and uncropped; the last batch may be smaller.
     """
-    input_paths = input_paths or find_images(path)
     num_epochs = None if training else 1
     path_queue = tf.train.string_input_producer(
         input_paths, shuffle=training, num_epochs=num_epochs
@@ -167,7 +81,7 @@ def load_data(path, config=Config(), training=True, input_paths=None):
     offset = random_offset(config) if training else None
     inputs, targets = decode_pair(contents, offset, config)
 
-    # More than one reader would mix up the order in which an export has to come.
+    # Several threads would mix up the order in which an export needs the pairs
     threads = reader_threads(config) if training else 1
     paths, inputs, targets = tf.train.batch(
         [paths, inputs, targets],
@@ -180,21 +94,32 @@ def load_data(path, config=Config(), training=True, input_paths=None):
     return Batches(paths, inputs, targets, steps_per_epoch)
 
 
-def image_seeds(paths, seed, samples=1):
-    """Seeds by which the noise in a picture depends on `seed` and its file's name alone.
+def _crop(image, offset, size):
+    """[height, width, 3] => [*size, 3], starting at `offset`; both are (rows, columns).
 
-    [batch] string => [batch * samples, 2] int64, those of a picture's samples in a row; `seed` is
-    an int from 0 to 2**31 - 1. The last four bits are left to the layers.
+    tf.slice copies a matrix row by row, but a tensor with more axes value by value, which is
+    slower. So the image is sliced as a matrix [height, width * 3].
+    """
+    matrix = tf.reshape(image, [tf.shape(image)[0], -1])
+    matrix = tf.slice(matrix, offset * tf.constant([1, 3]), size * tf.constant([1, 3]))
+    return tf.reshape(matrix, [size[0], size[1], 3])
+
+
+def image_seeds(paths: tf.Tensor, seed: int, samples: int = 1) -> tf.Tensor:
+    """Seeds for the noise of each image, which depend only on `seed` and its file's name.
+
+    [batch] string => [batch * samples, 2] int64, the samples of an image one after the other;
+    `seed` is from 0 to 2**31 - 1. The last four bits are free: the layers use them.
     """
     names = tf.strings.regex_replace(paths, '.*/', '')
-    of_name = tf.strings.to_hash_bucket_fast(names, 2**31 - 1) * 16
-    of_sample = tf.constant([seed + (number << 31) for number in range(samples)], tf.int64)
-    of_sample = tf.tile(of_sample, tf.shape(paths))
-    return tf.stack([of_sample, repeat(of_name, samples)], axis=1)
+    name_seeds = tf.strings.to_hash_bucket_fast(names, 2**31 - 1) * 16
+    sample_seeds = tf.constant([seed + (number << 31) for number in range(samples)], tf.int64)
+    sample_seeds = tf.tile(sample_seeds, tf.shape(paths))
+    return tf.stack([sample_seeds, repeat(name_seeds, samples)], axis=1)
 
 
-def repeat(tensor, times):
-    """Every element along the first axis, `times` in a row: [n, ...] => [n * times, ...]."""
+def repeat(tensor: tf.Tensor, times: int) -> tf.Tensor:
+    """Repeats every element along the first axis: [n, ...] => [n * times, ...]."""
     if times == 1:
         return tensor
     shape = tensor.get_shape().as_list()[1:]

@@ -1,5 +1,7 @@
 """What TensorFlow's errors mean to a person: which file, which limit."""
 
+import typing
+
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import dataset
@@ -7,25 +9,25 @@ from pix2pix_tf.system import runtime
 from pix2pix_tf.system.errors import DataError, Pix2PixError
 
 
-def explain(error, paths):
-    """The Pix2PixError that a tf.errors.OpError in a graph fed from `paths` comes to, or None.
+def explain(error: tf.errors.OpError, paths: typing.Sequence[str]) -> typing.Optional[Pix2PixError]:
+    """Translates an OpError of a graph that reads `paths` into a Pix2PixError; None if it cannot.
 
-    A decoder does not say which file it failed on. The files are decoded again, one by one, to
-    find it, in a graph of their own.
+    TensorFlow does not say which file it could not decode. To find it, the files are decoded again
+    one by one, in a separate graph.
     """
-    reason = runtime.reason(error)
-    if 'No space left' in reason:
-        return Pix2PixError(f'the disk is full ({reason}): make room or choose another --out')
+    cause = runtime.one_line(error)
+    if 'No space left' in cause:
+        return Pix2PixError(f'the disk is full ({cause}): make room or choose another `out`')
     if isinstance(error, tf.errors.ResourceExhaustedError):
         return Pix2PixError(
-            f'out of memory: use a smaller --batch_size, --crop_size or --ngf ({reason})'
+            f'out of memory: use a smaller `batch_size`, `crop_size` or `ngf` ({cause})'
         )
     for path in paths:
         if path in error.message:
-            return DataError(f'can not read {path}: {reason}')
-    path, reason = _first_undecodable(paths)
-    if path:
-        return DataError(f'{path} can not be decoded ({reason}): mend or remove it')
+            return DataError(f'cannot read {path}: {cause}')
+    bad_path, cause = _first_undecodable(paths)
+    if bad_path:
+        return DataError(f'{bad_path} cannot be decoded ({cause}): repair or remove it')
     return None
 
 
@@ -37,5 +39,5 @@ def _first_undecodable(paths):
             try:
                 session.run(image.op, {path: name})
             except tf.errors.OpError as error:
-                return name, runtime.reason(error)
-    return None, None
+                return name, runtime.one_line(error)
+    return None, ''

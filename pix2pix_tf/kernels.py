@@ -1,96 +1,138 @@
-"""The post's convolutions, by matrix products where that is faster than TensorFlow's own ops.
+"""The arithmetic of the post's convolutions.
 
-Each stands between a large image [batch, height, width, channels] and a small one [batch, rows,
-columns, depth], by filters [4, 4, channels, depth]. To every pixel of the small image belongs a
-patch of 4x4 pixels of the large one. As matrices, P [pixels of the small image, 16 * channels] of
-the patches, W [16 * channels, depth] of the filters and S [pixels, depth] of the small image, a
-convolution is
+`plain_conv2d` and `plain_conv2d_transpose` are the definition, in TensorFlow's own ops. `conv2d`
+and `conv2d_transpose` compute the same, with matrix products where these are faster on a CPU. A GPU
+always gets the plain ops, because cuDNN is faster there.
 
-    S = P W          and its gradients are        dP = dS W^T,    dW = P^T dS
+A convolution relates a large image [batch, height, width, channels] to a small one [batch, rows,
+columns, depth] through filters [4, 4, channels, depth]. Every pixel of the small image belongs to a
+patch of 4x4 pixels of the large one. With the patches as a matrix P [pixels of the small image,
+16 * channels], the filters as W [16 * channels, depth] and the small image as S [pixels, depth],
+the convolution is
 
-where the overlapping patches dP are added up to an image. A transposed convolution is dP = S W^T
-added up, and its gradients are the other two. So there are three operations in all. For an image
-of few pixels their work is to read or write the filters once (33 MB); TensorFlow's ops copy and
-transpose them on the way. A GPU does better with cuDNN, and gets the plain ops.
+    S = P W          with the gradients      dP = dS W^T,    dW = P^T dS
+
+where overlapping patches in dP are summed into an image. The transposed convolution is dP = S W^T,
+summed in the same way, and its gradients are the other two. So there are three operations in total.
+For an image of few pixels, most of the time goes into reading or writing the filters once (33 MB).
+TensorFlow's ops copy and transpose them on the way.
 """
 
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.system import runtime
 
-# The sides of a small image, in pixels, up to which a product is faster on two CPU cores
-CORRELATE_UP_TO = 4
-SPREAD_UP_TO = 16
-FILTER_GRADIENT_UP_TO = 8
+# The largest side of a small image, in pixels, for which the product is faster. Measured on two CPU
+# cores: change one and compare the "train step" rows of `make bench`.
+CONV_AS_MATMUL_UP_TO = 4
+DECONV_AS_MATMUL_UP_TO = 16
+FILTER_GRADIENT_AS_MATMUL_UP_TO = 8
 
 
-def conv2d(images, filters, stride):
-    """Convolution of `images`, padded by one pixel of zeros.
+def plain_conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tensor:
+    """Convolution of `images`, padded by one pixel of zeros on each side.
 
     [batch, height, width, channels] and [4, 4, channels, depth] => [batch, rows, columns, depth]:
-    half of height and width, which are even, at stride 2; one pixel less at stride 1.
+    half of height and width at stride 2, one pixel less at stride 1. Height and width are even at
+    stride 2.
+
+    Raises:
+        ValueError: the stride is neither 1 nor 2, or a side is odd at stride 2.
     """
+    _check(images, stride)
     if stride == 2:
-        if runtime.has_gpu():
-            return _correlate_plainly(images, filters)
-        return _conv2d(images, filters)
-    padded = _pad(images, 1)
-    if filters.get_shape().as_list()[3] == 1 and not runtime.has_gpu():
-        return _conv2d_to_one(padded, filters)
-    return tf.nn.conv2d(padded, filters, [1, 1, 1, 1], padding='VALID')
+        # For even sides, SAME is the same padding, without a padded copy
+        return tf.nn.conv2d(images, filters, [1, 2, 2, 1], padding='SAME')
+    return tf.nn.conv2d(_pad(images, 1), filters, [1, 1, 1, 1], padding='VALID')
 
 
-def conv2d_transpose(images, filters):
-    """Transposed convolution of `images`, at stride 2.
+def plain_conv2d_transpose(images: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
+    """Transposed convolution of `images` at stride 2.
 
     [batch, rows, columns, depth] and [4, 4, channels, depth] => [batch, 2 * rows, 2 * columns,
-    channels]; rows and columns are known while the graph is built.
+    channels]; rows and columns must be known while the graph is built.
     """
+    batch, rows, columns, _ = images.get_shape().as_list()
+    shape = [tf.shape(images)[0] if batch is None else batch, 2 * rows, 2 * columns]
+    shape.append(filters.get_shape().as_list()[2])
+    return tf.nn.conv2d_transpose(images, filters, shape, [1, 2, 2, 1], padding='SAME')
+
+
+def _check(images, stride):
+    sides = images.get_shape().as_list()[1:3]
+    if stride not in (1, 2):
+        raise ValueError(f'the stride is {stride}: it must be 1 or 2')
+    if stride == 2 and any(side is not None and side % 2 for side in sides):
+        raise ValueError(f'the image has the size {sides}: at stride 2 both sides must be even')
+
+
+# The same, faster on a CPU
+
+
+def conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tensor:
+    """`plain_conv2d`, computed in the fastest way for this shape and device."""
+    _check(images, stride)
     if runtime.has_gpu():
-        return _spread_plainly(images, filters)
+        return plain_conv2d(images, filters, stride)
+    if stride == 2:
+        return _conv2d(images, filters)
+    if filters.get_shape().as_list()[3] == 1:
+        return _conv2d_to_one(_pad(images, 1), filters)
+    return plain_conv2d(images, filters, stride)
+
+
+def conv2d_transpose(images: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
+    """`plain_conv2d_transpose`, computed in the fastest way for this shape and device."""
+    if runtime.has_gpu():
+        return plain_conv2d_transpose(images, filters)
     return _conv2d_transpose(images, filters)
 
 
 @tf.custom_gradient
 def _conv2d(large, filters):
     def gradients(small):
-        return _spread(small, filters), _filter_gradient(large, small)
+        return _deconv_as_matmul(small, filters), _filter_gradient(large, small)
 
-    return _correlate(large, filters), gradients
+    return _conv_as_matmul(large, filters), gradients
 
 
 @tf.custom_gradient
 def _conv2d_transpose(small, filters):
     def gradients(large):
-        return _correlate(large, filters), _filter_gradient(large, small)
+        return _conv_as_matmul(large, filters), _filter_gradient(large, small)
 
-    return _spread(small, filters), gradients
+    return _deconv_as_matmul(small, filters), gradients
 
 
-def _correlate(large, filters):
-    """S = P W."""
+def _conv_as_matmul(large, filters):
+    """S = P W, if the image is small enough."""
     rows, columns = (side // 2 for side in large.get_shape().as_list()[1:3])
-    if max(rows, columns) > CORRELATE_UP_TO:
-        return _correlate_plainly(large, filters)
+    if max(rows, columns) > CONV_AS_MATMUL_UP_TO:
+        return plain_conv2d(large, filters, 2)
     small = tf.matmul(_matrix(_patches(large)), _matrix(filters))
     return tf.reshape(small, [-1, rows, columns, filters.get_shape().as_list()[3]])
 
 
-def _correlate_plainly(large, filters):
-    # SAME pads even sides by one pixel each, without a copy
-    return tf.nn.conv2d(large, filters, [1, 2, 2, 1], padding='SAME')
+def _deconv_as_matmul(small, filters):
+    """dP = S W^T, with overlapping patches summed, if the image is small enough.
 
+    Along one axis, the 4 pixels of patch i lie at 2 i - 1 to 2 i + 2 of the large image:
 
-def _spread(small, filters):
-    """dP = S W^T, added up where patches overlap."""
+        pixel of the patch    0          1        2          3
+        pixel of the image    2 i - 1    2 i      2 i + 1    2 i + 2
+
+    In an image with a border of one pixel these are the pairs i and i + 1 of pixels: (0, 1) and
+    (2, 3). So each patch consists of 2x2 blocks of 2x2 pixels. Shifting the blocks by 0 or 1 pair
+    down and right, and adding the four images of pairs, sums the overlapping patches.
+    """
     _, rows, columns, _ = small.get_shape().as_list()
-    if max(rows, columns) > SPREAD_UP_TO:
-        return _spread_plainly(small, filters)
+    if max(rows, columns) > DECONV_AS_MATMUL_UP_TO:
+        return plain_conv2d_transpose(small, filters)
     channels = filters.get_shape().as_list()[2]
-    # Transposed, W S^T, so that W is read in the order it lies in memory
+    # Transposed, W S^T, so that W is read in the order in which it lies in memory
     patches = tf.matmul(_matrix(filters), _matrix(small), transpose_b=True)
-    # Row 2 a + b of a patch belongs to a pixel that is a pairs of pixels further down and the b-th
-    # of its pair; likewise its columns: [a, b, a', b' * channels, pixels of the small image]
+    # Rows of a patch: [shift down, row in the pair]; columns likewise
+    # => [shift down, shift right, pixels of the small image, row in the pair, column and channel]
     patches = tf.reshape(patches, [2, 2, 2, 2 * channels, -1])
     patches = tf.transpose(patches, [0, 2, 4, 1, 3])
     shifted = []
@@ -102,47 +144,24 @@ def _spread(small, filters):
     return tf.depth_to_space(tf.add_n(shifted), 2)[:, 1:-1, 1:-1]
 
 
-def _spread_plainly(small, filters):
-    batch, rows, columns, _ = small.get_shape().as_list()
-    shape = [tf.shape(small)[0] if batch is None else batch, 2 * rows, 2 * columns]
-    shape.append(filters.get_shape().as_list()[2])
-    return tf.nn.conv2d_transpose(small, filters, shape, [1, 2, 2, 1], padding='SAME')
-
-
 def _filter_gradient(large, small):
     """dW = P^T dS."""
     shape = [4, 4, large.get_shape().as_list()[3], small.get_shape().as_list()[3]]
-    if max(small.get_shape().as_list()[1:3]) > FILTER_GRADIENT_UP_TO:
+    if max(small.get_shape().as_list()[1:3]) > FILTER_GRADIENT_AS_MATMUL_UP_TO:
         return tf.nn.conv2d_backprop_filter(large, shape, small, [1, 2, 2, 1], padding='SAME')
     product = tf.matmul(_matrix(_patches(large)), _matrix(small), transpose_a=True)
     return tf.reshape(product, shape)
 
 
-def _pad(images, border):
-    return tf.pad(images, [[0, 0], [border, border], [border, border], [0, 0]])
-
-
-def _patches(images, border=1, stride=2):
-    """The 4x4 patches of `images` with a border of zeros: [batch, rows, columns, 16 * channels]."""
-    return tf.image.extract_image_patches(
-        _pad(images, border), [1, 4, 4, 1], [1, stride, stride, 1], [1, 1, 1, 1], padding='VALID'
-    )
-
-
-def _matrix(tensor):
-    """Images => [pixels, channels]; filters [4, 4, channels, depth] => [16 * channels, depth]."""
-    return tf.reshape(tensor, [-1, tensor.get_shape().as_list()[3]])
-
-
 @tf.custom_gradient
 def _conv2d_to_one(padded, filters):
-    """Convolution at stride 1 to a single channel: [batch, h, w, channels] => [., h - 3, w - 3, 1].
+    """Convolution at stride 1 to one channel: [batch, h, w, channels] => [batch, h - 3, w - 3, 1].
 
-    With one filter, the patches of all pixels would be 16 times what there is to read. So each
-    pixel is multiplied with all 16 pixels of the filter at once, Z = X V^T, with V [16, channels]
-    and X [pixels of the large image, channels], and the sum over a patch is one over shifted
-    pictures of one channel. The gradients are dX = dZ V and dV = dZ^T X, where dZ holds, for each
-    of the 16, the small image shifted.
+    With a single filter, the patches of all pixels would be 16 times the data. Instead, each pixel
+    is multiplied with all 16 pixels of the filter at once: Z = X V^T, with V [16, channels] and
+    X [pixels of the large image, channels]. The sum over a patch is then a sum of 16 shifted images
+    of one channel. The gradients are dX = dZ V and dV = dZ^T X, where dZ holds the small image,
+    shifted 16 ways.
     """
     _, height, width, channels = padded.get_shape().as_list()
     weights = tf.reshape(filters, [16, channels])
@@ -159,7 +178,23 @@ def _conv2d_to_one(padded, filters):
     def gradients(small):
         shifted = _matrix(tf.reverse(_patches(small, border=3, stride=1), [3]))
         large = tf.reshape(tf.matmul(shifted, weights), [-1, height, width, channels])
-        of_filters = tf.matmul(shifted, _matrix(padded), transpose_a=True)
-        return large, tf.reshape(of_filters, [4, 4, channels, 1])
+        filter_gradient = tf.matmul(shifted, _matrix(padded), transpose_a=True)
+        return large, tf.reshape(filter_gradient, [4, 4, channels, 1])
 
     return small[..., None], gradients
+
+
+def _pad(images, border):
+    return tf.pad(images, [[0, 0], [border, border], [border, border], [0, 0]])
+
+
+def _patches(images, border=1, stride=2):
+    """The 4x4 patches of `images` in a border of zeros: [batch, rows, columns, 16 * channels]."""
+    return tf.image.extract_image_patches(
+        _pad(images, border), [1, 4, 4, 1], [1, stride, stride, 1], [1, 1, 1, 1], padding='VALID'
+    )
+
+
+def _matrix(tensor):
+    """Images => [pixels, channels]; filters [4, 4, channels, depth] => [16 * channels, depth]."""
+    return tf.reshape(tensor, [-1, tensor.get_shape().as_list()[3]])

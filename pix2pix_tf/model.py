@@ -5,14 +5,17 @@ import typing
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.config import Config
-from pix2pix_tf.system.gpu import LOSS_SCALE
 from pix2pix_tf.networks import create_discriminator, create_generator
+
+# Of the gradients in mixed precision: in float16 the smallest would round to 0
+LOSS_SCALE = 128.0
 
 
 class Model(typing.NamedTuple):
-    """What `build_model` gives; the first four fields are the post's. Losses are float32 scalars.
+    """What `build_model` returns; the first four fields are those of the post.
 
-    Every loss is also in the graph under its field's name ('discrim_loss:0', ...).
+    Losses are float32 scalars. Each is also in the graph under the name of its field
+    ('discrim_loss:0', ...).
     """
 
     outputs: tf.Tensor  # [batch, height, width, 3] in [-1, 1]
@@ -21,25 +24,33 @@ class Model(typing.NamedTuple):
     discrim_loss: tf.Tensor
     gen_loss_gan: tf.Tensor
     gen_loss_l1: tf.Tensor
-    # Exponential moving averages, read after the step's update
+    # Exponential moving averages, read after their update in the step
     discrim_loss_average: tf.Tensor
     gen_loss_gan_average: tf.Tensor
     gen_loss_l1_average: tf.Tensor
     global_step: tf.Tensor  # int64 scalar, read after the step's increment
-    # Sums over all gradients: not finite where one of them isn't
+    # Sums of all gradients: not finite if one value is not finite
     discrim_gradient_sum: tf.Tensor
     gen_gradient_sum: tf.Tensor
     predict_real: tf.Tensor  # [batch, height / 8 - 2, width / 8 - 2, 1] in (0, 1)
     predict_fake: tf.Tensor  # the same
-    gradients: dict  # {name of a trainable variable: tensor of its shape}
+    gradients: typing.Dict[str, tf.Tensor]  # {trainable variable: tensor of its shape}
 
 
-def build_generator(inputs, config=Config(), image_seeds=None):
-    """The generator's outputs for `inputs`, its variables named as in checkpoints.
+def build_generator(
+    inputs: tf.Tensor,
+    config: Config = Config(),
+    image_seeds: typing.Optional[tf.Tensor] = None,
+) -> tf.Tensor:
+    """The generator's outputs for `inputs`, with the variable names of the checkpoints.
 
-    Beside a model that is built already it uses that one's variables. With `image_seeds`
-    ([batch, 2] int64, of `dataset.image_seeds`) every image is a batch of its own, with its own
-    statistics and noise: what comes out for it does not depend on the others, to the last bit.
+    [batch, height, width, 3] in [-1, 1] => the same shape and range. If the graph has a generator
+    already, its variables are shared. With `image_seeds` ([batch, 2] int64, from
+    `dataset.image_seeds`) every image is a batch of one, with its own statistics and noise: its
+    output does not depend on the other images, not even in the last bit.
+
+    Raises:
+        UsageError: the height or the width is not a multiple of 256.
     """
     with tf.variable_scope('generator', reuse=tf.AUTO_REUSE):
         if image_seeds is None:
@@ -51,10 +62,13 @@ def build_generator(inputs, config=Config(), image_seeds=None):
         )
 
 
-def build_model(inputs, targets, config=Config()):
+def build_model(inputs: tf.Tensor, targets: tf.Tensor, config: Config = Config()) -> Model:
     """The graph of a training step on `inputs` and `targets`, both [batch, height, width, 3].
 
-    Both are in [-1, 1], of one size that is a multiple of 256. Raises UsageError where it is not.
+    Both are in [-1, 1].
+
+    Raises:
+        UsageError: the height or the width is not a multiple of 256.
     """
     outputs = build_generator(inputs, config)
     with tf.variable_scope('discriminator'):
@@ -64,18 +78,18 @@ def build_model(inputs, targets, config=Config()):
 
     # Discriminator loss (Isola et al., equation 1)
     eps = config.log_epsilon
-    # Left as 1 - predict_fake + eps, TensorFlow would fold the constants to 1 + eps = 1 and lose
-    # eps: the loss is then infinite where predict_fake has been rounded to 1.
+    # TensorFlow would fold the constants of 1 - predict_fake + eps into 1 + eps = 1 and lose eps.
+    # The loss would then be infinite where predict_fake is rounded to 1.
     predict_not_fake = tf.maximum(1 - predict_fake, 0.0)
     discrim_loss = tf.reduce_mean(-(tf.log(predict_real + eps) + tf.log(predict_not_fake + eps)))
 
-    # Generator loss (equations 3 and 4; -log D in place of log(1 - D), as in their section 3.3)
+    # Generator loss (equations 3 and 4; -log D instead of log(1 - D), as in their section 3.3)
     gen_loss_gan = tf.reduce_mean(-tf.log(predict_fake + eps))
     gen_loss_l1 = tf.reduce_mean(tf.abs(targets - outputs))
     gen_loss = gen_loss_gan * config.gan_weight + gen_loss_l1 * config.l1_weight
 
     discrim_train, discrim_gradients = _minimize(discrim_loss, 'discriminator', config)
-    # The generator's gradients are taken behind the discriminator's update
+    # The generator's gradients are computed after the discriminator's update
     with tf.control_dependencies([discrim_train]):
         gen_train, gen_gradients = _minimize(gen_loss, 'generator', config)
 
@@ -89,7 +103,8 @@ def build_model(inputs, targets, config=Config()):
     # discrim_train is not in the group because gen_train depends on it
     train_op = tf.group(update_losses, incr_global_step, gen_train)
 
-    # A variable fetched beside train_op may be read before or after its update; these are after.
+    # A variable fetched next to train_op may be read before or after its update; these are read
+    # after it.
     with tf.control_dependencies([train_op]):
         averages = [ema.average(loss).read_value() for loss in losses]
         step = global_step.read_value()

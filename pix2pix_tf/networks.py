@@ -3,25 +3,32 @@
 The shape comments are for the post's 256x256 pixels.
 """
 
+import typing
+
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf.config import Config, check_size
+from pix2pix_tf.config import GENERATOR_SIZE, Config
 from pix2pix_tf.ops import batchnorm, conv, deconv, dropout, lrelu
+from pix2pix_tf.system.errors import UsageError
 
 
-def create_generator(generator_inputs, config=Config(), seed=None):
+def create_generator(
+    generator_inputs: tf.Tensor,
+    config: Config = Config(),
+    seed: typing.Optional[tf.Tensor] = None,
+) -> tf.Tensor:
     """The encoder-decoder with skip connections.
 
-    [batch, height, width, 3] in [-1, 1] => the same shape and range. Height and width are known
-    while the graph is built, and multiples of 256.
-
-    With `seed` ([2] int64, of `dataset.image_seeds`), dropout depends on it alone.
+    [batch, height, width, 3] in [-1, 1] => the same shape and range. Height and width must be known
+    while the graph is built. With a `seed` ([2] int64, from `dataset.image_seeds`), dropout depends
+    on it alone.
 
     Raises:
-        UsageError: the generator can't halve the height or the width 8 times.
+        UsageError: the height or the width is not a multiple of 256.
     """
     for size in generator_inputs.get_shape().as_list()[1:3]:
-        check_size(size, "the size of the generator's input")
+        if not GENERATOR_SIZE.contains(size):
+            raise UsageError(f'a side of the input is {size}: it must be {GENERATOR_SIZE.words}')
     ngf = config.ngf
     layers = []
 
@@ -46,7 +53,7 @@ def create_generator(generator_inputs, config=Config(), seed=None):
             output = batchnorm(convolved, config)
             layers.append(output)
 
-    # (channels, probability of dropping)
+    # (channels, dropout probability)
     layer_specs = [
         (ngf * 8, config.dropout),  # decoder 8: [batch, 1, 1, ngf * 8] => [batch, 2, 2, ngf * 8]
         (ngf * 8, config.dropout),  # decoder 7: [batch, 2, 2, ngf * 16] => [batch, 4, 4, ngf * 8]
@@ -61,14 +68,14 @@ def create_generator(generator_inputs, config=Config(), seed=None):
         skip_layer = num_encoder_layers - decoder_layer - 1
         with tf.variable_scope(f'decoder_{skip_layer + 1}'):
             if decoder_layer == 0:
-                inp = layers[-1]  # the innermost layer is its own skip connection
+                inp = layers[-1]  # the innermost layer has no skip connection
             else:
                 inp = tf.concat([layers[-1], layers[skip_layer]], axis=3)
             rectified = tf.nn.relu(inp)
             output = deconv(rectified, out_channels, config)
             output = batchnorm(output, config)
             if rate > 0.0:
-                # The layer's number keeps the draws of one image apart
+                # Adding the layer's number gives every layer of an image its own noise
                 layer_seed = None if seed is None else seed + [0, decoder_layer]
                 output = dropout(output, rate, layer_seed)
             layers.append(output)
@@ -81,10 +88,12 @@ def create_generator(generator_inputs, config=Config(), seed=None):
         return tf.tanh(output)
 
 
-def create_discriminator(discrim_inputs, discrim_targets, config=Config()):
+def create_discriminator(
+    discrim_inputs: tf.Tensor, discrim_targets: tf.Tensor, config: Config = Config()
+) -> tf.Tensor:
     """How real each 70x70 patch of `discrim_targets` looks, given `discrim_inputs`.
 
-    Two of [batch, height, width, 3] in [-1, 1] => [batch, height / 8 - 2, width / 8 - 2, 1], the
+    Both [batch, height, width, 3] in [-1, 1] => [batch, height / 8 - 2, width / 8 - 2, 1], the
     probability of "real" in (0, 1).
     """
     n_layers = 3

@@ -1,4 +1,6 @@
-"""The post's layers, each in a variable scope of its own (section "Some Helper Functions")."""
+"""The post's layers, each in its own variable scope (section "Some Helper Functions")."""
+
+import typing
 
 import tensorflow.compat.v1 as tf
 
@@ -6,11 +8,16 @@ from pix2pix_tf import kernels
 from pix2pix_tf.config import Config
 
 
-def conv(batch_input, out_channels, stride, config=Config()):
-    """Convolution, 4x4, padded by one pixel of zeros.
+def conv(
+    batch_input: tf.Tensor, out_channels: int, stride: int, config: Config = Config()
+) -> tf.Tensor:
+    """Convolution, 4x4, padded by one pixel of zeros on each side.
 
-    [batch, height, width, in] => [batch, (height - 2) // stride + 1, ..., out_channels], which is
-    half the height at stride 2 and one pixel less at stride 1.
+    [batch, height, width, in] => [batch, rows, columns, out_channels]: half of height and width at
+    stride 2, one pixel less at stride 1.
+
+    Raises:
+        ValueError: the stride is neither 1 nor 2, or a side is odd at stride 2.
     """
     with tf.variable_scope('conv'):
         in_channels = batch_input.get_shape()[3]
@@ -23,11 +30,11 @@ def conv(batch_input, out_channels, stride, config=Config()):
         return kernels.conv2d(batch_input, conv_filter, stride)
 
 
-def deconv(batch_input, out_channels, config=Config()):
+def deconv(batch_input: tf.Tensor, out_channels: int, config: Config = Config()) -> tf.Tensor:
     """Transposed convolution, 4x4, stride 2.
 
-    [batch, height, width, in] => [batch, height * 2, width * 2, out_channels]; the batch size may
-    be unknown while the graph is built, height and width may not.
+    [batch, height, width, in] => [batch, height * 2, width * 2, out_channels]. The batch size may
+    be unknown while the graph is built; height and width must be known.
     """
     with tf.variable_scope('deconv'):
         in_channels = batch_input.get_shape()[3]
@@ -40,20 +47,20 @@ def deconv(batch_input, out_channels, config=Config()):
         return kernels.conv2d_transpose(batch_input, deconv_filter)
 
 
-def lrelu(x, a):
-    """Leaky ReLU: x where x >= 0, a * x below; any shape.
+def lrelu(x: tf.Tensor, a: float) -> tf.Tensor:
+    """Leaky ReLU: x where x >= 0, otherwise a * x; any shape.
 
-    The post writes it as (1 + a) / 2 * x + (1 - a) / 2 * |x|. One op in place of five saves time;
-    the slopes differ only at x = 0 exactly, where the post's gradient is the mean of both.
+    The post writes it as (1 + a) / 2 * x + (1 - a) / 2 * |x|. One op instead of five saves time.
+    The gradients differ only at exactly x = 0, where the post's is the mean of both slopes.
     """
     return tf.nn.leaky_relu(x, alpha=a)
 
 
-def batchnorm(inp, config=Config()):
+def batchnorm(inp: tf.Tensor, config: Config = Config()) -> tf.Tensor:
     """Batch normalization over batch, height and width, with a trained offset and scale.
 
-    [batch, height, width, channels] => the same shape. Always by the statistics of the batch at
-    hand, in training and after it (Ioffe and Szegedy, 2015, algorithm 1).
+    [batch, height, width, channels] => the same shape. Always uses the statistics of the current
+    batch, during and after training (Ioffe and Szegedy, 2015, algorithm 1).
     """
     with tf.variable_scope('batchnorm'):
         channels = inp.get_shape()[3]
@@ -72,11 +79,11 @@ def batchnorm(inp, config=Config()):
         )
 
 
-def dropout(x, rate, seed=None):
+def dropout(x: tf.Tensor, rate: float, seed: typing.Optional[tf.Tensor] = None) -> tf.Tensor:
     """Sets each value to 0 with probability `rate`, and scales the rest by 1 / (1 - rate).
 
-    Any shape that is known while the graph is built => the same shape. With `seed` ([2] int64), it
-    depends on that alone what is dropped, not on what was drawn before.
+    Any shape that is known while the graph is built => the same shape. With a `seed` ([2] int64),
+    the values that are dropped depend on the seed alone, not on earlier draws.
     """
     if seed is None:
         return tf.nn.dropout(x, rate=rate)

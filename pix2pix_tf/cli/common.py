@@ -1,142 +1,66 @@
-"""What the commands in bin/ share: flags from a Config, and errors as one line."""
+"""What the commands share: flags from the table of options, and errors as one line."""
 
 import contextlib
 import importlib
 import os
+import re
 import sys
+import types
+import typing
 
-from absl import app, flags
+from absl import flags
 
+from pix2pix_tf.config import OPTIONS, Option
 from pix2pix_tf.system import malloc
-from pix2pix_tf.config import Config, create
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
 
-FLAGS = flags.FLAGS
+COMMANDS = ('train', 'export', 'evaluate', 'plot', 'data', 'demo')
 
-_HELP = {
-    'scale_size': 'Pixels that each half is scaled to before the crop.',
-    'crop_size': 'Pixels cropped from that at random, a multiple of 256.',
-    'batch_size': 'Pairs in a step.',
-    'num_threads': 'Threads that read and decode images; by default one for each core, or one with '
-    '--seed.',
-    'ngf': "Filters of the generator's first layer.",
-    'ndf': "Filters of the discriminator's first layer.",
-    'init_stddev': 'Standard deviation of the initial filters.',
-    'leak': 'Slope of the leaky ReLU below 0.',
-    'dropout': 'Probability of dropping in decoder 8 to 6.',
-    'variance_epsilon': 'Added to the variance in batchnorm.',
-    'log_epsilon': 'Added to what a logarithm is taken of in the losses.',
-    'gan_weight': 'Weight of the GAN loss in the loss of the generator.',
-    'l1_weight': 'Weight of the L1 loss in the loss of the generator.',
-    'learning_rate': 'Of both Adam optimizers.',
-    'beta1': 'Of both Adam optimizers.',
-    'ema_decay': 'Decay of the averaged losses.',
-    'max_epochs': 'Times that the whole data set is gone through.',
-    'max_steps': 'Steps to train for in all, in place of --max_epochs.',
-    'progress_freq': 'Steps between two progress reports; 0 for none.',
-    'save_freq': 'Steps between two saves; 0 to save at the end only.',
-    'save_secs': 'Seconds between two saves, beside --save_freq; 0 for never.',
-    'keep': 'How many of the newest checkpoints are kept.',
-    'seed': 'Makes a run repeatable on a CPU; one thread reads then.',
-    'summary_freq': 'Steps between two rows of scalars for TensorBoard and losses.csv; 0 for none.',
-    'display_freq': 'Steps between two sets of pictures for TensorBoard and, with --val_data, for '
-    'development.html; 0 for none.',
-    'histogram_freq': 'Steps between two sets of histograms of weights and gradients; 0 for none.',
-    'trace_freq': 'Steps between two traces of what every op took; 0 for none.',
-    'eval_freq': 'Steps between two evaluations of pictures in --val_data; 0 for none.',
-    'eval_pictures': 'How many pictures of --val_data are looked at.',
-    'xla': 'Compile the graph for the GPU by XLA.',
-    'mixed_precision': 'Let a GPU compute in float16 where that is safe.',
-    'memory_growth': 'Take GPU memory as it is needed, not all there is.',
-    'deterministic_ops': 'Make a run repeatable on a GPU, too; needs --seed.',
-}
+_DEFINE = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_boolean}
 
 
-def define_config_flags(names=Config._fields, **defaults):
-    """Defines a flag for each of these Config fields, by default as in Config or `defaults`."""
-    for name in names:
-        default = defaults.get(name, getattr(Config(), name))
-        defines = {float: flags.DEFINE_float, bool: flags.DEFINE_boolean}
-        defines.get(Config.__annotations__[name], flags.DEFINE_integer)(name, default, _HELP[name])
+def define_option_flags(
+    flag_values: flags.FlagValues, options: typing.Sequence[Option] = OPTIONS
+) -> None:
+    """Defines a flag for each of `options`, with its default."""
+    for option in options:
+        _DEFINE[option.kind](option.name, option.default, help_of(option), flag_values=flag_values)
 
 
-def config_values(names=Config._fields):
-    """{name: value} of the flags that `define_config_flags` has defined."""
-    return {name: getattr(FLAGS, name) for name in names}
+def help_of(option: Option) -> str:
+    """The meaning of an option, with its range."""
+    if option.kind is bool:
+        return option.meaning
+    return f'{option.meaning} It is {option.valid.words}.'
 
 
-_EXPORT_OPTIONS = ('crop_size', 'batch_size', 'ngf', 'seed', 'xla', 'mixed_precision')
-_EXPORT_OPTIONS += ('memory_growth', 'deterministic_ops')
+def option_values(flag_values: flags.FlagValues) -> typing.Dict[str, typing.Any]:
+    """{name: value} of the options that have a flag."""
+    return {o.name: flag_values[o.name].value for o in OPTIONS if o.name in flag_values}
 
 
-def define_export_flags():
-    """Defines the flags of what runs the generator on a validation set."""
-    flags.DEFINE_string('data', 'data/pix2pix/facades/val', 'Folder of the validation pairs.')
-    flags.DEFINE_string('out', 'out/facades', 'Folder of the checkpoints; gets what is written.')
-    flags.DEFINE_string('checkpoint', None, 'Checkpoint in place of the newest: out/model-5000.')
-    flags.DEFINE_boolean('skip_bad_files', False, 'Leave out the files that are no pairs.')
-    flags.DEFINE_integer('samples', 1, 'Outputs for each input; from 2 on, with their diversity.')
-    flags.DEFINE_string(
-        'features', None, 'Frozen graph or SavedModel to take FID and KID over the features of.'
-    )
-    flags.DEFINE_string('features_input', None, 'Its tensor for the pictures, if in doubt.')
-    flags.DEFINE_string('features_output', None, 'Its tensor of features, if in doubt.')
-    flags.DEFINE_list('features_range', '0,255', 'What black and white are to it.')
-    define_config_flags(_EXPORT_OPTIONS, **dict.fromkeys(_EXPORT_OPTIONS))
+def load(module: str) -> types.ModuleType:
+    """Imports a module of pix2pix_tf that needs TensorFlow, with its start-up messages hidden.
 
-
-def export_arguments():
-    """The arguments of `exporting.export` and `exporting.evaluate`, as the flags have them.
+    They would bury our own line about what went wrong. TF_CPP_MIN_LOG_LEVEL=0 in the environment
+    shows them.
 
     Raises:
-        UsageError: a value makes no sense; the message names its flag.
+        Pix2PixError: TensorFlow is missing, or does not fit the packages installed next to it.
     """
-    given = {name: v for name, v in config_values(_EXPORT_OPTIONS).items() if v is not None}
-    create(**given)
-    if FLAGS.samples < 1:
-        raise UsageError(f'--samples is {FLAGS.samples}: it must be at least 1')
-    try:
-        low, high = map(float, FLAGS.features_range)
-    except ValueError as error:
-        raise UsageError(
-            f'--features_range is {",".join(FLAGS.features_range)}: it must be two numbers, '
-            'like -1,1'
-        ) from error
-    network = (FLAGS.features, FLAGS.features_input, FLAGS.features_output, low, high)
-    return dict(
-        given,
-        data_dir=FLAGS.data,
-        out_dir=FLAGS.out,
-        checkpoint=FLAGS.checkpoint,
-        skip_bad_files=FLAGS.skip_bad_files,
-        samples=FLAGS.samples,
-        network=network if FLAGS.features else None,
-    )
-
-
-def load(module):
-    """Imports a room of pix2pix_tf that needs TensorFlow, without what TensorFlow has to remark.
-
-    Its remarks on CPU features and the like would bury our own line about what went wrong.
-    TF_CPP_MIN_LOG_LEVEL=0 in the environment brings them back.
-
-    Raises:
-        Pix2PixError: TensorFlow is missing, or does not fit what is installed beside it.
-    """
-    module = 'pix2pix_tf.' + module
-    malloc.keep()
+    malloc.keep_freed_blocks()
     try:
         with contextlib.ExitStack() as stack:
             if 'TF_CPP_MIN_LOG_LEVEL' not in os.environ:
                 stack.enter_context(_hidden_stderr())
-            return importlib.import_module(module)
+            return importlib.import_module('pix2pix_tf.' + module)
     except ImportError as error:
-        raise Pix2PixError(f'TensorFlow can not be used ({error}): see `make setup`') from error
+        raise Pix2PixError(f'cannot use TensorFlow ({error}): see `make setup`') from error
 
 
 @contextlib.contextmanager
 def _hidden_stderr():
-    """While it is imported, TensorFlow 2.x heeds no setting (tensorflow/tensorflow#100442)."""
+    """During its import, TensorFlow 2.x ignores its log level (tensorflow/tensorflow#100442)."""
     os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
     sys.stderr.flush()
     terminal = os.dup(2)
@@ -150,35 +74,68 @@ def _hidden_stderr():
         os.close(nowhere)
 
 
-def run(main):
-    """Parses the flags, runs `main()` and exits: 0, 1 for a failure, 2 for wrong usage.
+def run(command: types.ModuleType) -> typing.NoReturn:
+    """Parses the flags of a module of this package, runs its `main()`, and exits.
 
-    A Pix2PixError ends as one line on standard error.
+    The exit status is 0, 1 for a failure, 2 for wrong usage, or 130 for an interrupt. A
+    Pix2PixError becomes one line on standard error, in which options are flags.
     """
-    name = os.path.basename(sys.argv[0])
-
-    def fail(error):
-        print(f'{name}: {error}', file=sys.stderr)
+    name = 'pix2pix-' + command.__name__.rpartition('.')[2]
+    try:
+        if {'-h', '--help', '-help'} & set(sys.argv[1:]):
+            print(help_text(command))
+        else:
+            _parse(command.FLAGS)
+            command.main()
+    except Pix2PixError as error:
+        print(f'{name}: {with_flags(str(error))}', file=sys.stderr)
         sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        print(f'{name}: interrupted', file=sys.stderr)
+        sys.exit(130)
+    sys.exit(0)
 
-    def parse(argv):
-        try:
-            rest = FLAGS(argv)
-            if len(rest) > 1:
-                raise UsageError(f'{rest[1]} is not a flag: see --help')
-            return rest
-        except flags.Error as error:
-            return fail(UsageError(' '.join(str(error).split())))
-        except UsageError as error:
-            return fail(error)
 
-    def checked_main(_):
-        try:
-            main()
-        except Pix2PixError as error:
-            fail(error)
-        except KeyboardInterrupt:
-            print(f'{name}: interrupted', file=sys.stderr)
-            sys.exit(130)
+def _parse(flag_values):
+    try:
+        rest = flag_values(sys.argv)
+    except flags.Error as error:
+        raise UsageError(' '.join(str(error).split())) from error
+    if len(rest) > 1:
+        raise UsageError(f'{rest[1]} is not a flag: see --help')
 
-    app.run(checked_main, flags_parser=parse)
+
+def with_flags(message: str) -> str:
+    """Replaces the names of options in backquotes by flags: `batch_size` => --batch_size."""
+    return re.sub(r'`(\w+)`', r'--\1', message)
+
+
+def help_text(command: types.ModuleType) -> str:
+    """The page that --help prints."""
+    name = 'pix2pix-' + command.__name__.rpartition('.')[2]
+    lines = [
+        f'usage: {name} [--flag=value ...]',
+        '',
+        (command.__doc__ or '').rstrip(),
+        '',
+        'flags:',
+    ]
+    for flag in flags_of(command):
+        default = '' if flag.default is None else f' (default: {default_of(flag)})'
+        lines += [
+            f'  --{flag.name}:{default}',
+            flags.text_wrap(with_flags(flag.help), indent=' ' * 6),
+        ]
+    return '\n'.join(lines)
+
+
+def default_of(flag: flags.Flag) -> str:
+    """The default of a flag, as one would type it."""
+    return flag.default_as_str.strip("'")
+
+
+def flags_of(command: types.ModuleType) -> typing.List[flags.Flag]:
+    """The flags of a command, in the order of their definition."""
+    by_module = command.FLAGS.flags_by_module_dict()
+    own = by_module.get(command.__name__, [])
+    return own + [flag for defined in by_module.values() for flag in defined if flag not in own]

@@ -1,4 +1,4 @@
-"""Features of pictures, by a network that the user supplies: what FID and KID are taken over."""
+"""Features of images, from a network that the user supplies: FID and KID compare them."""
 
 import contextlib
 import os
@@ -12,27 +12,29 @@ from pix2pix_tf.system.errors import Pix2PixError
 
 SERVING = 'serve', 'serving_default'  # tag and signature of a SavedModel
 
+Extract = typing.Callable[[np.ndarray], np.ndarray]
+
 
 class Network(typing.NamedTuple):
-    """Where a network of features is, and how pictures go in."""
+    """A feature network, and how images enter it."""
 
     path: str  # frozen graph (a file) or SavedModel (a folder)
-    input_name: typing.Optional[str] = None  # tensor; None where there is no doubt
+    input_name: typing.Optional[str] = None  # tensor; None if there is only one
     output_name: typing.Optional[str] = None
-    low: float = 0.0  # what black and white are to the network
+    low: float = 0.0  # the values of black and white that the network expects
     high: float = 255.0
 
 
 @contextlib.contextmanager
-def opened(network):
-    """Gives a function: [batch, height, width, 3] uint8 => [batch, features] float64.
+def opened(network: Network) -> typing.Iterator[Extract]:
+    """Yields a function: [batch, height, width, 3] uint8 => [batch, features] float64.
 
-    Pictures are scaled to the size that the network's input has, where it has one; features that
-    are left with a height and a width are averaged over them.
+    Images are scaled to the size of the network's input, if it has a fixed one. Features with a
+    height and a width are averaged over both.
 
     Raises:
-        Pix2PixError: there is no such network, or it is unclear where pictures go in or features
-            come out; the message names the flag to say so with.
+        Pix2PixError: there is no such network, or its input or output is ambiguous; the message
+            names the option that chooses one.
     """
     with tf.Graph().as_default() as graph, tf.Session() as session:
         try:
@@ -42,33 +44,33 @@ def opened(network):
                 source, features = _load_frozen_graph(graph, network)
         except (OSError, ValueError, KeyError, RuntimeError, tf.errors.OpError) as error:
             raise Pix2PixError(
-                f'{network.path} is no network of features: {runtime.reason(error)}'
+                f'{network.path} cannot be used as a feature network: {runtime.one_line(error)}'
             ) from error
-        pictures = tf.placeholder(tf.float32, [None, None, None, 3])
-        scaled = _scale_to(source, pictures, network)
+        images = tf.placeholder(tf.float32, [None, None, None, 3])
+        scaled = _scale_to(source, images, network)
         if features.shape.ndims == 4:
             features = tf.reduce_mean(features, axis=[1, 2])
         if features.shape.ndims != 2:
             raise Pix2PixError(
                 f'{network.path}: {features.name} has the shape {features.shape}, not one row of '
-                'features for a picture; name another by --features_output'
+                'features per image; choose another with `features_output`'
             )
 
         def extract(batch):
             try:
-                fed = {source: session.run(scaled, {pictures: batch})}
+                fed = {source: session.run(scaled, {images: batch})}
                 return session.run(features, fed).astype(np.float64)
             except tf.errors.OpError as error:
                 raise Pix2PixError(
-                    f'{network.path} takes no such pictures: {runtime.reason(error)}'
+                    f'{network.path} does not accept these images: {runtime.one_line(error)}'
                 ) from error
 
         yield extract
 
 
-def _scale_to(source, pictures, network):
+def _scale_to(source, images, network):
     low, high = network.low, network.high
-    scaled = low + pictures / 255 * (high - low)
+    scaled = low + images / 255 * (high - low)
     size = source.shape.as_list()[1:3] if source.shape.ndims == 4 else [None]
     if None not in size:
         scaled = tf.image.resize_images(scaled, size)
@@ -79,15 +81,9 @@ def _load_saved_model(session, network):
     tag, signature = SERVING
     loaded = tf.saved_model.loader.load(session, [tag], network.path)
     signature = loaded.signature_def[signature]
-    names = []
-    for flag, given, ends in (
-        ('--features_input', network.input_name, signature.inputs),
-        ('--features_output', network.output_name, signature.outputs),
-    ):
-        if not given and len(ends) != 1:
-            raise ValueError(f'it has {len(ends)} of them: {", ".join(ends)}; choose by {flag}')
-        names.append(given or next(iter(ends.values())).name)
-    return [_tensor(session.graph, name) for name in names]
+    inputs = {name: info.name for name, info in signature.inputs.items()}
+    outputs = {name: info.name for name, info in signature.outputs.items()}
+    return _choose_tensors(session.graph, network, inputs, outputs)
 
 
 def _load_frozen_graph(graph, network):
@@ -95,26 +91,29 @@ def _load_frozen_graph(graph, network):
     with open(network.path, 'rb') as file:
         try:
             definition.ParseFromString(file.read())
-        except Exception as error:  # protobuf's kinds differ between its implementations
+        except Exception as error:  # protobuf's error types differ between its implementations
             raise ValueError('it is not a frozen graph') from error
     tf.import_graph_def(definition, name='')
     operations = graph.get_operations()
-    sources = [op.name for op in operations if op.type == 'Placeholder']
-    ends = [
-        op.name
+    inputs = {op.name: op.name for op in operations if op.type == 'Placeholder'}
+    outputs = {
+        op.name: op.name
         for op in operations
         if op.outputs and op.inputs and not any(output.consumers() for output in op.outputs)
-    ]
-    names = []
-    for flag, given, found in (
-        ('--features_input', network.input_name, sources),
-        ('--features_output', network.output_name, ends),
+    }
+    return _choose_tensors(graph, network, inputs, outputs)
+
+
+def _choose_tensors(graph, network, inputs, outputs):
+    """The network's input and output tensor; `inputs` and `outputs` are {label: tensor name}."""
+    tensors = []
+    for option, given, found in (
+        ('features_input', network.input_name, inputs),
+        ('features_output', network.output_name, outputs),
     ):
         if not given and len(found) != 1:
-            raise ValueError(f'it could be {", ".join(found[:5]) or "none"}; choose by {flag}')
-        names.append(given or found[0])
-    return [_tensor(graph, name) for name in names]
-
-
-def _tensor(graph, name):
-    return graph.get_tensor_by_name(name if ':' in name else name + ':0')
+            candidates = ', '.join(list(found)[:5]) or 'none'
+            raise ValueError(f'it could be {candidates}; choose one with `{option}`')
+        name = given or next(iter(found.values()))
+        tensors.append(graph.get_tensor_by_name(name if ':' in name else name + ':0'))
+    return tensors

@@ -1,6 +1,6 @@
-"""How near outputs are to their targets, and what a set of such figures says.
+"""How close outputs are to their targets, image by image and over a whole set.
 
-Pictures are uint8 as in the PNG files; figures are of the scale [0, 1].
+Images are uint8 as in the PNG files; differences are on the scale [0, 1].
 """
 
 import csv
@@ -17,7 +17,7 @@ NAMES = ('L1', 'RMSE', 'PSNR', 'SSIM', 'MS-SSIM')
 LOWER_IS_BETTER = ('L1', 'RMSE')
 DIVERSITY = 'diversity'
 
-PSNR_OF_EQUAL_PICTURES = 100.0  # dB, in place of infinity, which has no mean and no JSON
+PSNR_OF_EQUAL_IMAGES = 100.0  # dB, instead of infinity, which has no mean and is not JSON
 
 _MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # finest scale first
 _WINDOW = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2).astype(np.float32)
@@ -27,30 +27,30 @@ JSON_FILE, CSV_FILE = 'metrics.json', 'metrics.csv'
 RESAMPLES = 10000  # of the bootstrap
 
 
-def compare(output, target):
-    """{name: figure} for each of NAMES.
+def compare(output: np.ndarray, target: np.ndarray) -> typing.Dict[str, float]:
+    """{name: value} of each metric in NAMES.
 
-    Both [height, width, 3] uint8, at least 176 pixels high and wide. L1 and RMSE are the mean
-    absolute and the root mean square difference, in [0, 1]; PSNR in dB; SSIM (Wang et al., 2004)
-    and MS-SSIM (Wang et al., 2003) at most 1, by Gaussian windows of 11 pixels that lie wholly in
-    the picture, as the mean over the colours.
+    Both images are [height, width, 3] uint8, at least 176 pixels high and wide. L1 and RMSE are the
+    mean absolute and the root mean square difference, in [0, 1]. PSNR is in dB. SSIM (Wang et al.,
+    2004) and MS-SSIM (Wang et al., 2003) are at most 1: the mean over the color channels and over
+    all Gaussian windows of 11 pixels that lie completely inside the image.
     """
     output, target = (np.float32(pixels) / 255 for pixels in (output, target))
     difference = output - target
     mean_square = float(np.mean(np.square(difference), dtype=np.float64))
-    psnr = -10 * np.log10(mean_square) if mean_square else PSNR_OF_EQUAL_PICTURES
+    psnr = -10 * np.log10(mean_square) if mean_square else PSNR_OF_EQUAL_IMAGES
     ssim, ms_ssim = _structural_similarities(output, target)
     return {
         'L1': float(np.mean(np.abs(difference), dtype=np.float64)),
         'RMSE': mean_square**0.5,
-        'PSNR': float(min(psnr, PSNR_OF_EQUAL_PICTURES)),
+        'PSNR': float(min(psnr, PSNR_OF_EQUAL_IMAGES)),
         'SSIM': ssim,
         'MS-SSIM': ms_ssim,
     }
 
 
 def _structural_similarities(x, y):
-    """(SSIM, MS-SSIM); the former is what the latter's finest scale comes to by itself."""
+    """(SSIM, MS-SSIM); SSIM is the finest scale of MS-SSIM."""
     product = 1
     for scale, weight in enumerate(_MS_SSIM_WEIGHTS):
         similarity, contrast = _similarity_maps(x, y)
@@ -58,16 +58,16 @@ def _structural_similarities(x, y):
             ssim = float(similarity.mean(dtype=np.float64))
         coarsest = scale == len(_MS_SSIM_WEIGHTS) - 1
         mean = (similarity if coarsest else contrast).mean(axis=(0, 1), dtype=np.float64)
-        # Below 0 a picture is taken for its negative, of which there is no fractional power
+        # Clamped, because a negative mean has no real fractional power
         product = product * np.maximum(mean, 0) ** weight
         x, y = _halve(x), _halve(y)
     return ssim, float(product.mean())
 
 
 def _similarity_maps(x, y):
-    """SSIM of every window, and its contrast and structure term alone (equations 13 and 12)."""
+    """SSIM of every window, and its contrast-structure term alone (equations 13 and 12)."""
     c1, c2 = 0.01**2, 0.03**2
-    # Shifted by the same, variances stay what they are and lose less to rounding
+    # A common shift does not change the variances, and loses less to rounding
     shift = np.float32(0.5)
     x, y = x - shift, y - shift
     mean_x, mean_y = _smooth(x), _smooth(y)
@@ -80,7 +80,7 @@ def _similarity_maps(x, y):
 
 
 def _smooth(image):
-    """The window's weighted mean, wherever it fits: [h, w, c] => [h - 10, w - 10, c]."""
+    """The weighted mean of every complete window: [h, w, c] => [h - 10, w - 10, c]."""
     height, width = image.shape[0] - 10, image.shape[1] - 10
     rows = sum(weight * image[i : i + height] for i, weight in enumerate(_WINDOW))
     return sum(weight * rows[:, i : i + width] for i, weight in enumerate(_WINDOW))
@@ -90,8 +90,8 @@ def _halve(image):
     return (image[::2, ::2] + image[1::2, ::2] + image[::2, 1::2] + image[1::2, 1::2]) / 4
 
 
-def diversity(outputs):
-    """The mean L1 between any two of `outputs` ([samples, height, width, 3] uint8), in [0, 1]."""
+def diversity(outputs: np.ndarray) -> float:
+    """The mean L1 of all pairs of `outputs` ([samples, height, width, 3] uint8), in [0, 1]."""
     pixels = np.float32(outputs) / 255
     distances = [
         np.abs(one - other).mean(dtype=np.float64)
@@ -102,19 +102,18 @@ def diversity(outputs):
 
 
 class Summary(typing.NamedTuple):
-    """Of one figure over all pictures."""
+    """One metric over all images."""
 
     mean: float
-    std: float  # of the pictures, not of the mean
-    low: float  # bounds of the mean's 95% interval
+    std: float  # of the images, not of the mean
+    low: float  # bounds of the 95% interval of the mean
     high: float
 
 
-def summarize(figures):
-    """The Summary of some floats, its interval by the bootstrap's percentiles (Efron, 1979)."""
-    values = np.asarray(figures, np.float64)
-    # The same draws each time, so that equal figures give equal files; in blocks, since all at
-    # once would take memory in proportion to the number of pictures
+def summarize(values: typing.Sequence[float]) -> Summary:
+    """The Summary of at least one value; the interval is a percentile bootstrap (Efron, 1979)."""
+    values = np.asarray(values, np.float64)
+    # Always the same draws, so that equal metrics give equal files. In blocks, to limit the memory.
     rng = np.random.RandomState(0)
     means = [
         values[rng.randint(0, len(values), (100, len(values)))].mean(axis=1)
@@ -124,16 +123,16 @@ def summarize(figures):
     return Summary(float(values.mean()), float(values.std()), float(low), float(high))
 
 
-def frechet_distance(features, others):
+def frechet_distance(features: np.ndarray, others: np.ndarray) -> float:
     """The Fréchet distance of two sets of features, [n, d] and [m, d] (Heusel et al., 2017).
 
-    |mean - mean'|^2 + tr(C + C' - 2 (C C')^1/2), by the means and covariances of the sets.
+    |mean - mean'|^2 + tr(C + C' - 2 (C C')^1/2), with the means and covariances of the sets.
     """
     mean, other_mean = features.mean(axis=0), others.mean(axis=0)
     covariance, other_covariance = (
         np.atleast_2d(np.cov(f, rowvar=False)) for f in (features, others)
     )
-    # C C' has the eigenvalues of C^1/2 C' C^1/2, which is symmetric: its root is a matter of eigh
+    # C C' has the eigenvalues of C^1/2 C' C^1/2, which is symmetric, so eigh can compute its root
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
     values = np.linalg.eigvalsh(root @ other_covariance @ root)
@@ -142,11 +141,11 @@ def frechet_distance(features, others):
     return float(np.square(mean - other_mean).sum() + traces - 2 * trace_of_root)
 
 
-def kernel_distance(features, others, block=1000):
+def kernel_distance(features: np.ndarray, others: np.ndarray, block: int = 1000) -> float:
     """The kernel distance of two sets of features, [n, d] and [n, d] (Bińkowski et al., 2018).
 
-    The unbiased estimate of the squared maximum mean discrepancy by the kernel
-    (x . y / d + 1)^3, as the mean over blocks of at most `block` pictures; n is at least 2.
+    The unbiased estimate of the squared maximum mean discrepancy with the kernel
+    (x . y / d + 1)^3, averaged over blocks of at most `block` images; n is at least 2.
     """
     blocks = int(np.ceil(len(features) / block))
     pairs = zip(np.array_split(features, blocks), np.array_split(others, blocks))
@@ -163,26 +162,30 @@ def _squared_discrepancy(x, y):
 
 
 class Report(typing.NamedTuple):
-    """The figures of one checkpoint on one set of pairs."""
+    """The metrics of one checkpoint on one set of pairs."""
 
-    source: dict  # 'checkpoint', 'step', 'data', 'seed', 'samples'
-    pictures: list  # {'name': str, figure: float} for each pair
-    summaries: dict  # {figure: Summary}
-    distances: dict  # {'FID': float, 'KID': float}, or nothing
-
-
-def report(source, pictures, distances=()):
-    """The Report on `pictures`, at least one."""
-    figures = [name for name in pictures[0] if name != 'name']
-    summaries = {name: summarize([picture[name] for picture in pictures]) for name in figures}
-    return Report(dict(source), pictures, summaries, dict(distances))
+    source: typing.Dict[str, typing.Any]  # 'checkpoint', 'step', 'data', 'seed', 'samples'
+    images: typing.List[typing.Dict[str, typing.Any]]  # {'name': str, metric: float} of each pair
+    summaries: typing.Dict[str, Summary]  # of each metric
+    distances: typing.Dict[str, float]  # 'FID' and 'KID', or empty
 
 
-def save(result, directory):
-    """Writes `result` to metrics.json and metrics.csv in `directory`, each whole or not at all.
+def report(
+    source: typing.Dict[str, typing.Any],
+    images: typing.List[typing.Dict[str, typing.Any]],
+    distances: typing.Dict[str, float],
+) -> Report:
+    """The Report on at least one image."""
+    names = [name for name in images[0] if name != 'name']
+    summaries = {name: summarize([image[name] for image in images]) for name in names}
+    return Report(source, images, summaries, distances)
+
+
+def save(result: Report, directory: str) -> None:
+    """Writes `result` to metrics.json and metrics.csv in `directory`.
 
     Raises:
-        Pix2PixError: they can't be written.
+        Pix2PixError: a file cannot be written; it is then as it was before.
     """
     document = result._asdict()
     document['summaries'] = {name: s._asdict() for name, s in result.summaries.items()}
@@ -192,11 +195,11 @@ def save(result, directory):
     stream = io.StringIO()
     writer = csv.DictWriter(stream, ['name', *result.summaries], lineterminator='\n')
     writer.writeheader()
-    writer.writerows(result.pictures)
+    writer.writerows(result.images)
     files.write_whole(os.path.join(directory, CSV_FILE), stream.getvalue().encode())
 
 
-def format_table(result):
+def format_table(result: Report) -> str:
     """The summaries as lines for a terminal."""
     lines = [f'{"":10}{"mean":>10}{"std":>10}   95% interval of the mean']
     for name, s in result.summaries.items():

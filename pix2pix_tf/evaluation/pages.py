@@ -1,9 +1,10 @@
-"""HTML pages to look at: what an export has written, and how pictures develop in a training.
+"""HTML pages: the gallery of an export, and the validation images over a training.
 
-Each is one file without external resources, beside a folder of PNGs; names are escaped.
+Each page is one file without external resources, next to a folder of PNGs. Names are escaped.
 """
 
 import os
+import typing
 import urllib.parse
 
 import jinja2
@@ -12,73 +13,77 @@ from pix2pix_tf import images
 from pix2pix_tf.evaluation import metrics
 from pix2pix_tf.system import files
 
-FILENAME = 'index.html'
+GALLERY_FILE = 'index.html'
 DEVELOPMENT_FILE = 'development.html'
 
 
-def write(report, out_dir, size):
-    """Writes index.html in `out_dir`: the triplets of `report` in `out_dir`/images, sortable.
+def write_gallery(report: metrics.Report, out: str, size: int) -> str:
+    """Writes index.html in `out`: the images of `report` in `out`/images, sortable by metric.
 
-    `size` is that of the pictures, in pixels. Returns the page's path.
+    `size` is the side of an image in pixels. Returns the path of the page.
 
     Raises:
-        Pix2PixError: it can't be written.
+        Pix2PixError: it cannot be written.
     """
     source = report.source
-    samples = source['samples']
-    pictures = []
-    for picture in report.pictures:
-        name = picture['name']
-        shown = [(kind, images.filename(name, kind)) for kind in images.KINDS]
-        shown += [
-            (f'output {number}', images.filename(name, 'outputs', number))
-            for number in range(2, samples + 1)
-        ]
-        pictures.append(
-            {
-                'name': name,
-                'figures': {key: value for key, value in picture.items() if key != 'name'},
-                'images': [(label.rstrip('s'), _address('images', file)) for label, file in shown],
-            }
-        )
+    rows = [_gallery_row(row, source['samples']) for row in report.images]
     return _write(
-        os.path.join(out_dir, FILENAME),
+        os.path.join(out, GALLERY_FILE),
         'gallery.html',
-        title=f'{len(pictures)} pairs of {source["data"]}',
+        title=f'{len(rows)} pairs of {source["data"]}',
         subtitle=f'{source["checkpoint"]}, step {source["step"]}',
         size=size,
-        pictures=pictures,
+        rows=rows,
         summaries=report.summaries,
         distances=report.distances,
         ascending=metrics.LOWER_IS_BETTER,
     )
 
 
-def write_development(out_dir, directory, names, steps, size):
-    """Writes development.html in `out_dir`: a row for each of `names`, a column for each step.
+def _gallery_row(row, samples):
+    name = row['name']
+    shown = [(kind.rstrip('s'), images.filename(name, kind)) for kind in images.KINDS]
+    shown += [
+        (f'output {number}', images.filename(name, 'outputs', number))
+        for number in range(2, samples + 1)
+    ]
+    return {
+        'name': name,
+        'metrics': {metric: value for metric, value in row.items() if metric != 'name'},
+        'images': [(label, _address('images', file)) for label, file in shown],
+    }
 
-    The pictures are {name}-inputs.png, {name}-targets.png and {name}-{step}.png in the folder
-    `directory` of `out_dir`.
+
+def write_development(
+    out: str,
+    directory: str,
+    names: typing.Sequence[str],
+    steps: typing.Sequence[int],
+    size: int,
+) -> str:
+    """Writes development.html in `out`: a row for each of `names`, a column for each of `steps`.
+
+    The images are {name}-inputs.png, {name}-targets.png and {name}-{step}.png in the folder
+    `directory` of `out`. Returns the path of the page.
 
     Raises:
-        Pix2PixError: it can't be written.
+        Pix2PixError: it cannot be written.
     """
-    kinds = ['inputs', 'targets', *steps]
+    kinds = [('input', 'inputs'), ('target', 'targets'), *((str(step), step) for step in steps)]
     rows = [
         {
             'name': name,
             'images': [
-                (str(kind).rstrip('s'), _address(directory, images.filename(name, kind)))
-                for kind in kinds
+                (label, _address(directory, images.filename(name, kind))) for label, kind in kinds
             ],
         }
         for name in names
     ]
     return _write(
-        os.path.join(out_dir, DEVELOPMENT_FILE),
+        os.path.join(out, DEVELOPMENT_FILE),
         'development.html',
-        title='Validation pictures during training',
-        subtitle=f'{out_dir}, a column for each step',
+        title='Validation images during training',
+        subtitle=f'{out}, one column per step',
         size=size,
         steps=steps,
         rows=rows,
@@ -91,9 +96,11 @@ def _address(*parts):
 
 def _write(path, template, **values):
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader('pix2pix_tf.evaluation'), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader('pix2pix_tf.evaluation'),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
     )
     page = environment.get_template(template).render(**values)
-    # Names of files that are no UTF-8 stay addressable; as text they show a question mark
+    # File names that are not UTF-8 keep working as links; as text they show a question mark
     files.write_whole(path, page.encode('utf-8', 'replace'))
     return path

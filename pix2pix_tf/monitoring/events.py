@@ -1,4 +1,4 @@
-"""TensorBoard's event files, written so that a full disk costs the training nothing."""
+"""TensorBoard's event files, written so that a full disk does not stop the training."""
 
 import os
 import socket
@@ -9,34 +9,38 @@ from tensorflow.python.summary.writer.writer import SummaryToEventTransformer
 
 from pix2pix_tf.system import runtime
 from pix2pix_tf.system.errors import Pix2PixError
-from pix2pix_tf.monitoring.progress import Attempts
+from pix2pix_tf.system.files import OptionalWrites
 
 
 class EventWriter(SummaryToEventTransformer):
-    """A summary writer for a Supervisor that writes in `directory`.
+    """A summary writer for a Supervisor that writes in the folder `directory`.
 
-    TensorFlow's own writes in a thread, which ends for good, and with a traceback, over the first
-    event that finds no room. This one writes at once; an event that can't be written is given up,
-    and the next one goes to a new file, behind whose beginning no half event hides.
+    The writer thread of TensorFlow's own dies on the first failed write. This one writes
+    immediately. After a failure it drops the event and starts a new file, so that no truncated
+    record comes before a complete one.
     """
 
-    def __init__(self, directory):
+    def __init__(self, directory: str) -> None:
+        # The base class turns summaries, graphs and session logs into events, and passes them to
+        # the `add_event` of the writer it is given: this object itself.
         super().__init__(self)
         self.directory = directory
-        self.attempts = Attempts()
+        self.writes = OptionalWrites()
         self.file = self.path = None
 
-    def get_logdir(self):
+    def get_logdir(self) -> str:
+        """The folder of the event files."""
         return self.directory
 
-    def add_event(self, event):
-        """Writes an Event, and a new file's first where there is none to go on with."""
-        self.attempts(lambda: self._write(event))
+    def add_event(self, event: tf.Event) -> None:
+        """Writes an Event; a failure is printed once and does not stop the training."""
+        with self.writes:
+            self._write(event)
 
     def _write(self, event):
         try:
             if self.file is None:
-                # Sorted by name, files are read in the order of their beginnings
+                # TensorBoard reads files in the order of their names
                 name = f'events.out.tfevents.{time.time():.6f}.{socket.gethostname()}'
                 self.path = os.path.join(self.directory, name)
                 self.file = tf.python_io.TFRecordWriter(self.path)
@@ -49,15 +53,15 @@ class EventWriter(SummaryToEventTransformer):
             if os.path.exists(self.path) and not os.path.getsize(self.path):
                 os.remove(self.path)
             raise Pix2PixError(
-                f'can not write for TensorBoard in {self.directory}: {runtime.reason(error)}'
+                f'cannot write for TensorBoard in {self.directory}: {runtime.one_line(error)}'
             ) from error
 
-    def reopen(self):
-        """What a Supervisor asks for before it goes on; every event opens its file by itself."""
+    def reopen(self) -> None:
+        """Required by Supervisor; nothing to do."""
 
-    def flush(self):
-        """Nothing waits to be written."""
+    def flush(self) -> None:
+        """Required by Supervisor; nothing to do."""
 
-    def close(self):
-        """Ends the file."""
+    def close(self) -> None:
+        """Closes the file."""
         self.file = None

@@ -1,28 +1,29 @@
-"""What a training leaves behind of its course: losses.csv, TensorBoard's events, traces."""
+"""The record of a training run: losses.csv and the scalars of TensorBoard."""
 
 import csv
 import io
 import os
 import time
+import typing
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from tensorflow.python.client import timeline
 
 from pix2pix_tf.evaluation import metrics
+from pix2pix_tf.monitoring.events import EventWriter
+from pix2pix_tf.monitoring.progress import LOSS_LABELS
 from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import Pix2PixError
-from pix2pix_tf.monitoring.progress import REPORTED, Attempts
 
 FILENAME = 'losses.csv'
 VALIDATION = {'validation/' + name: name for name in metrics.NAMES}
-BEST_BY = 'validation/L1'  # the step with the least of it is the best
+BEST_BY = 'validation/L1'  # the step with the lowest value is the best
 COLUMNS = (
     'step',
     'seconds',
-    *(f'losses/{label}' for label in REPORTED),
+    *(f'losses/{label}' for label in LOSS_LABELS),
     'losses/gen_loss',
-    *(f'averages/{label}' for label in REPORTED),
+    *(f'averages/{label}' for label in LOSS_LABELS),
     'discriminator/predict_real',
     'discriminator/predict_fake',
     'images_per_second',
@@ -30,69 +31,81 @@ COLUMNS = (
     *VALIDATION,
 )
 
+Row = typing.Dict[str, float]  # {column: value}; columns without a value are missing
 
-def load(out_dir):
-    """The rows of losses.csv in `out_dir`, {column: float} of what stands in each; [] without it.
+
+def load(out: str) -> typing.List[Row]:
+    """The rows of losses.csv in the folder `out`; [] if there is no such file.
 
     Raises:
-        Pix2PixError: it is not what a training writes.
+        Pix2PixError: the file is not what a training writes.
     """
-    path = os.path.join(out_dir, FILENAME)
+    path = os.path.join(out, FILENAME)
     try:
         with open(path, newline='') as file:
-            # Without its end, the last line is of a disk that was full: half a number may be one
+            # On a full disk the last line may be cut inside a number; then it has no line end
             lines = [line for line in file if line.endswith('\n')]
         rows = [
             {name: float(row[name]) for name in COLUMNS if row.get(name)}
             for row in csv.DictReader(lines)
         ]
         if not all('step' in row and 'seconds' in row for row in rows):
-            raise ValueError('a row lacks its step or its seconds')
+            raise ValueError('a row has no step or no seconds')
         return rows
     except FileNotFoundError:
         return []
     except (OSError, ValueError, csv.Error) as error:
-        raise Pix2PixError(f'{path} can not be used ({error}): move it out of the way') from error
+        raise Pix2PixError(f'cannot use {path} ({error}): move it to another folder') from error
 
 
-def best_step(rows):
-    """The step of the row with the best validation picture figures; None where there is none."""
+def best_step(rows: typing.Sequence[Row]) -> typing.Optional[int]:
+    """The step of the row with the lowest validation L1; None if no row has one."""
     evaluated = [row for row in rows if BEST_BY in row]
     if not evaluated:
         return None
     return int(min(evaluated, key=lambda row: row[BEST_BY])['step'])
 
 
-class Recorder:
-    """Keeps losses.csv and TensorBoard's events of a run that goes on from `first_step`.
+class LossLog:
+    """Writes losses.csv in `out`, and the same values for TensorBoard with `writer`.
 
-    What is there of steps behind `first_step` is of a course that was given up; it goes. A file
-    that can't be written is said so once, and costs the training nothing.
+    A failed write is reported once and does not stop the training.
+
+    Raises:
+        Pix2PixError: there is a losses.csv that no training has written.
     """
 
-    def __init__(self, out_dir, writer, first_step):
-        self.out_dir, self.writer = out_dir, writer
-        self.path = os.path.join(out_dir, FILENAME)
-        self.rows = [row for row in load(out_dir) if row['step'] <= first_step]
+    def __init__(self, out: str, writer: EventWriter, first_step: int) -> None:
+        self.path, self.writer, self.first_step = os.path.join(out, FILENAME), writer, first_step
+        self.rows = [row for row in load(out) if row['step'] <= first_step]
         self.start = time.time() - (self.rows[-1]['seconds'] if self.rows else 0)
-        self.attempts = Attempts()
-        self.attempts(self._write_all)
-        # TensorBoard drops what it knows of the step of a start and later.
-        writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), first_step + 1)
+        self.writes = files.OptionalWrites()
+        self.appending = False  # whether losses.csv holds all rows so far
 
-    def add(self, step, values):
-        """Adds a row of {column: float}, and a scalar of each for TensorBoard."""
+    def begin(self) -> None:
+        """Removes the rows after `first_step`: they belong to an abandoned run."""
+        with self.writes:
+            self._write()
+        # TensorBoard drops what it has from this step on
+        start = tf.SessionLog(status=tf.SessionLog.START)
+        self.writer.add_session_log(start, self.first_step + 1)
+
+    def add(self, step: int, values: Row) -> None:
+        """Adds a row, and one scalar per value for TensorBoard."""
         self.rows.append(dict(values, step=step, seconds=time.time() - self.start))
-        self.attempts(self._write_all if self.attempts.failing else self._append)
+        with self.writes:
+            self._write()
         scalars = [tf.Summary.Value(tag=name, simple_value=v) for name, v in values.items()]
         self.writer.add_summary(tf.Summary(value=scalars), step)
 
-    def add_trace(self, step, metadata):
-        """Writes trace-{step}.json for chrome://tracing, and the same for TensorBoard."""
-        self.writer.add_run_metadata(metadata, f'step_{step}', step)
-        trace = timeline.Timeline(metadata.step_stats).generate_chrome_trace_format()
-        path = os.path.join(self.out_dir, f'trace-{step}.json')
-        self.attempts(lambda: files.write_whole(path, trace.encode()))
+    def _write(self):
+        appending, self.appending = self.appending, False  # until this write succeeds
+        if appending:
+            self._append()
+        else:
+            header = ','.join(COLUMNS) + '\n'
+            files.write_whole(self.path, (header + _format(self.rows)).encode())
+        self.appending = True
 
     def _append(self):
         try:
@@ -100,10 +113,6 @@ class Recorder:
                 file.write(_format(self.rows[-1:]))
         except OSError as error:
             raise files.unwritable(self.path, error) from error
-
-    def _write_all(self):
-        header = ','.join(COLUMNS) + '\n'
-        files.write_whole(self.path, (header + _format(self.rows)).encode())
 
 
 def _format(rows):
@@ -115,14 +124,14 @@ def _format(rows):
     return stream.getvalue()
 
 
-def scalars(results, rate, config):
-    """{column: float} for a row of losses.csv, from what a step has given."""
+def scalars(results: typing.Dict[str, typing.Any], rate: float, learning_rate: float) -> Row:
+    """A row of losses.csv from the results of a step, without validation metrics."""
     losses, averages = results['checked'], results['averages']
-    values = {f'losses/{label}': losses[name] for label, name in REPORTED.items()}
+    values = {f'losses/{label}': losses[name] for label, name in LOSS_LABELS.items()}
     values['losses/gen_loss'] = results['gen_loss']
-    values.update({f'averages/{label}': averages[name] for label, name in REPORTED.items()})
+    values.update({f'averages/{label}': averages[name] for label, name in LOSS_LABELS.items()})
     for name in ('predict_real', 'predict_fake'):
         values[f'discriminator/{name}'] = np.mean(results[name])
     values['images_per_second'] = rate
-    values['learning_rate'] = config.learning_rate
+    values['learning_rate'] = learning_rate
     return {name: float(value) for name, value in values.items()}

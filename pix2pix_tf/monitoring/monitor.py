@@ -1,71 +1,122 @@
-"""What to look at while a model trains, and when."""
+"""Decides what to record during a run, and when."""
 
+import os
+import threading
+import typing
+
+import tensorflow.compat.v1 as tf
+from tensorflow.python.client import timeline
+
+from pix2pix_tf.config import Config
+from pix2pix_tf.dataset import Batches
+from pix2pix_tf.model import Model
 from pix2pix_tf.monitoring import losses, summaries
-from pix2pix_tf.monitoring.progress import REPORTED, say
+from pix2pix_tf.monitoring.events import EventWriter
+from pix2pix_tf.monitoring.progress import LOSS_LABELS
+from pix2pix_tf.monitoring.schedule import Schedule
 from pix2pix_tf.monitoring.validation import Validation
+from pix2pix_tf.system import files
+from pix2pix_tf.system.console import print_line
+
+Results = typing.Dict[str, typing.Any]
 
 
-class Watch:
-    """What is to be seen of a run beside its progress, and when.
+class Monitor:
+    """Records a run in the folder `out`: losses, summaries, traces, validation images.
 
-    Built into the default graph, behind the model. Raises DataError where `val_dir` or one of its
-    files can't be used.
+    Built into the default graph, after the model.
+
+    Raises:
+        Pix2PixError: `out` holds a losses.csv that no training has written.
     """
 
-    def __init__(self, batches, model, out_dir, val_dir, config, skip_bad_files=False):
-        self.out_dir, self.config = out_dir, config
+    def __init__(
+        self,
+        batches: Batches,
+        model: Model,
+        out: str,
+        config: Config,
+        schedule: Schedule,
+        validation: typing.Optional[Validation] = None,
+    ) -> None:
+        self.out, self.config, self.schedule = out, config, schedule
+        self.validation = validation
+        self.writer = EventWriter(out)  # for the Supervisor, too
+        self.log = losses.LossLog(out, self.writer, schedule.first_step)
+        self.traces = files.OptionalWrites()
         self.scalars = {
-            'averages': {name: getattr(model, name + '_average') for name in REPORTED.values()},
+            'averages': {name: getattr(model, name + '_average') for name in LOSS_LABELS.values()},
             'gen_loss': model.gen_loss,
             'predict_real': model.predict_real,
             'predict_fake': model.predict_fake,
         }
-        self.summaries = {}  # {name: (steps between two, op)}
+        self.summaries = {}  # {name: (freq, op)}
         if config.display_freq:
-            op = summaries.build_pictures(batches.inputs, batches.targets, model)
-            self.summaries['pictures'] = config.display_freq, op
+            op = summaries.build_images(batches.inputs, batches.targets, model)
+            self.summaries['images'] = config.display_freq, op
         if config.histogram_freq:
             self.summaries['histograms'] = config.histogram_freq, summaries.build_histograms(model)
-        self.validation = None
-        if val_dir and (config.display_freq or config.eval_freq):
-            self.validation = Validation(val_dir, out_dir, config, skip_bad_files)
 
-    def start(self, writer, first_step):
-        """Goes on from `first_step` with what is written, to TensorBoard by `writer`."""
-        self.writer = writer
-        self.recorder = losses.Recorder(self.out_dir, writer, first_step)
+    def begin(self) -> None:
+        """Removes what an abandoned run has recorded after the first step of the schedule."""
+        self.log.begin()
         if self.validation:
-            self.validation.forget_after(first_step)
+            self.validation.begin()
 
-    def fetches(self, should):
-        """What to fetch beside the step; `should(freq)` says whether something is due."""
-        fetches = {name: op for name, (freq, op) in self.summaries.items() if should(freq)}
-        if should(self.config.summary_freq) or should(self.config.progress_freq):
+    def run_step(
+        self, session: tf.Session, fetches: typing.Dict[str, typing.Any], step: int
+    ) -> Results:
+        """Runs `fetches` and whatever else is due after `step`, with a trace if one is due."""
+        fetches = dict(fetches)
+        for name, (freq, op) in self.summaries.items():
+            if self.schedule.is_due(freq, step):
+                fetches[name] = op
+        if any(
+            self.schedule.is_due(freq, step)
+            for freq in (self.config.summary_freq, self.config.progress_freq)
+        ):
             fetches.update(self.scalars)
-        return fetches
+        if not self.schedule.is_due(self.config.trace_freq, step):
+            return session.run(fetches)
+        metadata = tf.RunMetadata()
+        options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
+        results = session.run(fetches, options=options, run_metadata=metadata)
+        self._write_trace(step, metadata)
+        return results
 
-    def record(self, session, step, should, results, rate, stop):
-        """Writes what is due of `results`; once `stop` is set, looks at nothing further."""
+    def record(
+        self, session: tf.Session, step: int, results: Results, rate: float, stop: threading.Event
+    ) -> None:
+        """Writes what is due in `results`, and evaluates and displays the validation images.
+
+        `rate` is in images per second. Once `stop` is set, no validation image is looked at.
+        """
         for name in self.summaries:
             if name in results:
                 self.writer.add_summary(results[name], step)
-        values = {}
-        if should(self.config.summary_freq):
-            values = losses.scalars(results, rate, self.config)
-        evaluating = self.validation and should(self.config.eval_freq)
-        if evaluating:
-            values.update(self.validation.evaluate(session, stop))
-        if values:
-            self.recorder.add(step, values)
-        if evaluating and losses.BEST_BY in values:
-            say(self._describe(step, values))
-        if self.validation and should(self.config.display_freq) and not stop.is_set():
+        row = {}
+        if self.schedule.is_due(self.config.summary_freq, step):
+            row = losses.scalars(results, rate, self.config.learning_rate)
+        evaluated = {}
+        if self.validation and self.schedule.is_due(self.config.eval_freq, step):
+            evaluated = self.validation.evaluate(session, stop)
+        if row or evaluated:
+            self.log.add(step, dict(row, **evaluated))
+        if evaluated:
+            print_line(self._describe(step, evaluated))
+        displaying = self.schedule.is_due(self.config.display_freq, step) and not stop.is_set()
+        if self.validation and displaying:
             self.validation.display(session, step)
 
-    def _describe(self, step, values):
-        figures = '  '.join(
-            f'{n} {values[column]:.4f}' for column, n in losses.VALIDATION.items()
-        )
-        best = losses.best_step(self.recorder.rows)
+    def _describe(self, step, evaluated):
+        values = '  '.join(f'{n} {evaluated[col]:.4f}' for col, n in losses.VALIDATION.items())
+        best = losses.best_step(self.log.rows)
         compared = 'the best so far' if best == step else f'the best was step {best}'
-        return f'validation  {figures}  on {len(self.validation.paths)} pictures, {compared}'
+        return f'validation  {values}  on {len(self.validation.paths)} images, {compared}'
+
+    def _write_trace(self, step, metadata):
+        """Writes trace-{step}.json for chrome://tracing, and the same for TensorBoard."""
+        self.writer.add_run_metadata(metadata, f'step_{step}', step)
+        trace = timeline.Timeline(metadata.step_stats).generate_chrome_trace_format()
+        with self.traces:
+            files.write_whole(os.path.join(self.out, f'trace-{step}.json'), trace.encode())

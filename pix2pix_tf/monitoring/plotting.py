@@ -1,4 +1,4 @@
-"""The course of a training as a picture: losses and validation figures over steps."""
+"""Plots a training: losses and validation metrics over steps."""
 
 import io
 import logging
@@ -12,30 +12,31 @@ from pix2pix_tf.system.errors import Pix2PixError
 
 FILENAME = 'curves.png'
 
-# {title of a panel: the columns of losses.csv in it}
+# {title of a panel: its columns of losses.csv}
 _LOSSES = {
     'GAN losses': ('losses/discrim_loss', 'losses/gen_loss_GAN'),
     'L1 loss': ('losses/gen_loss_L1',),
 }
-_FIGURES = {
+_METRICS = {
     'validation: differences': ('validation/L1', 'validation/RMSE'),
     'validation: similarity': ('validation/SSIM', 'validation/MS-SSIM'),
 }
 
 
-def plot(out_dir):
-    """Draws losses.csv of `out_dir` to curves.png there, and returns that file's path.
+def plot(out: str) -> str:
+    """Plots losses.csv of the folder `out` to curves.png there; returns the path of that file.
 
-    Losses are drawn faintly as they are, and clearly as a running mean; the step with the least
-    validation L1 is marked.
+    Losses are drawn pale, with a running mean on top; the step with the lowest validation L1 is
+    marked.
 
     Raises:
-        Pix2PixError: there is nothing to draw, or matplotlib is not installed.
+        Pix2PixError: there is nothing to plot, matplotlib is not installed, or the file cannot be
+            written.
     """
-    rows = losses.load(out_dir)
+    rows = losses.load(out)
     if not rows:
         raise Pix2PixError(
-            f'no {losses.FILENAME} with a row in {out_dir}: train first, with --summary_freq'
+            f'no {losses.FILENAME} with a row in {out}: train first, with `summary_freq` above 0'
         )
     try:
         # The object-oriented interface needs no display and leaves no global state
@@ -43,19 +44,19 @@ def plot(out_dir):
         from matplotlib.figure import Figure
     except ImportError as error:
         raise Pix2PixError(
-            f'matplotlib can not be used ({error}): pip install pix2pix-tf[plot]'
+            f'cannot use matplotlib ({error}): pip install pix2pix-tf[plot]'
         ) from error
 
-    logging.getLogger('matplotlib').setLevel(logging.WARNING)  # it tells of its font cache
+    logging.getLogger('matplotlib').setLevel(logging.WARNING)  # it reports on its font cache
     best = losses.best_step(rows)
-    panels = dict(_LOSSES, **(_FIGURES if best else {}))
+    panels = dict(_LOSSES, **(_METRICS if best else {}))
     figure = Figure(figsize=(10, 3.2 * len(panels) / 2), dpi=100)
     FigureCanvasAgg(figure)
     for number, (title, columns) in enumerate(panels.items(), 1):
         axes = figure.add_subplot(len(panels) // 2, 2, number)
         for color, column in enumerate(columns):
             _draw(axes, rows, column, f'C{color}', smooth=title in _LOSSES)
-        if best and title in _FIGURES:
+        if best and title in _METRICS:
             axes.axvline(best, color='0.5', linestyle=':', label=f'best L1: step {best}')
         axes.set_title(title)
         axes.set_xlabel('step')
@@ -63,10 +64,10 @@ def plot(out_dir):
         axes.grid(alpha=0.3)
         axes.legend()
     figure.tight_layout()
-    picture = io.BytesIO()
-    figure.savefig(picture, format='png')
-    path = os.path.join(out_dir, FILENAME)
-    files.write_whole(path, picture.getvalue())
+    image = io.BytesIO()
+    figure.savefig(image, format='png')
+    path = os.path.join(out, FILENAME)
+    files.write_whole(path, image.getvalue())
     return path
 
 
@@ -78,7 +79,7 @@ def _draw(axes, rows, column, color, smooth):
         axes.plot(steps, values, color=color, label=label, marker='.', markersize=4)
         return
     axes.plot(steps, values, color=color, alpha=0.25, linewidth=0.8)
-    # A mean of the values up to each; the first ones are of what there is
+    # The mean of the last `window` values; at the start, of all values so far
     sums = np.cumsum(np.insert(values, 0, 0))
     starts = np.maximum(np.arange(len(values)) + 1 - window, 0)
     ends = np.arange(len(values)) + 1

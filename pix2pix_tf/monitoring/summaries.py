@@ -1,30 +1,31 @@
-"""Summaries for TensorBoard: pictures and histograms, as parts of the graph."""
+"""Summaries for TensorBoard: images and histograms, as parts of the graph."""
 
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import images
+from pix2pix_tf.model import Model
 
 
-def build_pictures(inputs, targets, model):
-    """A summary of the first pair of a batch, of what comes of it and how real that looks.
+def build_images(inputs: tf.Tensor, targets: tf.Tensor, model: Model) -> tf.Tensor:
+    """A summary of the first pair of a batch: its images and the discriminator's answers.
 
-    input | output | target side by side, and the discriminator's answers, white where it takes a
-    patch for real. Returns a string scalar.
+    One image has input | output | target side by side. Two more show the discriminator's answer to
+    each patch of the real and of the generated image; white means "real". Returns a string scalar.
     """
     side_by_side = tf.concat([inputs[:1], model.outputs[:1], targets[:1]], axis=2)
-    # As uint8, since pictures of floats are stretched to their own darkest and brightest pixel
-    pictures = {
+    # As uint8, because TensorBoard stretches images of floats to their own minimum and maximum
+    shown = {
         'input_output_target': images.deprocess_image(side_by_side),
         'predict_real': tf.image.convert_image_dtype(model.predict_real[:1], tf.uint8),
         'predict_fake': tf.image.convert_image_dtype(model.predict_fake[:1], tf.uint8),
     }
     return tf.summary.merge(
-        [tf.summary.image(name, picture, max_outputs=1) for name, picture in pictures.items()]
+        [tf.summary.image(name, image, max_outputs=1) for name, image in shown.items()]
     )
 
 
-def build_histograms(model):
-    """A summary of all weights behind the step's update, and of the gradients that led to it.
+def build_histograms(model: Model) -> tf.Tensor:
+    """A summary of all weights after the step's update, and of the gradients that led to it.
 
     Returns a string scalar.
     """

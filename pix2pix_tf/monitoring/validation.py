@@ -1,109 +1,106 @@
-"""Fixed validation pictures, looked at while a model trains."""
+"""Fixed validation images, evaluated and displayed while a model trains."""
 
 import os
 import re
+import threading
+import typing
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import dataset, diagnosis, images
+from pix2pix_tf.config import Config
 from pix2pix_tf.evaluation import metrics, pages
-from pix2pix_tf.system import files
 from pix2pix_tf.model import build_generator
-from pix2pix_tf.monitoring.progress import Attempts
 from pix2pix_tf.monitoring.losses import VALIDATION
+from pix2pix_tf.system import files
 
 DIRECTORY = 'development'
-DISPLAYED = 4  # pictures of the page; a column of it takes about half a megabyte
+IMAGES_ON_PAGE = 4  # a column of development.html takes about half a megabyte
 
-_SEED = 0  # of the noise, the same at every look, so that only the weights make a difference
+_SEED = 0  # of the noise: always the same, so that only the weights make a difference
 
 
 class Validation:
-    """The first pictures of a validation folder, through the generator that is being trained.
+    """The images at `paths`, through the generator that is being trained.
 
-    Built into the default graph, behind the model, whose variables it shares.
-
-    Raises:
-        DataError: the folder or one of its files can't be used; the message names it.
+    Built into the default graph after the model, whose variables it shares. Writes to the folder
+    `out`, which may hold images of a run that ended at `first_step` or later.
     """
 
-    def __init__(self, data_dir, out_dir, config, skip_bad_files=False):
-        found = dataset.find_images(data_dir, '--val_data')[: config.eval_pictures]
-        self.paths = dataset.check_images(found, skip_bad_files)
-        self.out_dir, self.size = out_dir, config.crop_size
-        self.names = images.output_names(self.paths)
+    def __init__(
+        self, paths: typing.Sequence[str], out: str, config: Config, first_step: int = 0
+    ) -> None:
+        self.paths, self.size, self.first_step = paths, config.crop_size, first_step
+        self.out, self.directory = out, os.path.join(out, DIRECTORY)
+        names = images.output_names(paths)
+        self.names = [names[path] for path in paths]
         self.path = tf.placeholder(tf.string, [])
         inputs, targets = (
             image[None] for image in dataset.decode_pair(tf.read_file(self.path), None, config)
         )
         seeds = dataset.image_seeds(self.path[None], _SEED)
         outputs = build_generator(inputs, config, seeds)
-        self.pixels = {
-            kind: images.deprocess_image(picture)[0]
-            for kind, picture in zip(images.KINDS, (inputs, outputs, targets))
+        pixels = {
+            kind: images.deprocess_image(image)
+            for kind, image in zip(images.KINDS, (inputs, outputs, targets))
         }
-        self.pngs = {kind: tf.image.encode_png(pixels) for kind, pixels in self.pixels.items()}
-        self.steps = []  # what there are pictures of
-        self.attempts = Attempts()
+        self.pixels = {kind: image[0] for kind, image in pixels.items()}
+        self.pngs = {kind: images.encode_pngs(image)[0] for kind, image in pixels.items()}
+        self.steps: typing.List[int] = []  # of the images on disk
+        self.evaluating, self.displaying = files.OptionalWrites(), files.OptionalWrites()
 
-    def evaluate(self, session, stop):
-        """{column of losses.csv: float}, the means of all pictures; {} once `stop` is set.
+    def begin(self) -> None:
+        """Removes the images of steps after `first_step`: they belong to an abandoned run."""
+        present = set(os.listdir(self.directory)) if os.path.isdir(self.directory) else set()
+        steps = set()
+        for name in present:
+            match = re.search(r'-([0-9]+)\.png$', name)
+            if match and int(match.group(1)) > self.first_step:
+                os.remove(os.path.join(self.directory, name))
+            elif match:
+                steps.add(int(match.group(1)))
+        shown = self.names[:IMAGES_ON_PAGE]
+        self.steps = sorted(
+            step
+            for step in steps
+            if present.issuperset(images.filename(name, str(step)) for name in shown)
+        )
 
-        {} as well where a picture can't be decoded, which it says.
+    def evaluate(self, session: tf.Session, stop: threading.Event) -> typing.Dict[str, float]:
+        """{column of losses.csv: value}, the mean metrics of all images.
+
+        {} if `stop` is set meanwhile, or if an image cannot be decoded, which is printed.
         """
-        figures = []
-
-        def compare_all():
+        rows = []
+        with self.evaluating:
             for path in self.paths:
                 if stop.is_set():
-                    return
+                    return {}
                 pixels = self._run(session, self.pixels, path)
-                figures.append(metrics.compare(pixels['outputs'], pixels['targets']))
-
-        self.attempts(compare_all)
-        if len(figures) < len(self.paths):
+                rows.append(metrics.compare(pixels['outputs'], pixels['targets']))
+        if len(rows) < len(self.paths):
             return {}
         return {
-            column: float(np.mean([of_picture[name] for of_picture in figures]))
+            column: float(np.mean([row[name] for row in rows]))
             for column, name in VALIDATION.items()
         }
 
-    def display(self, session, step):
-        """Adds a column to development.html; where it can't be written, only says so."""
-        self.attempts(lambda: self._display(session, step))
+    def display(self, session: tf.Session, step: int) -> None:
+        """Adds a column to development.html; a failure is printed once and does no harm."""
+        with self.displaying:
+            files.prepare_directory(self.directory)
+            for path, name in zip(self.paths[:IMAGES_ON_PAGE], self.names):
+                pngs = self._run(session, self.pngs, path)
+                for kind, png in pngs.items():
+                    file = images.filename(name, str(step) if kind == 'outputs' else kind)
+                    files.write_whole(os.path.join(self.directory, file), png)
+            self.steps = sorted({*self.steps, step})
+            names = self.names[:IMAGES_ON_PAGE]
+            pages.write_development(self.out, DIRECTORY, names, self.steps, self.size)
 
     def _run(self, session, fetches, path):
         try:
             return session.run(fetches, {self.path: path})
         except tf.errors.OpError as error:
             raise (diagnosis.explain(error, [path]) or error) from error
-
-    def _display(self, session, step):
-        shown = self.paths[:DISPLAYED]
-        directory = os.path.join(self.out_dir, DIRECTORY)
-        files.prepare_directory(directory)
-        for path in shown:
-            pngs = self._run(session, self.pngs, path)
-            for kind, png in pngs.items():
-                file = images.filename(self.names[path], step if kind == 'outputs' else kind)
-                files.write_whole(os.path.join(directory, file), png)
-        self.steps = sorted({*self.steps, step})
-        names = [self.names[path] for path in shown]
-        pages.write_development(self.out_dir, DIRECTORY, names, self.steps, self.size)
-
-    def forget_after(self, step):
-        """Removes the pictures of steps behind `step`: a run that goes on there gave them up."""
-        directory = os.path.join(self.out_dir, DIRECTORY)
-        there = set(os.listdir(directory)) if os.path.isdir(directory) else set()
-        steps = set()
-        for name in there:
-            match = re.search(r'-([0-9]+)\.png$', name)
-            if match and int(match.group(1)) > step:
-                os.remove(os.path.join(directory, name))
-            elif match:
-                steps.add(int(match.group(1)))
-        shown = [self.names[path] for path in self.paths[:DISPLAYED]]
-        self.steps = sorted(
-            s for s in steps if there.issuperset(images.filename(name, s) for name in shown)
-        )

@@ -1,4 +1,4 @@
-"""Fetching a dataset of the pix2pix paper: download, resume, unpack."""
+"""Downloads a data set of the pix2pix paper: fetch, resume, unpack."""
 
 import gzip
 import http.client
@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import tarfile
+import typing
 import urllib.error
 import urllib.request
 import zlib
@@ -22,20 +23,22 @@ _CHUNK = 1 << 16
 _TIMEOUT = 60  # seconds without a byte
 
 
-def fetch(name, root, url=None):
-    """Makes the folder `root`/`name` from the dataset's archive; returns its path.
+def fetch(name: str, root: str, url: typing.Optional[str] = None) -> str:
+    """Creates the folder `root`/`name` from the archive of the data set; returns its path.
 
-    Does nothing where that folder is there already. What a broken download has left in
-    `root`/.`name`.tar.gz.part is gone on with, where the server still has the same file.
+    Does nothing if the folder exists. An interrupted download, kept in
+    `root`/.`name`.tar.gz.part, resumes if the server still has the same file.
 
     Raises:
-        UsageError: `name` can't be the name of a folder.
-        DataError: the archive can't be had, or is not one of a dataset; the message gives the
-            URL and where to put the files by hand.
-        Pix2PixError: `root` can't be written.
+        UsageError: `name` cannot be the name of a folder.
+        DataError: the archive cannot be downloaded, or is not that of a data set; the message gives
+            the URL, and where to put the files by hand.
+        Pix2PixError: `root` cannot be written.
     """
     if not re.match(r'\w[\w.-]*$', name):
-        raise UsageError(f'{name!r} is not the name of a dataset; known are {", ".join(NAMES)}')
+        raise UsageError(
+            f'`name` is {name!r}, which is not a data set; known are {", ".join(NAMES)}'
+        )
     target = os.path.join(root, name)
     if os.path.isdir(target):
         return target
@@ -46,7 +49,7 @@ def fetch(name, root, url=None):
         _download(url, archive)
         unpack(archive, name, target)
     except urllib.error.HTTPError as error:
-        answer = f'the server says {error.code} {error.reason}'
+        answer = f'the server answered {error.code} {error.reason}'
         raise _unavailable(url, target, answer) from error
     except urllib.error.URLError as error:
         raise _unavailable(url, target, error.reason) from error
@@ -58,24 +61,24 @@ def fetch(name, root, url=None):
 
 def _unavailable(url, target, reason):
     return DataError(
-        f'can not get {url} ({reason}): try again, which goes on from there, or put its train and '
-        f'val folders into {target} by hand'
+        f'cannot download {url} ({reason}): run it again to resume, or put its train and val '
+        f'folders into {target} by hand'
     )
 
 
 def _download(url, archive):
-    """Brings all of `url` to the file `archive`, adding to what of it is there."""
+    """Downloads `url` to the file `archive`, adding to the part that is already there."""
     done = os.path.getsize(archive) if os.path.exists(archive) else 0
     request = urllib.request.Request(url)
     validator = _read_validator(archive)
     if done and validator:
-        # The server sends the rest if the file is the same as then, or else all of it
+        # The server sends the rest if its file has not changed, otherwise all of it
         request.add_header('Range', f'bytes={done}-')
         request.add_header('If-Range', validator)
     try:
         response = urllib.request.urlopen(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # no byte behind those: only the unpacking broke off
+        if error.code == 416:  # nothing is missing: only the unpacking was interrupted
             return
         raise
     with response:
@@ -98,7 +101,7 @@ def _download(url, archive):
                 done += len(chunk)
                 bar.update(len(chunk))
     if total is not None and done != total:
-        raise OSError(f'it broke off after {done} of {total} bytes')
+        raise OSError(f'it ended after {done} of {total} bytes')
 
 
 def _read_validator(archive):
@@ -110,7 +113,7 @@ def _read_validator(archive):
 
 
 def _write_validator(archive, headers):
-    """Keeps what a later request can ask by whether the server's file is still the same."""
+    """Stores what identifies the server's file, so that a later request resumes only that file."""
     etag = headers.get('ETag', '')
     validator = headers.get('Last-Modified') if etag.startswith('W/') or not etag else etag
     files.write_whole(archive + '.tag', (validator or '').encode())
@@ -122,14 +125,14 @@ def _forget(archive):
             os.remove(path)
 
 
-def unpack(archive, name, target):
-    """Unpacks the folder `name` of a .tar.gz to `target`, which appears only when it is whole.
+def unpack(archive: str, name: str, target: str) -> None:
+    """Unpacks the folder `name` of a .tar.gz to `target`, which appears only when it is complete.
 
-    Only plain files and folders are taken, and only their contents: no links, no permissions.
+    Only plain files and folders are unpacked, without their permissions and owners.
 
     Raises:
-        DataError: it is no such archive, holds a member that would land elsewhere, or no folder
-            `name`. The archive is removed then, for another try would find the same.
+        DataError: it is not such an archive, a member would leave the folder, or there is no folder
+            `name`. The archive is then removed, because a second try would fail, too.
     """
     root = os.path.dirname(target) or '.'
     temporary = os.path.join(root, f'.{name}.unpacking')
@@ -140,19 +143,19 @@ def unpack(archive, name, target):
             with tarfile.open(fileobj=stream, mode='r:') as tar:
                 for member in tar:
                     _extract(tar, member, temporary)
-            # The checksum stands behind the end of the tar: read on to have it compared
+            # gzip compares the checksum at the end of the file, after the end of the tar
             while stream.read(_CHUNK):
                 pass
         unpacked = os.path.join(temporary, name)
         if not os.path.isdir(unpacked):
-            raise DataError(f'the archive of {name} holds no folder of that name')
+            raise DataError(f'the archive of {name} has no folder {name}')
         os.rename(unpacked, target)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        if getattr(error, 'errno', None):  # of the disk; gzip's own OSErrors have no number
+        if getattr(error, 'errno', None):  # from the disk; gzip's own OSErrors have no number
             raise
         _forget(archive)
         raise DataError(
-            f'what was downloaded for {name} is not a whole .tar.gz ({error}): look at its URL'
+            f'the download of {name} is not a complete .tar.gz ({error}): check its URL'
         ) from error
     except DataError:
         _forget(archive)
@@ -164,7 +167,7 @@ def unpack(archive, name, target):
 def _extract(tar, member, directory):
     parts = member.name.split('/')
     if member.name.startswith('/') or '..' in parts or '\\' in member.name:
-        raise DataError(f'refusing the archive: its member {member.name!r} would leave the folder')
+        raise DataError(f'the archive is refused: {member.name!r} would leave its folder')
     path = os.path.join(directory, *[part for part in parts if part not in ('', '.')])
     if member.isdir():
         os.makedirs(path, exist_ok=True)
@@ -173,6 +176,4 @@ def _extract(tar, member, directory):
         with tar.extractfile(member) as source, open(path, 'wb') as file:
             shutil.copyfileobj(source, file)
     else:
-        raise DataError(
-            f'refusing the archive: its member {member.name!r} is neither file nor folder'
-        )
+        raise DataError(f'the archive is refused: {member.name!r} is neither a file nor a folder')

@@ -1,6 +1,7 @@
-"""Small side-by-side pairs without a download: label maps of façades, and pictures of them."""
+"""Small side-by-side pairs without a download: drawn facades and their label maps."""
 
 import os
+import typing
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -9,7 +10,7 @@ from pix2pix_tf.system import files
 
 SIZE = 256  # pixels, of each half
 
-# The colours of the CMP facades' label maps
+# The colors of the label maps of the CMP facades
 LABELS = {
     'background': (0, 0, 170),
     'facade': (0, 0, 255),
@@ -22,19 +23,22 @@ LABELS = {
 }
 
 
-def write_pairs(directory, count, seed):
-    """Writes `count` pairs, 1.png and on, into `directory`: the same files for the same seed.
+Box = typing.Tuple[typing.Any, ...]  # (label, left, top, right, bottom), in pixels
 
-    Left half the picture, right half the labels, 512x256 pixels RGB.
+
+def write_pairs(directory: str, count: int, seed: int) -> None:
+    """Writes `count` pairs to `directory`, as 1.png and so on; the same seed gives the same files.
+
+    Each is 512x256 pixels RGB: the left half is the facade, the right half its labels.
 
     Raises:
-        Pix2PixError: they can't be written.
+        Pix2PixError: a file cannot be written; the message names it.
     """
     files.prepare_directory(directory)
     rng = np.random.RandomState(seed)
     for number in range(1, count + 1):
         boxes = draw_plan(rng)
-        pair = np.concatenate([draw_picture(boxes, rng), draw_labels(boxes)], axis=1)
+        pair = np.concatenate([draw_facade(boxes, rng), draw_labels(boxes)], axis=1)
         path = os.path.join(directory, f'{number}.png')
         try:
             Image.fromarray(pair).save(path)
@@ -42,8 +46,8 @@ def write_pairs(directory, count, seed):
             raise files.unwritable(path, error) from error
 
 
-def draw_plan(rng):
-    """A façade as a list of (label, left, top, right, bottom), back to front, in pixels."""
+def draw_plan(rng: np.random.RandomState) -> typing.List[Box]:
+    """A random facade as a list of boxes, back to front."""
     left, right = rng.randint(0, 30), SIZE - 1 - rng.randint(0, 30)
     top = rng.randint(15, 60)
     boxes = [('facade', left, top, right, SIZE - 1)]
@@ -77,7 +81,7 @@ def draw_plan(rng):
     return boxes
 
 
-def draw_labels(boxes):
+def draw_labels(boxes: typing.Sequence[Box]) -> np.ndarray:
     """The label map of a plan: [256, 256, 3] uint8."""
     image = Image.new('RGB', (SIZE, SIZE), LABELS['background'])
     draw = ImageDraw.Draw(image)
@@ -86,8 +90,8 @@ def draw_labels(boxes):
     return np.asarray(image)
 
 
-def draw_picture(boxes, rng):
-    """What a plan could look like: [256, 256, 3] uint8, with bricks, panes, shadows and grain."""
+def draw_facade(boxes: typing.Sequence[Box], rng: np.random.RandomState) -> np.ndarray:
+    """A photo-like image of a plan: [256, 256, 3] uint8, with bricks, panes, shadows and grain."""
     rows = np.linspace(0, 1, SIZE)[:, None, None]
     sky = (1 - rows) * np.array([96, 150, 215]) + rows * np.array([215, 228, 240])
     image = Image.fromarray(np.broadcast_to(sky, (SIZE, SIZE, 3)).astype(np.uint8))

@@ -1,25 +1,29 @@
-"""Errors for people: one line that names the culprit and says what to do."""
+"""Errors for people: one line that names the culprit and says what to do.
+
+A message puts the name of an option in backquotes (`batch_size`). The commands show it as the flag
+(--batch_size); see `pix2pix_tf.cli.common`.
+"""
 
 
 class Pix2PixError(Exception):
-    """A failure that the user can mend. Its text is the whole message, without a traceback."""
+    """A failure that the user can fix. Its text is the whole message, without a traceback."""
 
     exit_status = 1
 
 
 class UsageError(Pix2PixError):
-    """A flag or a value that can't be used."""
+    """An option or a value that cannot be used."""
 
     exit_status = 2
 
 
 class DataError(Pix2PixError):
-    """A data folder or an image that can't be used."""
+    """A data folder or an image that cannot be used."""
 
 
 class TrainingError(Pix2PixError):
-    """A training whose numbers have become useless."""
+    """A training whose numbers are no longer finite."""
 
 
 class CheckpointError(Pix2PixError):
-    """A checkpoint that is missing, does not fit, or can't be written."""
+    """A checkpoint that is missing, does not fit, or cannot be written."""

@@ -2,14 +2,15 @@
 
 import os
 
+from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import Pix2PixError
 
 
-def write_whole(path, contents):
-    """Writes bytes to `path`: the file is whole or, where that fails, as it was before.
+def write_whole(path: str, contents: bytes) -> None:
+    """Writes `path` completely or, if that fails, leaves it as it was.
 
     Raises:
-        Pix2PixError: it can't be written; the message names it.
+        Pix2PixError: it cannot be written; the message names it.
     """
     temporary = path + '.tmp'
     try:
@@ -22,16 +23,16 @@ def write_whole(path, contents):
         raise unwritable(path, error) from error
 
 
-def unwritable(path, error):
+def unwritable(path: str, error: OSError) -> Pix2PixError:
     """The Pix2PixError for an OSError while writing `path`."""
-    return Pix2PixError(f'can not write {path}: {error.strerror or error}')
+    return Pix2PixError(f'cannot write {path}: {error.strerror or error}')
 
 
-def prepare_directory(path):
-    """Makes the folder `path` where there is none, and sees that files can be written in it.
+def prepare_directory(path: str) -> None:
+    """Creates the folder `path` if it is missing, and checks that files can be written in it.
 
     Raises:
-        Pix2PixError: it can't be made or written to; the message names it.
+        Pix2PixError: it cannot be created or written to; the message names it.
     """
     probe = os.path.join(path, '.writable')
     try:
@@ -41,5 +42,29 @@ def prepare_directory(path):
         os.remove(probe)
     except OSError as error:
         raise Pix2PixError(
-            f'can not write to {path} ({error.strerror}): choose another folder'
+            f'cannot write to {path} ({error.strerror}): choose another folder'
         ) from error
+
+
+class OptionalWrites:
+    """Writes that a training can do without, as a context manager around each.
+
+    A Pix2PixError inside is printed and swallowed: the first one only, until a write succeeds.
+    """
+
+    def __init__(self) -> None:
+        self.failing = False
+
+    def __enter__(self) -> 'OptionalWrites':
+        return self
+
+    def __exit__(self, _: object, error: object, __: object) -> bool:
+        if error is None:
+            self.failing = False
+            return False
+        if not isinstance(error, Pix2PixError):
+            return False
+        if not self.failing:
+            print_line(f'{error}; training continues without it')
+        self.failing = True
+        return True

@@ -1,26 +1,25 @@
-"""What is particular to GPUs: switches that are off by default, and GPUs too new for CUDA 10."""
+"""GPUs: the switches that are off by default, and GPUs that are too new for CUDA 10."""
 
 import os
 import re
+import typing
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from tensorflow.python.client import device_lib
-from tensorflow.python.platform import build_info
+from tensorflow.python.client import device_lib  # the only list with compute capabilities
+from tensorflow.python.platform import build_info  # the only place with the CUDA version
 
 from pix2pix_tf.system.errors import Pix2PixError
 
-LOSS_SCALE = 128.0  # of the gradients in mixed precision: the smallest would round to 0 in float16
-
-# Both are read when TensorFlow runs its first op; 1.15 knows the former alone
+# TensorFlow reads both when it runs its first op; 1.15 knows only the first
 _DETERMINISTIC = {'TF_CUDNN_DETERMINISTIC': '1', 'TF_DETERMINISTIC_OPS': '1'}
 
-_AMPERE = 8.0  # the first compute capability that CUDA 10 has no kernels for
+_AMPERE = 8.0  # the first compute capability for which CUDA 10 has no kernels
 _TOLERANCE = 0.01  # of the largest value; TF32, on by default in 2.x, stays below 0.002
 
 
-def session_config(config):
-    """The tf.ConfigProto for the switches of `config`; the default one where all are off."""
+def session_config(config: typing.Any) -> tf.ConfigProto:
+    """The tf.ConfigProto for the switches of a `Config`; the default one if all are off."""
     proto = tf.ConfigProto()
     options = proto.graph_options
     if config.xla:
@@ -29,55 +28,55 @@ def session_config(config):
         options.rewrite_options.auto_mixed_precision = type(options.rewrite_options).ON
     if config.memory_growth:
         proto.gpu_options.allow_growth = True
-    if config.deterministic_ops:
-        os.environ.update(_DETERMINISTIC)
     return proto
 
 
-def check(config, tell):
-    """Stops where a GPU computes wrongly since it is newer than TensorFlow's build of CUDA.
+def prepare(config: typing.Any, notify: typing.Callable[[str], object]) -> None:
+    """Makes ops deterministic if asked to, and stops if a GPU computes wrong results.
 
-    There, CUDA compiles the kernels at the first start, for up to half an hour, and results are
-    reported to be wrong. `tell(line)` is called before that may begin.
+    Call it before the first op runs. A GPU that is newer than the CUDA 10 of TensorFlow's build has
+    no kernels there: CUDA compiles them for up to half an hour at the first start, and results are
+    reported to be wrong. `notify(line)` is called before that may happen.
 
     Raises:
-        Pix2PixError: a convolution comes out differently on the GPU and the CPU.
+        Pix2PixError: a convolution gives different results on the GPU and the CPU.
     """
+    if config.deterministic_ops:
+        os.environ.update(_DETERMINISTIC)
     if not _is_built_for_cuda_10():
-        return  # before the GPUs are asked, which starts them
+        return  # listing the GPUs would start them
     proto = session_config(config)
     newest = max(_compute_capabilities(proto), default=0)
     if newest < _AMPERE:
         return
-    tell(
+    notify(
         f'warning: this TensorFlow is built for CUDA 10 and has no kernels for a GPU of compute '
-        f'capability {newest}; compiling them may take half an hour now. README.md names what runs '
-        'on it'
+        f'capability {newest}; compiling them now may take half an hour. See docs/gpu.md'
     )
-    expected, got = (_convolve(device, proto) for device in ('/cpu:0', '/gpu:0'))
-    error = np.abs(got - expected).max() / np.abs(expected).max()
+    expected, result = (_convolve(device, proto) for device in ('/cpu:0', '/gpu:0'))
+    error = np.abs(result - expected).max() / np.abs(expected).max()
     if not error < _TOLERANCE:
         raise Pix2PixError(
-            f'the GPU computes wrongly (a convolution is off by {error:.0%} of its largest value): '
-            'it is too new for this TensorFlow; use RUNTIME=tf2, or hide it by '
+            f'the GPU computes wrong results (a convolution is off by {error:.0%} of its largest '
+            'value): it is too new for this TensorFlow; use TensorFlow 2.x, or hide the GPU with '
             'CUDA_VISIBLE_DEVICES=-1'
         )
 
 
 def _is_built_for_cuda_10():
-    """By what 1.15 knows of its build; 2.x has this under another name, and newer CUDA."""
+    """From the build information of 1.15; 2.x uses another name for it, and newer CUDA."""
     return str(getattr(build_info, 'cuda_version_number', '')).split('.')[0] == '10'
 
 
 def _compute_capabilities(proto):
-    """Those of the GPUs that TensorFlow sees, as numbers: [7.5]."""
+    """The compute capabilities of the GPUs that TensorFlow sees, as numbers: [7.5]."""
     devices = device_lib.list_local_devices(session_config=proto)
     found = [re.search('compute capability: ([0-9.]+)', d.physical_device_desc) for d in devices]
     return [float(match.group(1)) for match in found if match]
 
 
 def _convolve(device, proto):
-    """The same convolution each time, on `device`: [1, 16, 16, 32] float32."""
+    """A fixed convolution, computed on `device`: [1, 16, 16, 32] float32."""
     rng = np.random.RandomState(0)
     with tf.Graph().as_default(), tf.device(device):
         images = tf.constant(rng.randn(1, 32, 32, 16).astype(np.float32))

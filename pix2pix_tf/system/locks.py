@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import typing
 
 from pix2pix_tf.system.errors import Pix2PixError
 
@@ -10,14 +11,14 @@ FILENAME = '.lock'
 
 
 @contextlib.contextmanager
-def locked(directory):
-    """Holds `directory` for this process; its number stands in the file `.lock` there.
+def locked(directory: str) -> typing.Iterator[None]:
+    """Locks `directory` for this process, whose number is written to the file `.lock` there.
 
-    The system lets go of the lock when the process ends, however it ends, so that a file left
-    behind keeps nobody out.
+    The operating system releases the lock when the process ends, however it ends. A leftover file
+    therefore locks nobody out.
 
     Raises:
-        Pix2PixError: another process holds it; the message names the folder and its number.
+        Pix2PixError: another process holds the lock; the message names the folder and the process.
     """
     path = os.path.join(directory, FILENAME)
     with open(path, 'a+') as file:

@@ -1,21 +1,24 @@
-"""Stopping a run from outside: SIGINT and SIGTERM end it after the step in flight."""
+"""Stopping a run from outside: SIGINT and SIGTERM end it after the current step."""
 
 import contextlib
 import os
 import signal
 import threading
+import typing
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextlib.contextmanager
-def stopping_on_signals(notify=print):
-    """Gives a threading.Event that SIGINT or SIGTERM sets; `notify` is told so once, in words.
+def stopping_on_signals(
+    notify: typing.Callable[[str], object] = print,
+) -> typing.Iterator[threading.Event]:
+    """Yields a threading.Event that SIGINT or SIGTERM sets; calls `notify(message)` once.
 
     A second SIGINT ends the process at once, with exit status 130. A Python signal handler would
-    have to wait for TensorFlow to return from the step, so the numbers are read from a pipe by a
-    thread instead. Outside the main thread, where Python does not allow handlers, signals stay as
-    they are.
+    have to wait until TensorFlow returns from the step. Therefore a thread reads the signal
+    numbers from a pipe. Outside the main thread, where Python allows no handlers, signals keep
+    their meaning.
     """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -34,7 +37,7 @@ def stopping_on_signals(notify=print):
                 name = signal.Signals(number[0]).name
                 notify(f'{name}: finishing the step and saving; interrupt again to leave at once')
 
-    # The handlers do nothing: that there is one has the number written to the pipe.
+    # The handlers do nothing, but without one Python does not write the number to the pipe.
     before = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}
     wakeup = signal.set_wakeup_fd(writer)
     watcher = threading.Thread(target=watch, name='signals', daemon=True)

@@ -1,0 +1,24 @@
+"""Downloads a data set of the pix2pix paper to --root/--name, unless it is there already."""
+
+from absl import flags
+
+from pix2pix_tf.pairs import download
+
+FLAGS = flags.FlagValues()
+flags.DEFINE_string(
+    'name', 'facades', 'One of: {}.'.format(', '.join(download.NAMES)), flag_values=FLAGS
+)
+flags.DEFINE_string(
+    'root', 'data/pix2pix', 'Folder in which the data set gets a folder.', flag_values=FLAGS
+)
+flags.DEFINE_string(
+    'url',
+    None,
+    'Archive to use instead of the one at Berkeley; file:// works, too.',
+    flag_values=FLAGS,
+)
+
+
+def main() -> None:
+    """Runs the command."""
+    print(f'data: {download.fetch(FLAGS.name, FLAGS.root, FLAGS.url)}')

@@ -1,0 +1,30 @@
+"""Draws a small data set to try pix2pix on: facades and their label maps.
+
+Writes --root/train and --root/val. The same --seed gives the same pairs.
+"""
+
+import os
+
+from absl import flags
+
+from pix2pix_tf.config import SEED
+from pix2pix_tf.pairs import drawing
+from pix2pix_tf.system.errors import UsageError
+
+FLAGS = flags.FlagValues()
+flags.DEFINE_string('root', 'data/demo', 'Folder for train/ and val/.', flag_values=FLAGS)
+flags.DEFINE_integer('train_pairs', 100, 'Pairs in train/.', flag_values=FLAGS)
+flags.DEFINE_integer('val_pairs', 12, 'Pairs in val/.', flag_values=FLAGS)
+flags.DEFINE_integer('seed', 1, 'A different number gives different facades.', flag_values=FLAGS)
+
+
+def main() -> None:
+    """Runs the command."""
+    for name in ('train_pairs', 'val_pairs'):
+        if FLAGS[name].value < 1:
+            raise UsageError(f'`{name}` is {FLAGS[name].value}: it must be at least 1')
+    if not SEED.contains(FLAGS.seed):
+        raise UsageError(f'`seed` is {FLAGS.seed}: it must be {SEED.words}')
+    drawing.write_pairs(os.path.join(FLAGS.root, 'train'), FLAGS.train_pairs, FLAGS.seed)
+    drawing.write_pairs(os.path.join(FLAGS.root, 'val'), FLAGS.val_pairs, FLAGS.seed + 1)
+    print(f'drew {FLAGS.train_pairs} and {FLAGS.val_pairs} pairs in {FLAGS.root}')

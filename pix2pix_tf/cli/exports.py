@@ -1,0 +1,117 @@
+"""What the commands export and evaluate share."""
+
+import typing
+
+from absl import flags
+
+from pix2pix_tf import config
+from pix2pix_tf.cli import common
+from pix2pix_tf.system.errors import UsageError
+
+_CHANGEABLE = (
+    'crop_size',
+    'batch_size',
+    'ngf',
+    'seed',
+    'xla',
+    'mixed_precision',
+    'memory_growth',
+    'deterministic_ops',
+)
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Defines the flags of a command that runs the generator on validation pairs."""
+    flags.DEFINE_string(
+        'data',
+        'data/pix2pix/facades/val',
+        'Folder of the validation pairs.',
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        'out',
+        'out/facades',
+        'Folder of the checkpoint; the results are written there.',
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        'checkpoint',
+        None,
+        'Checkpoint to use instead of the newest one in `out`, such as out/facades/model-5000.',
+        flag_values=flag_values,
+    )
+    flags.DEFINE_boolean(
+        'skip_bad_files', False, 'Leaves out files that are not pairs.', flag_values=flag_values
+    )
+    flags.DEFINE_integer(
+        'samples',
+        1,
+        'Outputs per input; above 1, their diversity is measured.',
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        'features',
+        None,
+        'Frozen graph or SavedModel of a feature network; FID and KID use its features.',
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        'features_input',
+        None,
+        'The tensor for the images, if the network has several inputs.',
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        'features_output',
+        None,
+        'The tensor of the features, if the network has several outputs.',
+        flag_values=flag_values,
+    )
+    flags.DEFINE_list(
+        'features_range',
+        '0,255',
+        'The values of black and white that the network expects.',
+        flag_values=flag_values,
+    )
+    # Without a value, the options saved with the checkpoint count
+    options = [o._replace(default=None) for o in config.OPTIONS if o.name in _CHANGEABLE]
+    common.define_option_flags(flag_values, options)
+
+
+def call(function: str, flag_values: flags.FlagValues) -> None:
+    """Calls a function of `exporting` with what the flags say.
+
+    Raises:
+        UsageError: a value cannot be used; the message names its option.
+    """
+    given = {n: v for n, v in common.option_values(flag_values).items() if v is not None}
+    for name, value in given.items():
+        config.check(name, value)
+    if flag_values.samples < 1:
+        raise UsageError(f'`samples` is {flag_values.samples}: it must be at least 1')
+    low, high = _parse_range(flag_values.features_range)
+
+    exporting = common.load('exporting')
+    network = None
+    if flag_values.features:
+        network = common.load('evaluation.features').Network(
+            flag_values.features, flag_values.features_input, flag_values.features_output, low, high
+        )
+    getattr(exporting, function)(
+        flag_values.data,
+        flag_values.out,
+        exporting.saved_config(flag_values.out, flag_values.checkpoint, **given),
+        flag_values.checkpoint,
+        flag_values.skip_bad_files,
+        exporting.Measures(flag_values.samples, network),
+    )
+
+
+def _parse_range(words: typing.Sequence[str]) -> typing.Tuple[float, float]:
+    try:
+        low, high = map(float, words)
+    except ValueError as error:
+        raise UsageError(
+            f'`features_range` is {",".join(words)}: it must be two numbers, such as -1,1'
+        ) from error
+    return low, high

@@ -1,0 +1,15 @@
+"""Plots a training: losses and validation metrics over steps, as --out/curves.png."""
+
+from absl import flags
+
+from pix2pix_tf.cli import common
+
+FLAGS = flags.FlagValues()
+flags.DEFINE_string(
+    'out', 'out/facades', 'Folder of the training, with its losses.csv.', flag_values=FLAGS
+)
+
+
+def main() -> None:
+    """Runs the command."""
+    print(common.load('monitoring.plotting').plot(FLAGS.out))

@@ -1,0 +1,66 @@
+"""Measures an export while it runs: the metrics of every pair, then of the whole set."""
+
+import contextlib
+import os
+import typing
+
+import numpy as np
+
+from pix2pix_tf import images
+from pix2pix_tf.evaluation import features, metrics
+
+
+class Measures(typing.NamedTuple):
+    """What an export measures in addition to the metrics of its outputs."""
+
+    samples: int = 1  # outputs per input, which differ in their dropout noise; above 1: diversity
+    network: typing.Optional[features.Network] = None  # its features give FID and KID
+
+
+class Evaluator:
+    """Collects the metrics of batches and, with a network, their features.
+
+    `names` is {path: name in the report}. Use it as a context manager: the network stays open.
+
+    Raises:
+        Pix2PixError: the network cannot be used.
+    """
+
+    def __init__(self, names: typing.Dict[str, str], measures: Measures) -> None:
+        self.names, self.samples = names, measures.samples
+        self.rows: typing.List[typing.Dict[str, typing.Any]] = []
+        self.features: typing.Dict[str, list] = {'outputs': [], 'targets': []}
+        self._open = contextlib.ExitStack()
+        self._extract = measures.network and self._open.enter_context(
+            features.opened(measures.network)
+        )
+
+    def __enter__(self) -> 'Evaluator':
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def add(self, batch: typing.Dict[str, typing.Any]) -> None:
+        """Measures a batch, as `exporting.run` yields it."""
+        pixels = {kind: batch[kind + '_pixels'] for kind in images.KINDS}
+        outputs = pixels['outputs'].reshape((-1, self.samples) + pixels['outputs'].shape[1:])
+        for path, samples, target in zip(batch['paths'], outputs, pixels['targets']):
+            row = dict(
+                {'name': self.names[os.fsdecode(path)]}, **metrics.compare(samples[0], target)
+            )
+            if self.samples > 1:
+                row[metrics.DIVERSITY] = metrics.diversity(samples)
+            self.rows.append(row)
+        if self._extract:
+            self.features['outputs'].append(self._extract(outputs[:, 0]))
+            self.features['targets'].append(self._extract(pixels['targets']))
+
+    def report(self, source: typing.Dict[str, typing.Any]) -> metrics.Report:
+        """The Report on all batches, with `source` as a description of where they come from."""
+        distances = {}
+        if self._extract:
+            sets = [np.concatenate(self.features[kind]) for kind in ('outputs', 'targets')]
+            distances['FID'] = metrics.frechet_distance(*sets)
+            distances['KID'] = metrics.kernel_distance(*sets)
+        return metrics.report(source, self.rows, distances)
