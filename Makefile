@@ -1,4 +1,4 @@
-# pix2pix_tf: `make` prints the targets. Everything lands in .venv/, data/ and out/.
+# pix2pix_tf: `make` prints the targets. Everything is written to .venv/, data/ and out/.
 DATA ?= facades
 DATA_ROOT ?= data/pix2pix
 FOLDER := $(if $(findstring /,$(DATA)),$(patsubst %/,%,$(DATA)),$(DATA_ROOT)/$(DATA))
@@ -11,28 +11,44 @@ VENV := .venv/$(RUNTIME)
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 LIMITS := $(if $(EPOCHS),--max_epochs=$(EPOCHS)) $(if $(STEPS),--max_steps=$(STEPS))
-# A data set made by hand may have no pictures to look at during training
-WATCHED = $(if $(wildcard $(FOLDER)/val),--val_data='$(FOLDER)/val')
+# A dataset of your own may have no validation images
+VALIDATION = $(if $(wildcard $(FOLDER)/val),--val_data='$(FOLDER)/val')
 IMAGE ?= pix2pix_tf
-# --user: what the container writes belongs to whoever calls
+# --user: files that the container writes belong to the caller
 DOCKER_RUN = docker run --rm --gpus all --user $(shell id -u):$(shell id -g) \
 	-v '$(abspath $(dir $(FOLDER)))':/data -v '$(abspath $(OUT))':/out $(IMAGE)
 
 help:
-	@echo 'make train    train on DATA                    DATA=facades (a name, or a path with a /)'
-	@echo 'make export   write the validation PNGs        DATA_ROOT=data/pix2pix  OUT=out/<dataset>'
-	@echo 'make evaluate only measure them                ARGS="--flag=value"'
-	@echo 'make demo     two minutes on drawn façades     EPOCHS=200 or STEPS=n'
-	@echo 'make tensorboard, make plot   how a training went, in OUT'
-	@echo 'make data     only download DATA               DATA_URL=... (file:// too)'
-	@echo 'make setup    only install into .venv/RUNTIME  RUNTIME=tf1 or tf2  PYTHON=python3.x'
-	@echo 'make test, make lint, make clean (removes .venv and caches; data and out stay)'
-	@echo 'make bench    how fast, beside the post       ARGS="--rounds=5"'
-	@echo 'make docker, make docker-train                 BASE=image with TensorFlow 1.15'
+	@echo 'Targets'
+	@echo '  make train        train on DATA; the same command resumes'
+	@echo '  make export       write the validation images as PNG files, with a page and metrics'
+	@echo '  make evaluate     only measure them'
+	@echo '  make demo         try everything on drawn facades, in two and a half minutes'
+	@echo '  make plot         plot the losses and metrics of a training'
+	@echo '  make tensorboard  watch a training in TensorBoard'
+	@echo '  make data         only download DATA'
+	@echo '  make setup        only install into .venv/RUNTIME'
+	@echo '  make test         the quick tests; make test-all: all tests'
+	@echo '  make bench        measure the speed, next to the code of the post'
+	@echo '  make lint         check the code; make format: format it'
+	@echo '  make reference    write docs/reference.md from the table of options'
+	@echo '  make docker       build the image; make docker-train: train in it'
+	@echo '  make clean        remove .venv and caches; data and out stay'
+	@echo
+	@echo 'Variables'
+	@echo '  DATA=facades            a known name, or a path with a /'
+	@echo '  DATA_ROOT=data/pix2pix  where named datasets are'
+	@echo '  DATA_URL=URL            another archive to download; file:// works, too'
+	@echo '  OUT=out/NAME            where results are written'
+	@echo '  EPOCHS=200, STEPS=N     how long to train'
+	@echo '  ARGS="--flag=value"     flags of the command; docs/reference.md lists them'
+	@echo '  RUNTIME=tf1 or tf2      TensorFlow 1.15 or 2.x'
+	@echo '  PYTHON=python3.x        the Python to use'
+	@echo '  IMAGE=pix2pix_tf, BASE=image   the Docker image and its base'
 
 .venv/%/.installed: requirements/%.txt setup.py
 	@python=$$(bin/find-python $* $(PYTHON)) || { echo 'no Python for $*: install $(if \
-	$(filter tf1,$*),3.7 (`uv python install 3.7` or `pyenv install 3.7`),3.10 to 3.13), or name one with PYTHON=' >&2; exit 1; }; \
+	$(filter tf1,$*),3.7 (`pyenv install 3.7`),3.10 to 3.13), or name one with PYTHON=' >&2; exit 1; }; \
 	echo "installing $* into .venv/$* with $$python"; rm -rf .venv/$* && "$$python" -m venv .venv/$*
 	@.venv/$*/bin/python -m pip install -q --disable-pip-version-check '$(if $(filter tf1,$*),pip==21.3.1,pip>=21)' 2>&1 | tail -n 3
 	.venv/$*/bin/python -m pip install -q --disable-pip-version-check --no-deps -r $<
@@ -46,7 +62,7 @@ data: setup
 	@$(if $(findstring /,$(DATA)),:,$(RUN) bin/pix2pix-data --name='$(DATA)' --root='$(DATA_ROOT)' $(if $(DATA_URL),--url='$(DATA_URL)'))
 
 train: data
-	@$(RUN) bin/pix2pix-train --data='$(FOLDER)/train' --out='$(OUT)' $(WATCHED) $(LIMITS) $(ARGS)
+	@$(RUN) bin/pix2pix-train --data='$(FOLDER)/train' --out='$(OUT)' $(VALIDATION) $(LIMITS) $(ARGS)
 
 evaluate export: data
 	@$(RUN) bin/pix2pix-$@ --data='$(FOLDER)/val' --out='$(OUT)' $(ARGS)
@@ -63,9 +79,12 @@ demo: setup
 		--ngf=16 --ndf=16 --max_steps=1000 --display_freq=100 --eval_freq=100 --seed=1 $(ARGS)
 	@$(RUN) bin/pix2pix-export --data=data/demo/val --out=out/demo --seed=1
 	@$(RUN) bin/pix2pix-plot --out=out/demo
-	@echo 'look at out/demo/index.html, and at development.html and curves.png beside it'
+	@echo 'open out/demo/index.html, and development.html and curves.png next to it'
 
 test: setup
+	@$(RUN) -m pytest -m 'not slow' $(ARGS)
+
+test-all: setup
 	@$(RUN) -m pytest $(ARGS)
 
 bench: setup
@@ -73,6 +92,14 @@ bench: setup
 
 lint: .venv/lint/.installed
 	.venv/lint/bin/ruff check . && .venv/lint/bin/ruff format --check .
+	.venv/lint/bin/mypy
+	.venv/lint/bin/lint-imports
+
+format: .venv/lint/.installed
+	.venv/lint/bin/ruff check --fix . ; .venv/lint/bin/ruff format .
+
+reference: setup
+	@$(RUN) -m pix2pix_tf.cli.reference > docs/reference.md
 
 docker:
 	docker build $(if $(BASE),--build-arg BASE=$(BASE)) -t $(IMAGE) .
@@ -83,6 +110,7 @@ docker-train:
 	$(DOCKER_RUN) pix2pix-train --data='/data/$(notdir $(FOLDER))/train' --out=/out $(LIMITS) $(ARGS)
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache build dist *.egg-info && find . -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist *.egg-info && find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup data train export evaluate plot tensorboard demo test bench lint docker docker-train clean
+.PHONY: help setup data train export evaluate plot tensorboard demo test test-all bench lint format \
+	reference docker docker-train clean

@@ -1,29 +1,42 @@
-"""Packaging of pix2pix_tf: which TensorFlow a Python gets, and what it needs beside it."""
+"""Packaging of pix2pix_tf: the TensorFlow for each Python, and what it needs next to it."""
+
+import glob
+import re
 
 from setuptools import find_packages, setup
 
-# TensorFlow 1.15 imports without a word only beside the protobuf, numpy and h5py of its day.
+# TensorFlow 1.15 imports without warnings only with the protobuf, numpy and h5py of its time.
 TF1 = "python_version < '3.8'"
 TF2 = "python_version >= '3.8'"
 
-COMMANDS = ('data', 'demo', 'evaluate', 'export', 'plot', 'train')
 
-with open('README.md', encoding='utf-8') as readme:
-    long_description = readme.read()
+def read(path):
+    with open(path, encoding='utf-8') as file:
+        return file.read()
+
 
 setup(
     name='pix2pix-tf',
-    version='0.1.0',
+    version=re.search(r"__version__ = '(.*)'", read('pix2pix_tf/__init__.py')).group(1),
     description='pix2pix image-to-image translation as a TensorFlow 1.x graph',
-    long_description=long_description,
+    long_description=read('README.md'),
     long_description_content_type='text/markdown',
     license='MIT',
+    classifiers=[
+        'Development Status :: 4 - Beta',
+        'Intended Audience :: Science/Research',
+        'License :: OSI Approved :: MIT License',
+        'Operating System :: POSIX :: Linux',
+        'Programming Language :: Python :: 3',
+        'Topic :: Scientific/Engineering :: Artificial Intelligence',
+    ],
     packages=find_packages(include=['pix2pix_tf', 'pix2pix_tf.*']),
-    package_data={'pix2pix_tf.evaluation': ['templates/*.html']},
-    scripts=[f'bin/pix2pix-{name}' for name in COMMANDS],
+    package_data={'pix2pix_tf': ['py.typed'], 'pix2pix_tf.evaluation': ['templates/*.html']},
+    scripts=sorted(glob.glob('bin/pix2pix-*')),
     python_requires='>=3.6',
     install_requires=[
         'absl-py>=1.0',
+        "dataclasses>=0.8; python_version < '3.7'",
         'jinja2>=3.0',
         'pillow>=8.4',
         'tqdm>=4.60',
@@ -35,5 +48,8 @@ setup(
         'tensorflow>=2.10; ' + TF2,
         'numpy; ' + TF2,
     ],
-    extras_require={'plot': ['matplotlib>=3.3'], 'test': ['pytest', 'matplotlib>=3.3']},
+    extras_require={
+        'plot': ['matplotlib>=3.3'],
+        'test': ['pytest', 'pytest-timeout', 'matplotlib>=3.3'],
+    },
 )

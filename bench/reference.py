@@ -1,5 +1,7 @@
-"""The post's graph, rebuilt by hand from its formulas with plain TensorFlow ops: what is measured
-against. It mirrors the post where the package departs from it, slow places included."""
+"""The post's graph, rebuilt from its formulas with plain TensorFlow ops, for the comparison.
+
+It follows the post where the package departs from it, including where that is slow.
+"""
 
 import glob
 import os

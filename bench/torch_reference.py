@@ -7,7 +7,7 @@ NGF = NDF = 64
 
 
 class Generator(nn.Module):
-    """The U-Net: eight convolutions down, eight up, the latter fed the former's outputs as well."""
+    """The U-Net: eight convolutions down and eight up, with skip connections."""
 
     def __init__(self):
         super().__init__()
@@ -16,7 +16,7 @@ class Generator(nn.Module):
         for depth, width in enumerate(widths):
             layers = [nn.LeakyReLU(0.2)] if depth else []
             layers.append(nn.Conv2d(widths[depth - 1] if depth else 3, width, 4, 2, 1, bias=False))
-            if 0 < depth < 7:  # of the innermost layer's single pixel there is nothing to normalise
+            if 0 < depth < 7:  # the innermost layer has a single pixel: nothing to normalize
                 layers.append(nn.BatchNorm2d(width))
             self.down.append(nn.Sequential(*layers))
         for depth in reversed(range(8)):
@@ -49,27 +49,29 @@ def discriminator():
     return nn.Sequential(*layers)
 
 
-def train_step(pictures):
-    """A function that trains both networks for a step on [batch, height, width, 3] pictures."""
-    pictures = torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy())
+def train_step(images):
+    """A function that trains both networks for one step on `images` [batch, height, width, 3]."""
+    images = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
     networks = Generator().train(), discriminator().train()
     generator, judge = networks
     optimizers = [torch.optim.Adam(n.parameters(), lr=0.0002, betas=(0.5, 0.999)) for n in networks]
     loss = nn.BCELoss()
 
     def judged(outputs, real):
-        answers = judge(torch.cat([pictures, outputs], 1))
+        answers = judge(torch.cat([images, outputs], 1))
         return loss(answers, torch.full_like(answers, float(real)))
 
     def step():
-        outputs = generator(pictures)
+        outputs = generator(images)
         judge.requires_grad_(True)
         optimizers[1].zero_grad()
-        (judged(pictures, True) + judged(outputs.detach(), False)).backward()
+        (judged(images, True) + judged(outputs.detach(), False)).backward()
         optimizers[1].step()
-        judge.requires_grad_(False)  # the generator's turn needs no gradients of its weights
+        judge.requires_grad_(
+            False
+        )  # its gradients are not needed now
         optimizers[0].zero_grad()
-        (judged(outputs, True) + 100 * (pictures - outputs).abs().mean()).backward()
+        (judged(outputs, True) + 100 * (images - outputs).abs().mean()).backward()
         optimizers[0].step()
 
     return step

@@ -1,8 +1,8 @@
-"""What is measured, each in a process of its own: `python bench/workers.py KIND [ARGUMENT ...]`.
+"""The measured programs, each in its own process: `python bench/workers.py KIND [ARGUMENT ...]`.
 
-A worker gets ready and says so. Then it does its work once for every line it reads, and prints how
-many seconds that took, or took for each image. At the end of its input it prints the most memory it
-has held, in MiB.
+A worker prints "ready" when it is. Then it does its work once for every line it reads, and prints
+the seconds that this took, in total or per image. At the end of its input it prints its peak memory
+in MiB.
 """
 
 import contextlib
@@ -11,53 +11,13 @@ import sys
 import tempfile
 import time
 
-import numpy as np
+from sessions import SIZE, load_ours, load_plain, noise, running, time_of
 
-GENERATED = 10  # images of a round, by the generator alone
-READ = 200  # of the pipeline
+# Images per round
+GENERATED = 10  # by the generator alone
+READ = 200  # by the pipeline
 EXPORTED = 20  # by the post's loop
-QUEUED = 40  # images, more than any queue holds
-SIZE = 256
-
-
-def pictures(batch=1):
-    """A batch of noise in [-1, 1]: what is in a picture makes no difference to the time."""
-    rng = np.random.RandomState(0)
-    return np.tanh(rng.randn(batch, SIZE, SIZE, 3)).astype(np.float32)
-
-
-def load_ours():
-    """TensorFlow as the package's commands load it, and what a session of theirs is set to."""
-    from pix2pix_tf.system import malloc
-
-    malloc.keep()
-    import tensorflow.compat.v1 as tf
-
-    from pix2pix_tf.system import runtime
-
-    runtime.use_graph_mode()
-    return tf
-
-
-def load_plain():
-    """TensorFlow as the post's script loads it."""
-    import tensorflow.compat.v1 as tf
-
-    tf.disable_v2_behavior()
-    tf.logging.set_verbosity(tf.logging.ERROR)
-    return tf
-
-
-@contextlib.contextmanager
-def running(tf):
-    """A session with the variables and the queues of the graph so far."""
-    with tf.Session() as session:
-        session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
-        coordinator = tf.train.Coordinator()
-        threads = tf.train.start_queue_runners(session, coordinator)
-        yield session
-        coordinator.request_stop()
-        coordinator.join(threads, stop_grace_period_secs=20)
+QUEUED = 40  # more than any queue holds
 
 
 @contextlib.contextmanager
@@ -66,20 +26,20 @@ def step_ours():
     tf = load_ours()
     from pix2pix_tf.model import build_model
 
-    op = build_model(tf.constant(pictures()), tf.constant(pictures())).train_op
+    op = build_model(tf.constant(noise()), tf.constant(noise())).train_op
     with running(tf) as session:
         yield lambda: time_of(lambda: session.run(op))
 
 
 @contextlib.contextmanager
 def step_queue(data_dir):
-    """The package's train step as its training runs it: fed by the queue, its numbers fetched."""
+    """The package's train step as in a training: fed by the queue, with its losses fetched."""
     tf = load_ours()
     from pix2pix_tf import dataset, training
-    from pix2pix_tf.config import Config
     from pix2pix_tf.model import build_model
+    from pix2pix_tf.pairs import folders
 
-    batches = dataset.load_data(data_dir, Config())
+    batches = dataset.load_data(folders.find_images(data_dir))
     model = build_model(batches.inputs, batches.targets)
     fetches = training.step_fetches(batches, model)
     with running(tf) as session:
@@ -92,7 +52,7 @@ def step_post():
     tf = load_plain()
     import reference
 
-    op = reference.train_op(tf.constant(pictures()), tf.constant(pictures()))
+    op = reference.train_op(tf.constant(noise()), tf.constant(noise()))
     with running(tf) as session:
         yield lambda: time_of(lambda: session.run(op))
 
@@ -102,12 +62,12 @@ def step_torch():
     """The usual PyTorch networks of these shapes."""
     import torch_reference
 
-    step = torch_reference.train_step(pictures())
+    step = torch_reference.train_step(noise())
     yield lambda: time_of(step)
 
 
 def read(session, fetches):
-    """Seconds that an image takes, after those that had been waiting."""
+    """Seconds per image, not counting those that were already in the queue."""
     for _ in range(QUEUED):
         session.run(fetches)
     return time_of(lambda: [session.run(fetches) for _ in range(READ)]) / READ
@@ -119,8 +79,10 @@ def pipeline_ours(data_dir, threads):
     tf = load_ours()
     from pix2pix_tf import dataset
     from pix2pix_tf.config import Config
+    from pix2pix_tf.pairs import folders
 
-    batches = dataset.load_data(data_dir, Config(num_threads=int(threads)))
+    paths = folders.find_images(data_dir)
+    batches = dataset.load_data(paths, Config(num_threads=int(threads)))
     fetches = [batches.paths, batches.inputs.op, batches.targets.op]
     with running(tf) as session:
         yield lambda: read(session, fetches)
@@ -140,54 +102,47 @@ def pipeline_post(data_dir, threads):
 
 @contextlib.contextmanager
 def generator():
-    """The package's generator alone, on one constant image at a time: seconds an image."""
+    """The package's generator alone, on one constant image at a time: seconds per image."""
     tf = load_ours()
     from pix2pix_tf.model import build_generator
 
-    op = build_generator(tf.constant(pictures())).op
+    op = build_generator(tf.constant(noise())).op
     with running(tf) as session:
         yield lambda: time_of(lambda: [session.run(op) for _ in range(GENERATED)]) / GENERATED
 
 
-def time_of(work):
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 @contextlib.contextmanager
 def export_ours(data_dir):
-    """The package's export loop, metrics included: seconds an image, without those of the start."""
+    """The package's export loop with its metrics: seconds per image, without the start."""
     tf = load_ours()
-    from pix2pix_tf import dataset, exporting, images
-    from pix2pix_tf.evaluation import metrics
+    from pix2pix_tf import exporting, images
     from pix2pix_tf.config import Config
     from pix2pix_tf.model import build_generator
 
-    paths = dataset.find_images(data_dir)
-    names = images.output_names(paths)
-    config = Config(batch_size=exporting.BATCH_SIZE)
     with tempfile.TemporaryDirectory() as out:
         with tf.Graph().as_default():
             build_generator(tf.zeros([1, SIZE, SIZE, 3]))
             with running(tf) as session:
                 checkpoint = tf.train.Saver().save(session, os.path.join(out, 'model'))
+        config = Config(batch_size=exporting.BATCH_SIZE)
+        job = exporting.prepare(data_dir, out, config, checkpoint)
 
         def export():
             first = None
-            for results in exporting.run(data_dir, paths, checkpoint, config):
-                images.save_images(results, names, out)
-                for pair in zip(results['outputs_pixels'], results['targets_pixels']):
-                    metrics.compare(*pair)
-                first = first or (time.perf_counter(), len(results['paths']))
-            return (time.perf_counter() - first[0]) / (len(paths) - first[1])
+            evaluator = exporting.Evaluator(job.names, job.measures)
+            with evaluator, exporting.running(job) as batches:
+                for batch in batches:
+                    images.save_images(batch, job.names, out)
+                    evaluator.add(batch)
+                    first = first or (time.perf_counter(), len(batch['paths']))
+                return (time.perf_counter() - first[0]) / (len(job.paths) - first[1])
 
         yield export
 
 
 @contextlib.contextmanager
 def export_post(data_dir):
-    """The post's evaluation loop, one pair after the other: seconds an image."""
+    """The post's evaluation loop, one pair at a time: seconds per image."""
     tf = load_plain()
     import reference
 
@@ -213,7 +168,7 @@ def export_post(data_dir):
 
 @contextlib.contextmanager
 def gemm():
-    """A product of two large matrices: what arithmetic alone would take."""
+    """A product of two large matrices: the speed of arithmetic alone."""
     tf = load_plain()
     n = 2048
     matrix = tf.Variable(tf.random_normal([n, n]))
@@ -223,13 +178,21 @@ def gemm():
 
 
 KINDS = (
-    step_ours, step_queue, step_post, step_torch, pipeline_ours, pipeline_post, generator,
-    export_ours, export_post, gemm,
-)  # fmt: skip
+    step_ours,
+    step_queue,
+    step_post,
+    step_torch,
+    pipeline_ours,
+    pipeline_post,
+    generator,
+    export_ours,
+    export_post,
+    gemm,
+)
 
 
 def peak_memory():
-    """The most that has been resident, in MiB."""
+    """The peak resident memory of this process, in MiB."""
     with open('/proc/self/status') as status:
         return next(int(line.split()[1]) for line in status if line.startswith('VmHWM')) / 1024
 

@@ -60,7 +60,7 @@ def _named(directory):
 
 
 def step_of(checkpoint: typing.Optional[str]) -> int:
-    """The global step that is saved in a checkpoint; 0 for None.
+    """The global step in a checkpoint; 0 for None, and for one without a global step.
 
     Raises:
         CheckpointError: it is missing or damaged.
@@ -68,7 +68,8 @@ def step_of(checkpoint: typing.Optional[str]) -> int:
     if checkpoint is None:
         return 0
     with _readable(checkpoint):
-        return int(tf.train.NewCheckpointReader(checkpoint).get_tensor('global_step'))
+        reader = tf.train.NewCheckpointReader(checkpoint)
+        return int(reader.get_tensor('global_step')) if reader.has_tensor('global_step') else 0
 
 
 def make_saver(directory: str, keep: int = 1) -> tf.train.Saver:

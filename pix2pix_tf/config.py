@@ -63,7 +63,7 @@ class Config:
     scale_size: int = _option(
         286, AT_LEAST_1, 'Side in pixels to which each half is scaled before the crop.'
     )
-    crop_size: int = _option(256, GENERATOR_SIZE, 'Side in pixels of the random crop.')
+    crop_size: int = _option(256, GENERATOR_SIZE, 'Side in pixels of the images in the networks; in training, a random crop.')
     batch_size: int = _option(1, AT_LEAST_1, 'Pairs per step.')
     num_threads: typing.Optional[int] = _changeable(
         None,
@@ -93,7 +93,7 @@ class Config:
     beta1: float = _option(0.5, BELOW_1, 'First-moment decay of both Adam optimizers.')
     ema_decay: float = _option(0.99, BELOW_1, 'Decay of the moving averages of the losses.')
     # Train
-    max_epochs: int = _changeable(200, AT_LEAST_1, 'Passes over the whole data set.')
+    max_epochs: int = _changeable(200, AT_LEAST_1, 'Passes over the whole dataset.')
     max_steps: typing.Optional[int] = _changeable(
         None, AT_LEAST_1, 'Total number of steps; replaces `max_epochs`.'
     )
@@ -153,8 +153,7 @@ class Option(typing.NamedTuple):
 
 
 OPTIONS = tuple(
-    Option(f.name, f.default, *_KINDS[f.type], **f.metadata)  # type: ignore[index]
-    for f in dataclasses.fields(Config)
+    Option(f.name, f.default, *_KINDS[f.type], **f.metadata) for f in dataclasses.fields(Config)
 )
 
 

@@ -48,7 +48,7 @@ def export(
 
     The PNG files are shown by index.html in `out`. Everything else is as in `evaluate`.
     """
-    job = _prepare(data, out, config, checkpoint, skip_bad_files, measures)
+    job = prepare(data, out, config, checkpoint, skip_bad_files, measures)
     image_dir = os.path.join(out, 'images')
     written = 0
     with Evaluator(job.names, measures) as evaluator, running(job) as batches:
@@ -87,7 +87,7 @@ def evaluate(
         Pix2PixError: a file cannot be written, the feature network cannot be used, or there is too
             little memory.
     """
-    job = _prepare(data, out, config, checkpoint, skip_bad_files, measures)
+    job = prepare(data, out, config, checkpoint, skip_bad_files, measures)
     with Evaluator(job.names, measures) as evaluator, running(job) as batches:
         for batch in batches:
             evaluator.add(batch)
@@ -135,18 +135,26 @@ def _find_checkpoint(out, checkpoint):
     return checkpoint
 
 
-class _Job(typing.NamedTuple):
+class Job(typing.NamedTuple):
     """One pass of a checkpoint's generator over pairs."""
 
     paths: typing.List[str]
     names: typing.Dict[str, str]  # {path: name of its images}
     checkpoint: str
     config: Config
-    samples: int
+    measures: Measures
     source: typing.Dict[str, typing.Any]  # as in metrics.Report
 
 
-def _prepare(data, out, config, checkpoint, skip_bad_files, measures):
+def prepare(
+    data: str,
+    out: str,
+    config: typing.Optional[Config] = None,
+    checkpoint: typing.Optional[str] = None,
+    skip_bad_files: bool = False,
+    measures: Measures = Measures(),
+) -> Job:
+    """Finds the pairs, the checkpoint and the options of an export; see `evaluate`."""
     runtime.use_graph_mode()
     paths = folders.find_pairs(data, skip_bad_files)
     if measures.network and len(paths) < 2:
@@ -161,16 +169,16 @@ def _prepare(data, out, config, checkpoint, skip_bad_files, measures):
         'seed': config.seed,
         'samples': measures.samples,
     }
-    names = images.output_names(paths)
-    return _Job(paths, names, checkpoint, config, measures.samples, source)
+    return Job(paths, images.output_names(paths), checkpoint, config, measures, source)
 
 
 @contextlib.contextmanager
-def running(job: _Job) -> typing.Iterator[typing.Iterator[Batch]]:
+def running(job: Job) -> typing.Iterator[typing.Iterator[Batch]]:
     """Yields the batches of `job`, in order; the next one is computed while the caller has one.
 
     A batch has 'paths' (bytes) and, for each of `images.KINDS`, the PNG files and, as
-    '{kind}_pixels', [batch, height, width, 3] uint8; of the outputs `job.samples` per input.
+    '{kind}_pixels', [batch, height, width, 3] uint8; several outputs per input if there are
+    several samples.
 
     Raises:
         DataError: a file cannot be decoded; the message names it.
@@ -198,10 +206,10 @@ def running(job: _Job) -> typing.Iterator[typing.Iterator[Batch]]:
 
 def _fetches(batches, job):
     """The tensors of a batch, as `running` describes it."""
-    config = job.config
+    config, samples = job.config, job.measures.samples
     seed = random.SystemRandom().randrange(2**31) if config.seed is None else config.seed
-    seeds = dataset.image_seeds(batches.paths, seed, job.samples)
-    outputs = build_generator(dataset.repeat(batches.inputs, job.samples), config, seeds)
+    seeds = dataset.image_seeds(batches.paths, seed, samples)
+    outputs = build_generator(dataset.repeat(batches.inputs, samples), config, seeds)
     fetches = {'paths': batches.paths}
     for kind, image in (
         ('inputs', batches.inputs),

@@ -196,8 +196,8 @@ class _Loop:
 
     def _conclude(self, step):
         """Saves the last step, unless that is done, and prints how the run ended."""
-        out, first_step, last_step = self.run.out, *self.run.schedule[:2]
-        if first_step < step < last_step and self.saves.saved_step != step:
+        out, last_step = self.run.out, self.run.schedule.last_step
+        if self.run.schedule.first_step < step < last_step and self.saves.saved_step != step:
             self.saves.save(step)
         if self.saves.error:
             raise self.saves.error

@@ -31,7 +31,7 @@ def help_of(option: Option) -> str:
     """The meaning of an option, with its range."""
     if option.kind is bool:
         return option.meaning
-    return f'{option.meaning} It is {option.valid.words}.'
+    return f'{option.meaning} Must be {option.valid.words}.'
 
 
 def option_values(flag_values: flags.FlagValues) -> typing.Dict[str, typing.Any]:

@@ -1,4 +1,4 @@
-"""Downloads a data set of the pix2pix paper to --root/--name, unless it is there already."""
+"""Downloads a dataset of the pix2pix paper to --root/--name, unless it is there already."""
 
 from absl import flags
 
@@ -9,7 +9,7 @@ flags.DEFINE_string(
     'name', 'facades', 'One of: {}.'.format(', '.join(download.NAMES)), flag_values=FLAGS
 )
 flags.DEFINE_string(
-    'root', 'data/pix2pix', 'Folder in which the data set gets a folder.', flag_values=FLAGS
+    'root', 'data/pix2pix', 'Folder in which the dataset gets a folder.', flag_values=FLAGS
 )
 flags.DEFINE_string(
     'url',

@@ -1,4 +1,4 @@
-"""Draws a small data set to try pix2pix on: facades and their label maps.
+"""Draws a small dataset to try pix2pix on: facades and their label maps.
 
 Writes --root/train and --root/val. The same --seed gives the same pairs.
 """

@@ -110,7 +110,7 @@ class Summary(typing.NamedTuple):
     high: float
 
 
-def summarize(values: typing.Sequence[float]) -> Summary:
+def summarize(values: typing.Union[np.ndarray, typing.Sequence[float]]) -> Summary:
     """The Summary of at least one value; the interval is a percentile bootstrap (Efron, 1979)."""
     values = np.asarray(values, np.float64)
     # Always the same draws, so that equal metrics give equal files. In blocks, to limit the memory.

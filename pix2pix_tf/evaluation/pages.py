@@ -69,7 +69,11 @@ def write_development(
     Raises:
         Pix2PixError: it cannot be written.
     """
-    kinds = [('input', 'inputs'), ('target', 'targets'), *((str(step), step) for step in steps)]
+    kinds = [
+        ('input', 'inputs'),
+        ('target', 'targets'),
+        *((str(step), str(step)) for step in steps),
+    ]
     rows = [
         {
             'name': name,

@@ -1,4 +1,4 @@
-"""Downloads a data set of the pix2pix paper: fetch, resume, unpack."""
+"""Downloads a dataset of the pix2pix paper: fetch, resume, unpack."""
 
 import gzip
 import http.client
@@ -24,20 +24,20 @@ _TIMEOUT = 60  # seconds without a byte
 
 
 def fetch(name: str, root: str, url: typing.Optional[str] = None) -> str:
-    """Creates the folder `root`/`name` from the archive of the data set; returns its path.
+    """Creates the folder `root`/`name` from the archive of the dataset; returns its path.
 
     Does nothing if the folder exists. An interrupted download, kept in
     `root`/.`name`.tar.gz.part, resumes if the server still has the same file.
 
     Raises:
         UsageError: `name` cannot be the name of a folder.
-        DataError: the archive cannot be downloaded, or is not that of a data set; the message gives
+        DataError: the archive cannot be downloaded, or is not that of a dataset; the message gives
             the URL, and where to put the files by hand.
         Pix2PixError: `root` cannot be written.
     """
     if not re.match(r'\w[\w.-]*$', name):
         raise UsageError(
-            f'`name` is {name!r}, which is not a data set; known are {", ".join(NAMES)}'
+            f'`name` is {name!r}, which is not a dataset; known are {", ".join(NAMES)}'
         )
     target = os.path.join(root, name)
     if os.path.isdir(target):
