@@ -63,7 +63,11 @@ class Config:
     scale_size: int = _option(
         286, AT_LEAST_1, 'Side in pixels to which each half is scaled before the crop.'
     )
-    crop_size: int = _option(256, GENERATOR_SIZE, 'Side in pixels of the images in the networks; in training, a random crop.')
+    crop_size: int = _option(
+        256,
+        GENERATOR_SIZE,
+        'Side in pixels of the images in the networks; in training, a random crop.',
+    )
     batch_size: int = _option(1, AT_LEAST_1, 'Pairs per step.')
     num_threads: typing.Optional[int] = _changeable(
         None,

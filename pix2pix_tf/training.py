@@ -79,7 +79,9 @@ def train(
             try:
                 supervisor = _make_supervisor(run, checkpoint)
                 with supervisor.managed_session(config=gpu.session_config(config)) as session:
-                    origin = f'resuming from {checkpoint}' if checkpoint else 'a new run'
+                    origin = 'starting from scratch'
+                    if checkpoint:
+                        origin = f'resuming from {checkpoint}'
                     device = runtime.describe_devices(session)
                     print_line(f'{device}; {len(paths)} pairs in {data}; {origin}')
                     step = _Loop(run, supervisor, session, stop).train()

@@ -37,7 +37,7 @@ def follow(process, losses, steps_per_epoch):
     first, step, line = None, 0, ''
     for line in process.stdout:
         resumed = re.search(r'resuming from \S+-([0-9]+)$', line)
-        if resumed or 'a new run' in line:
+        if resumed or 'starting from scratch' in line:
             first = step = int(resumed.group(1)) if resumed else 0
         progress = re.match(r'progress +epoch ([0-9]+) +step ([0-9]+)', line)
         if progress:

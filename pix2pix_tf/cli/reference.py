@@ -22,7 +22,7 @@ def page() -> str:
     lines += [f'- [{_name(command)}](#{_name(command)})' for command in commands]
     lines += ['', '## Options', '', *_option_rows()]
     for command in commands:
-        words = re.sub(r'(--[\w/.]+)', r'`\1`', (command.__doc__ or '').strip())
+        words = re.sub(r'(--[\w/.]*\w)', r'`\1`', (command.__doc__ or '').strip())
         lines += ['', f'## {_name(command)}', '', words, '', *_flag_rows(command)]
     return '\n'.join(lines) + '\n'
 
