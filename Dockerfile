@@ -3,7 +3,7 @@
 ARG BASE=tensorflow/tensorflow:1.15.0-gpu-py3
 FROM ${BASE}
 
-# TensorFlow and numpy are the base's own: only what is missing beside them is installed.
+# TensorFlow and numpy come from the base; only what it lacks is installed.
 WORKDIR /opt/pix2pix_tf
 COPY requirements/docker.txt requirements/
 RUN python3 -m pip install --no-cache-dir --no-deps -r requirements/docker.txt
@@ -14,7 +14,7 @@ COPY pix2pix_tf pix2pix_tf
 RUN python3 -m pip install --no-cache-dir --no-deps --no-build-isolation . \
     && python3 -c 'import pix2pix_tf.training'
 
-# Without root; with `docker run --user` the files in the volumes belong to whoever calls.
+# Not root. With `docker run --user`, the files in the volumes belong to the caller.
 RUN useradd pix2pix && mkdir -p /data /out && chmod 1777 /data /out
 USER pix2pix
 WORKDIR /out

@@ -245,4 +245,5 @@ def load(directory: str) -> typing.Optional[Config]:
     except FileNotFoundError:
         return None
     except (ValueError, OSError, UsageError) as error:
-        raise Pix2PixError(f'cannot use {path}: {error}') from error
+        words = str(error).replace('`', '"')  # names in the file, not flags
+        raise Pix2PixError(f'cannot use {path}: {words}') from error

@@ -17,7 +17,7 @@ def explain(error: tf.errors.OpError, paths: typing.Sequence[str]) -> typing.Opt
     """
     cause = runtime.one_line(error)
     if 'No space left' in cause:
-        return Pix2PixError(f'the disk is full ({cause}): make room or choose another `out`')
+        return Pix2PixError(f'the disk is full ({cause}): free some space or choose another `out`')
     if isinstance(error, tf.errors.ResourceExhaustedError):
         return Pix2PixError(
             f'out of memory: use a smaller `batch_size`, `crop_size` or `ngf` ({cause})'

@@ -1,0 +1,98 @@
+"""The docs hold what they promise: links lead somewhere, targets and flags exist."""
+
+import glob
+import importlib
+import os
+import re
+
+import pytest
+from helpers import ROOT
+
+from pix2pix_tf.cli import common, reference
+
+PAGES = sorted(
+    os.path.relpath(path, ROOT)
+    for pattern in ('*.md', 'docs/*.md', '.github/*.md', '.github/*/*.md')
+    for path in glob.glob(os.path.join(ROOT, pattern))
+)
+
+
+def read(name):
+    with open(os.path.join(ROOT, name), encoding='utf-8') as file:
+        return file.read()
+
+
+def code_in(page):
+    """The code blocks and code spans of a page."""
+    text = read(page)
+    blocks = re.findall(r'```.*?\n(.*?)```', text, re.S)
+    return '\n'.join(blocks + re.findall(r'`([^`\n]+)`', re.sub(r'```.*?```', '', text, flags=re.S)))
+
+
+def anchors(page):
+    """The anchors of the headings, as GitHub makes them."""
+    headings = re.findall(r'(?m)^#+ (.*)$', re.sub(r'```.*?```', '', read(page), flags=re.S))
+    return {re.sub(r'[^\w -]', '', h.lower()).replace(' ', '-') for h in headings}
+
+
+def test_there_are_pages():
+    assert {'README.md', 'docs/README.md', 'docs/the-post.md', 'CONTRIBUTING.md'} <= set(PAGES)
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_links_lead_somewhere(page):
+    for link in re.findall(r'\]\(([^)\s]+)\)', read(page)):
+        if re.match('https?:|mailto:', link):
+            continue
+        path, _, anchor = link.partition('#')
+        target = os.path.normpath(os.path.join(os.path.dirname(page), path)) if path else page
+        assert os.path.exists(os.path.join(ROOT, target)), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_make_targets_exist(page):
+    [phony] = re.findall(r'(?m)^\.PHONY:((?:.*\\\n)*.*)', read('Makefile'))
+    targets = set(phony.replace('\\', ' ').split())
+    for target in re.findall(r'\bmake ([a-z][a-z-]*)\b', code_in(page)):
+        assert target in targets
+
+
+def known_flags():
+    commands = [importlib.import_module('pix2pix_tf.cli.' + name) for name in common.COMMANDS]
+    flags = {flag.name for command in commands for flag in common.flags_of(command)}
+    flags.update(re.findall(r"add_argument\('--(\w+)'", read('bench/run.py')))
+    return flags | {'help'}
+
+
+@pytest.mark.parametrize('page', [page for page in PAGES if page != 'CHANGELOG.md'])
+def test_flags_exist(page):
+    flags = known_flags()
+    for flag in re.findall(r'(?<![\w-])--(\w+)', code_in(page)):
+        assert flag in flags
+
+
+def test_the_reference_is_that_of_the_table_of_options():
+    assert read('docs/reference.md') == reference.page()
+
+
+@pytest.mark.parametrize('name', common.COMMANDS)
+def test_the_reference_has_every_flag_of_help(name):
+    command = importlib.import_module('pix2pix_tf.cli.' + name)
+    shown = re.findall(r'(?m)^  --(\w+):', common.help_text(command))
+    assert len(shown) == len(set(shown)) > 0
+    page = read('docs/reference.md')
+    for flag in shown:
+        assert f'| `--{flag}` |' in page or f'| `{flag}` |' in page
+
+
+def test_the_readme_is_one_page():
+    assert len(read('README.md').splitlines()) <= 120
+
+
+def test_python_files_are_short():
+    for folder in ('pix2pix_tf', 'tests', 'bench', 'bin'):
+        for path in glob.glob(os.path.join(ROOT, folder, '**', '*'), recursive=True):
+            if path.endswith('.py') or os.path.basename(path).startswith('pix2pix-'):
+                assert len(read(os.path.relpath(path, ROOT)).splitlines()) <= 250, path
