@@ -6,13 +6,16 @@ FROM ${BASE}
 # TensorFlow and numpy come from the base; only what it lacks is installed.
 WORKDIR /opt/pix2pix_tf
 COPY requirements/docker.txt requirements/
-RUN python3 -m pip install --no-cache-dir --no-deps -r requirements/docker.txt
+# The base's own pip is too old for the wheels; 21.3.1 is the last for Python 3.6
+RUN python3 -m pip install --no-cache-dir pip==21.3.1 \
+    && python3 -m pip install --no-cache-dir --no-deps -r requirements/docker.txt
 
 COPY setup.py README.md ./
 COPY bin bin
 COPY pix2pix_tf pix2pix_tf
+# Imported from another folder, so that it is what was installed
 RUN python3 -m pip install --no-cache-dir --no-deps --no-build-isolation . \
-    && python3 -c 'import pix2pix_tf.training'
+    && cd / && python3 -c 'import pix2pix_tf.training, pix2pix_tf.monitoring.plotting'
 
 # Not root. With `docker run --user`, the files in the volumes belong to the caller.
 RUN useradd pix2pix && mkdir -p /data /out && chmod 1777 /data /out

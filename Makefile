@@ -1,8 +1,12 @@
 # pix2pix_tf: `make` prints the targets. Everything is written to .venv/, data/ and out/.
 DATA ?= facades
 DATA_ROOT ?= data/pix2pix
-FOLDER := $(if $(findstring /,$(DATA)),$(patsubst %/,%,$(DATA)),$(DATA_ROOT)/$(DATA))
-OUT ?= out/$(notdir $(FOLDER))
+# bin/on-dataset gets these from the environment, as they were typed. In a recipe, quotes, blanks and $
+# would mean something to make and to the shell.
+export PIX2PIX_DATA := $(value DATA)
+export PIX2PIX_DATA_ROOT := $(value DATA_ROOT)
+export PIX2PIX_DATA_URL := $(value DATA_URL)
+export PIX2PIX_OUT := $(value OUT)
 ifndef RUNTIME
 RUNTIME := $(shell bin/find-python tf1 $(PYTHON) >/dev/null && echo tf1 || echo tf2)
 CHOSEN := RUNTIME=$(RUNTIME): $(if $(filter tf1,$(RUNTIME)),a Python for TensorFlow 1.15 was found,no Python 3.7 or 3.6 was found for TensorFlow 1.15)
@@ -11,12 +15,8 @@ VENV := .venv/$(RUNTIME)
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 LIMITS := $(if $(EPOCHS),--max_epochs=$(EPOCHS)) $(if $(STEPS),--max_steps=$(STEPS))
-# A dataset of your own may have no validation images
-VALIDATION = $(if $(wildcard $(FOLDER)/val),--val_data='$(FOLDER)/val')
 IMAGE ?= pix2pix_tf
-# --user: files that the container writes belong to the caller
-DOCKER_RUN = docker run --rm --gpus all --user $(shell id -u):$(shell id -g) \
-	-v '$(abspath $(dir $(FOLDER)))':/data -v '$(abspath $(OUT))':/out $(IMAGE)
+GPUS ?= all
 
 help:
 	@echo 'Targets'
@@ -32,7 +32,8 @@ help:
 	@echo '  make bench        measure the speed, next to the code of the post'
 	@echo '  make lint         check the code; make format: format it'
 	@echo '  make reference    write docs/reference.md from the table of options'
-	@echo '  make docker       build the image; make docker-train: train in it'
+	@echo '  make docker       build the image'
+	@echo '  make docker-train, make docker-export, make docker-evaluate   the same in a container'
 	@echo '  make clean        remove .venv and caches; data and out stay'
 	@echo
 	@echo 'Variables'
@@ -44,7 +45,8 @@ help:
 	@echo '  ARGS="--flag=value"     flags of the command; docs/reference.md lists them'
 	@echo '  RUNTIME=tf1 or tf2      TensorFlow 1.15 or 2.x'
 	@echo '  PYTHON=python3.x        the Python to use'
-	@echo '  IMAGE=pix2pix_tf, BASE=image   the Docker image and its base'
+	@echo '  IMAGE=pix2pix_tf        the Docker image; BASE=image: its base'
+	@echo '  GPUS=all                the GPUs of a container; GPUS= for none'
 
 .venv/%/.installed: requirements/%.txt setup.py
 	@python=$$(bin/find-python $* $(PYTHON)) || { echo 'no Python for $*: install $(if \
@@ -59,19 +61,16 @@ setup: $(STAMP)
 	@$(if $(CHOSEN),echo '$(CHOSEN)')
 
 data: setup
-	@$(if $(findstring /,$(DATA)),:,$(RUN) bin/pix2pix-data --name='$(DATA)' --root='$(DATA_ROOT)' $(if $(DATA_URL),--url='$(DATA_URL)'))
+	@bin/on-dataset $(RUN) data
 
 train: data
-	@$(RUN) bin/pix2pix-train --data='$(FOLDER)/train' --out='$(OUT)' $(VALIDATION) $(LIMITS) $(ARGS)
+	@bin/on-dataset $(RUN) train $(LIMITS) $(ARGS)
 
 evaluate export: data
-	@$(RUN) bin/pix2pix-$@ --data='$(FOLDER)/val' --out='$(OUT)' $(ARGS)
+	@bin/on-dataset $(RUN) $@ $(ARGS)
 
-plot: setup
-	@$(RUN) bin/pix2pix-plot --out='$(OUT)'
-
-tensorboard: setup
-	@$(VENV)/bin/tensorboard --logdir='$(OUT)' $(ARGS)
+plot tensorboard: setup
+	@bin/on-dataset $(RUN) $@ $(ARGS)
 
 demo: setup
 	@$(RUN) bin/pix2pix-demo --root=data/demo
@@ -99,18 +98,16 @@ format: .venv/lint/.installed
 	.venv/lint/bin/ruff check --fix . ; .venv/lint/bin/ruff format .
 
 reference: setup
-	@$(RUN) -m pix2pix_tf.cli.reference > docs/reference.md
+	@$(RUN) -m pix2pix_tf.cli.reference > docs/reference.md.tmp && mv docs/reference.md.tmp docs/reference.md
 
 docker:
 	docker build $(if $(BASE),--build-arg BASE=$(BASE)) -t $(IMAGE) .
 
-docker-train:
-	mkdir -p '$(OUT)' '$(dir $(FOLDER))'
-	$(if $(findstring /,$(DATA)),:,$(DOCKER_RUN) pix2pix-data --name='$(DATA)' --root=/data $(if $(DATA_URL),--url='$(DATA_URL)'))
-	$(DOCKER_RUN) pix2pix-train --data='/data/$(notdir $(FOLDER))/train' --out=/out $(LIMITS) $(ARGS)
+docker-train docker-export docker-evaluate:
+	@bin/on-dataset '' docker '$(IMAGE)' '$(GPUS)' $(subst docker-,,$@) $(if $(filter %-train,$@),$(LIMITS)) $(ARGS)
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist *.egg-info && find . -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: help setup data train export evaluate plot tensorboard demo test test-all bench lint format \
-	reference docker docker-train clean
+	reference docker docker-train docker-export docker-evaluate clean

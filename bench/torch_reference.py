@@ -67,9 +67,7 @@ def train_step(images):
         optimizers[1].zero_grad()
         (judged(images, True) + judged(outputs.detach(), False)).backward()
         optimizers[1].step()
-        judge.requires_grad_(
-            False
-        )  # its gradients are not needed now
+        judge.requires_grad_(False)  # its gradients are not needed now
         optimizers[0].zero_grad()
         (judged(outputs, True) + 100 * (images - outputs).abs().mean()).backward()
         optimizers[0].step()

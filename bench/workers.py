@@ -39,7 +39,7 @@ def step_queue(data_dir):
     from pix2pix_tf.model import build_model
     from pix2pix_tf.pairs import folders
 
-    batches = dataset.load_data(folders.find_images(data_dir))
+    batches = dataset.load_data(folders.find_pairs(data_dir).paths)
     model = build_model(batches.inputs, batches.targets)
     fetches = training.step_fetches(batches, model)
     with running(tf) as session:
@@ -81,7 +81,7 @@ def pipeline_ours(data_dir, threads):
     from pix2pix_tf.config import Config
     from pix2pix_tf.pairs import folders
 
-    paths = folders.find_images(data_dir)
+    paths = folders.find_pairs(data_dir).paths
     batches = dataset.load_data(paths, Config(num_threads=int(threads)))
     fetches = [batches.paths, batches.inputs.op, batches.targets.op]
     with running(tf) as session:

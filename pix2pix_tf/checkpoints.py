@@ -9,9 +9,9 @@ import typing
 
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import config as configs
+from pix2pix_tf import options
 from pix2pix_tf.config import Config
-from pix2pix_tf.system import runtime
+from pix2pix_tf.system import files, runtime
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError
 
@@ -28,11 +28,27 @@ def latest(directory: str) -> typing.Optional[str]:
     if not named:
         return None
     if not tf.train.checkpoint_exists(named[-1]):
+        if _named(directory) != named:  # a running training has replaced it just now
+            return latest(directory)
         raise CheckpointError(
             f'{directory}/checkpoint names {named[-1]}, which does not exist: restore it, or '
             f'delete {directory}/checkpoint to start over'
         )
     return named[-1]
+
+
+def resolve(name: str) -> str:
+    """The checkpoint that people mean by `name`: its path, one of its files, or its folder.
+
+    Raises:
+        CheckpointError: there is no checkpoint.
+    """
+    if os.path.isdir(name):
+        checkpoint = latest(name)
+        if checkpoint is None:
+            raise CheckpointError(f'no checkpoint in the folder {name}')
+        return checkpoint
+    return re.sub(r'\.(index|meta|data-[0-9]+-of-[0-9]+)$', '', name)
 
 
 def _named(directory):
@@ -72,17 +88,6 @@ def step_of(checkpoint: typing.Optional[str]) -> int:
         return int(reader.get_tensor('global_step')) if reader.has_tensor('global_step') else 0
 
 
-def make_saver(directory: str, keep: int = 1) -> tf.train.Saver:
-    """A Saver of all variables that knows the checkpoints already in `directory`.
-
-    Raises:
-        CheckpointError: the folder's state file cannot be used.
-    """
-    saver = tf.train.Saver(max_to_keep=keep, save_relative_paths=True)
-    saver.recover_last_checkpoints(_named(directory))
-    return saver
-
-
 def remove_unfinished(directory: str) -> None:
     """Removes what a process that was killed during a save has left in `directory`."""
     for path in glob.glob(os.path.join(glob.escape(directory), BASENAME + '-*.tempstate*')):
@@ -90,45 +95,80 @@ def remove_unfinished(directory: str) -> None:
 
 
 def save(saver: tf.train.Saver, session: tf.Session, directory: str, step: int) -> str:
-    """Saves `model-{step}` in `directory` and returns its path; then the oldest one is deleted.
+    """Writes the files of `model-{step}` to `directory` and to the disk; returns its path.
+
+    `keep_newest` makes it the newest checkpoint of the folder.
 
     Raises:
         CheckpointError: it cannot be written. Older checkpoints are unchanged.
     """
     prefix = os.path.join(directory, BASENAME)
     try:
-        return saver.save(session, prefix, global_step=step, write_meta_graph=False)
+        path = saver.save(
+            session, prefix, global_step=step, write_meta_graph=False, write_state=False
+        )
+        for file in _files_of(path):
+            files.sync(file)
+        files.sync(directory)
+        return path
     except (tf.errors.OpError, OSError, ValueError) as error:  # ValueError: a missing folder
-        _remove_files(f'{prefix}-{step}')
+        _remove(f'{prefix}-{step}')
         raise CheckpointError(f'cannot save {prefix}-{step}: {runtime.one_line(error)}') from error
+
+
+def keep_newest(directory: str, checkpoint: str, keep: int = 1) -> None:
+    """Makes `checkpoint` the newest of `directory`, and removes all but the `keep` newest.
+
+    Older ones are removed only after the file that names the newest has reached the disk.
+
+    Raises:
+        Pix2PixError: the file that names them cannot be written; none is removed then.
+    """
+    named = [path for path in _named(directory) if path != checkpoint] + [checkpoint]
+    kept = named[-keep:]
+    lines = [f'model_checkpoint_path: "{os.path.basename(checkpoint)}"']
+    lines += [f'all_model_checkpoint_paths: "{os.path.basename(path)}"' for path in kept]
+    contents = '\n'.join(lines) + '\n'
+    files.write_whole(os.path.join(directory, 'checkpoint'), contents.encode(), durable=True)
+    try:
+        for path in named[:-keep]:
+            _remove(path)
+    except OSError as error:
+        raise CheckpointError(f'cannot remove {path}: {error.strerror}') from error
 
 
 class Saves:
     """The saves of a run. A failed one leaves older checkpoints unchanged and the run going."""
 
     def __init__(
-        self, saver: tf.train.Saver, session: tf.Session, out: str, config: Config
+        self,
+        saver: tf.train.Saver,
+        session: tf.Session,
+        out: str,
+        config: Config,
+        data: typing.Optional[options.Data] = None,
     ) -> None:
         self.saver, self.session, self.out, self.config = saver, session, out, config
-        self.last_time = time.time()
+        self.data = data
+        self.last_time = time.monotonic()
         self.saved_step: typing.Optional[int] = None  # of the last successful save of this process
         self.error: typing.Optional[Pix2PixError] = None  # of the last save, if it failed
 
     def is_due_by_time(self) -> bool:
         """Whether `save_secs` seconds have passed since the last save."""
         save_secs = self.config.save_secs
-        return save_secs > 0 and time.time() - self.last_time >= save_secs
+        return save_secs > 0 and time.monotonic() - self.last_time >= save_secs
 
     def save(self, step: int) -> None:
         """Saves the variables and, the first time, the options."""
         print_line('saving model')
-        self.last_time = time.time()
+        self.last_time = time.monotonic()
         try:
-            # Not at the start: a run that fails before its first save leaves the options of the
-            # checkpoint that it resumed from.
+            path = save(self.saver, self.session, self.out, step)
+            # Not earlier: until now, options.json belongs to the checkpoint of an earlier run
             if self.saved_step is None:
-                configs.save(self.config, self.out)
-            save(self.saver, self.session, self.out, step)
+                options.save(self.config, self.out, self.data)
+            keep_newest(self.out, path, self.config.keep)
         except Pix2PixError as error:
             self.error = error
             print_line(f'{error}; earlier checkpoints are kept, and the next save tries again')
@@ -179,8 +219,11 @@ def _check_fit(checkpoint, saved, variables):
             )
 
 
-def _remove_files(prefix):
-    """Removes what an interrupted save of `prefix` has left."""
-    for path in glob.glob(glob.escape(prefix) + '.*'):
-        if os.path.isfile(path):
-            os.remove(path)
+def _files_of(checkpoint):
+    return [path for path in glob.glob(glob.escape(checkpoint) + '.*') if os.path.isfile(path)]
+
+
+def _remove(checkpoint):
+    """Removes the files of a checkpoint, or what an interrupted save of it has left."""
+    for path in _files_of(checkpoint):
+        os.remove(path)

@@ -1,18 +1,16 @@
 """The table of options: every number of the post and of ours, each defined once."""
 
 import dataclasses
-import json
 import math
-import os
 import typing
 
-from pix2pix_tf.system import files
-from pix2pix_tf.system.errors import Pix2PixError, UsageError
+from pix2pix_tf.system import cpus
+from pix2pix_tf.system.errors import UsageError
 
 # The generator halves its input 8 times and doubles it again (the post's "Generator").
 GENERATOR_STRIDE = 2**8
 
-FILENAME = 'options.json'
+MAX_READER_THREADS = 8  # they read hundreds of images per second, a step takes a few
 
 
 class Range(typing.NamedTuple):
@@ -28,6 +26,7 @@ POSITIVE = Range('above 0', lambda value: value > 0)
 BELOW_1 = Range('at least 0 and below 1', lambda value: 0 <= value < 1)
 SEED = Range('0 or more and below 2**31', lambda value: 0 <= value < 2**31)
 SWITCH = Range('true or false', lambda value: True)
+DIRECTION = Range('BtoA or AtoB', lambda value: value in ('BtoA', 'AtoB'))
 GENERATOR_SIZE = Range(
     f'a multiple of {GENERATOR_STRIDE}, because the generator halves its input 8 times',
     lambda value: value > 0 and value % GENERATOR_STRIDE == 0,
@@ -38,6 +37,7 @@ _KINDS = {
     int: (int, False),
     float: (float, False),
     bool: (bool, False),
+    str: (str, False),
     typing.Optional[int]: (int, True),
 }
 
@@ -68,11 +68,16 @@ class Config:
         GENERATOR_SIZE,
         'Side in pixels of the images in the networks; in training, a random crop.',
     )
+    direction: str = _option(
+        'BtoA',
+        DIRECTION,
+        'BtoA: from the right half (B), learns the left half (A); AtoB: the reverse.',
+    )
     batch_size: int = _option(1, AT_LEAST_1, 'Pairs per step.')
     num_threads: typing.Optional[int] = _changeable(
         None,
         AT_LEAST_1,
-        'Threads that read and decode images. By default one per core, or one with a `seed`.',
+        'Threads that read images. By default one per core but at most 8, or one with a `seed`.',
     )
     # Generator and discriminator
     ngf: int = _option(64, AT_LEAST_1, 'Filters in the first layer of the generator.')
@@ -149,7 +154,7 @@ class Option(typing.NamedTuple):
 
     name: str
     default: typing.Any
-    kind: type  # int, float or bool
+    kind: type  # int, float, bool or str
     optional: bool  # whether None is a value
     valid: Range
     meaning: str
@@ -172,9 +177,10 @@ def check(name: str, value: object) -> None:
         return
     fits = type(value) is option.kind or (option.kind is float and type(value) is int)
     if not fits:
-        names = {int: 'a whole number', float: 'a number', bool: 'true or false'}
+        names = {int: 'a whole number', float: 'a number', bool: 'true or false', str: 'a word'}
         raise UsageError(f'`{name}` is {value!r}: it must be {names[option.kind]}')
-    if not (math.isfinite(value) and option.valid.contains(value)):  # type: ignore[arg-type]
+    finite = not isinstance(value, float) or math.isfinite(value)
+    if not (finite and option.valid.contains(value)):
         raise UsageError(f'`{name}` is {value}: it must be {option.valid.words}')
 
 
@@ -200,50 +206,7 @@ def create(**values: typing.Any) -> Config:
 
 
 def reader_threads(config: Config) -> int:
-    """The number of threads that read images: one per core, or one with a seed, by default."""
+    """The number of threads that read images; see `num_threads`."""
     if config.num_threads is None:
-        return 1 if config.seed is not None else len(os.sched_getaffinity(0))
+        return 1 if config.seed is not None else min(MAX_READER_THREADS, cpus.available())
     return config.num_threads
-
-
-def differences(saved: Config, config: Config) -> typing.List[str]:
-    """How `config` would change the run of `saved`: one phrase per option that may not change."""
-    return [
-        f'`{option.name}` was {getattr(saved, option.name)}, now {getattr(config, option.name)}'
-        for option in OPTIONS
-        if not option.changeable and getattr(saved, option.name) != getattr(config, option.name)
-    ]
-
-
-def save(config: Config, directory: str) -> None:
-    """Writes `config` to options.json in `directory`.
-
-    Raises:
-        Pix2PixError: the file cannot be written; it is then as it was before.
-    """
-    text = json.dumps(dataclasses.asdict(config), indent=2) + '\n'
-    files.write_whole(os.path.join(directory, FILENAME), text.encode())
-
-
-def load(directory: str) -> typing.Optional[Config]:
-    """The Config in options.json of `directory`; None if there is no such file.
-
-    Options that the file lacks take their defaults; names that this version does not know are
-    ignored.
-
-    Raises:
-        Pix2PixError: the file is not what `save` writes; the message names the file and the option.
-    """
-    path = os.path.join(directory, FILENAME)
-    try:
-        with open(path) as file:
-            saved = json.load(file)
-        if not isinstance(saved, dict):
-            raise ValueError('it holds no options')
-        names = [option.name for option in OPTIONS]
-        return create(**{name: saved[name] for name in names if name in saved})
-    except FileNotFoundError:
-        return None
-    except (ValueError, OSError, UsageError) as error:
-        words = str(error).replace('`', '"')  # names in the file, not flags
-        raise Pix2PixError(f'cannot use {path}: {words}') from error

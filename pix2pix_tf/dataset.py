@@ -4,6 +4,7 @@ The post's section "Load Data". Only builds the graph.
 """
 
 import math
+import os
 import typing
 
 import tensorflow.compat.v1 as tf
@@ -59,22 +60,22 @@ def decode_pair(
     raw_image = decode_image(contents)
     half = tf.shape(raw_image)[:2] // [1, 2]
     left, right = _crop(raw_image, [0, 0], half), _crop(raw_image, half * [0, 1], half)
-    # Labels => photo: the input is the right half
-    inputs, targets = right, left
+    # The post's direction, labels => photo: the input is the right half
+    inputs, targets = (right, left) if config.direction == 'BtoA' else (left, right)
     return process_image(inputs, offset, config), process_image(targets, offset, config)
 
 
 def load_data(
     input_paths: typing.Sequence[str], config: Config = Config(), training: bool = True
 ) -> Batches:
-    """Batches of the side-by-side pairs in the files `input_paths`: left half target, right input.
+    """Batches of the side-by-side pairs in the files `input_paths`.
 
     For training the batches are endless, shuffled and cropped at random. Otherwise each pair comes
     once, in the given order and uncropped; the last batch may be smaller.
     """
     num_epochs = None if training else 1
     path_queue = tf.train.string_input_producer(
-        input_paths, shuffle=training, num_epochs=num_epochs
+        [os.fsencode(path) for path in input_paths], shuffle=training, num_epochs=num_epochs
     )
     reader = tf.WholeFileReader()
     paths, contents = reader.read(path_queue)

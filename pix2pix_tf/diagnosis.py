@@ -1,5 +1,6 @@
 """What TensorFlow's errors mean to a person: which file, which limit."""
 
+import os
 import typing
 
 import tensorflow.compat.v1 as tf
@@ -9,11 +10,19 @@ from pix2pix_tf.system import runtime
 from pix2pix_tf.system.errors import DataError, Pix2PixError
 
 
+def raise_explained(error: tf.errors.OpError, paths: typing.Sequence[str]) -> typing.NoReturn:
+    """Raises the Pix2PixError that explains `error`, or `error` itself if there is none."""
+    explained = explain(error, paths)
+    if explained is None:
+        raise error
+    raise explained from error
+
+
 def explain(error: tf.errors.OpError, paths: typing.Sequence[str]) -> typing.Optional[Pix2PixError]:
     """Translates an OpError of a graph that reads `paths` into a Pix2PixError; None if it cannot.
 
-    TensorFlow does not say which file it could not decode. To find it, the files are decoded again
-    one by one, in a separate graph.
+    TensorFlow does not say which file it could not decode. To find it after an error that a decoder
+    can raise, the files are decoded again one by one, in a separate graph.
     """
     cause = runtime.one_line(error)
     if 'No space left' in cause:
@@ -22,9 +31,11 @@ def explain(error: tf.errors.OpError, paths: typing.Sequence[str]) -> typing.Opt
         return Pix2PixError(
             f'out of memory: use a smaller `batch_size`, `crop_size` or `ngf` ({cause})'
         )
-    for path in paths:
-        if path in error.message:
-            return DataError(f'cannot read {path}: {cause}')
+    named = [path for path in paths if path in error.message]
+    if named:
+        return DataError(f'cannot read {max(named, key=len)}: {cause}')
+    if not isinstance(error, tf.errors.InvalidArgumentError):
+        return None
     bad_path, cause = _first_undecodable(paths)
     if bad_path:
         return DataError(f'{bad_path} cannot be decoded ({cause}): repair or remove it')
@@ -37,7 +48,7 @@ def _first_undecodable(paths):
         image = dataset.decode_image(tf.read_file(path))
         for name in paths:
             try:
-                session.run(image.op, {path: name})
+                session.run(image.op, {path: os.fsencode(name)})
             except tf.errors.OpError as error:
                 return name, runtime.one_line(error)
     return None, ''

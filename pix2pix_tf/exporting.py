@@ -10,9 +10,8 @@ import typing
 import tensorflow.compat.v1 as tf
 from tqdm import tqdm
 
-from pix2pix_tf import checkpoints, dataset, diagnosis, images
-from pix2pix_tf import config as configs
-from pix2pix_tf.config import Config
+from pix2pix_tf import checkpoints, dataset, diagnosis, images, options
+from pix2pix_tf.config import Config, create
 from pix2pix_tf.evaluation import metrics, pages
 from pix2pix_tf.evaluation.evaluator import Evaluator, Measures
 from pix2pix_tf.model import build_generator
@@ -53,6 +52,7 @@ def export(
     written = 0
     with Evaluator(job.names, measures) as evaluator, running(job) as batches:
         files.prepare_directory(image_dir)
+        images.remove_stale_samples(job.names.values(), measures.samples, image_dir)
         for batch in batches:
             written += images.save_images(batch, job.names, image_dir)
             evaluator.add(batch)
@@ -60,7 +60,7 @@ def export(
     page = pages.write_gallery(report, out, job.config.crop_size)
     _save_and_print(report, out)
     print_line(
-        f'wrote {written} images of {len(report.images)} pairs from {job.checkpoint} to '
+        f'wrote {written} images of {len(report.images)} pairs from {job.source["checkpoint"]} to '
         f'{image_dir}; open {page}'
     )
     return ExportResult(report, written, image_dir, page)
@@ -93,7 +93,7 @@ def evaluate(
             evaluator.add(batch)
         report = evaluator.report(job.source)
     files.prepare_directory(out)
-    print_line(f'{job.checkpoint} on {len(report.images)} pairs of {data}')
+    print_line(f'{job.source["checkpoint"]} on {len(report.images)} pairs of {data}')
     _save_and_print(report, out)
     return report
 
@@ -117,17 +117,17 @@ def saved_config(
     """
     runtime.use_graph_mode()
     directory = os.path.dirname(_find_checkpoint(out, checkpoint))
-    saved = configs.load(directory) or Config()
+    saved = options.load(directory) or Config()
     values = dict(dataclasses.asdict(saved), batch_size=BATCH_SIZE, deterministic_ops=False)
     values.update(num_threads=None, seed=None)
     values.update(changes)
     # Nothing is cropped, so only crop_size matters
     values['scale_size'] = max(values['scale_size'], values['crop_size'])
-    return configs.create(**values)
+    return create(**values)
 
 
 def _find_checkpoint(out, checkpoint):
-    checkpoint = checkpoint or checkpoints.latest(out)
+    checkpoint = checkpoints.resolve(checkpoint) if checkpoint else checkpoints.latest(out)
     if checkpoint is None:
         raise CheckpointError(
             f'no checkpoint in {out}: train first, or choose one with `checkpoint`'
@@ -140,10 +140,11 @@ class Job(typing.NamedTuple):
 
     paths: typing.List[str]
     names: typing.Dict[str, str]  # {path: name of its images}
-    checkpoint: str
+    out: str
+    follow: bool  # whether a newer checkpoint in `out` may replace a checkpoint that is gone
     config: Config
     measures: Measures
-    source: typing.Dict[str, typing.Any]  # as in metrics.Report
+    source: typing.Dict[str, typing.Any]  # as in metrics.Report; 'step' is set by `running`
 
 
 def prepare(
@@ -156,20 +157,25 @@ def prepare(
 ) -> Job:
     """Finds the pairs, the checkpoint and the options of an export; see `evaluate`."""
     runtime.use_graph_mode()
-    paths = folders.find_pairs(data, skip_bad_files)
-    if measures.network and len(paths) < 2:
+    pairs = folders.find_pairs(data, skip_bad_files)
+    for note in pairs.notes:
+        print_line(note)
+    if measures.network and len(pairs.paths) < 2:
         raise DataError(f'FID and KID need at least two pairs, and {data} has only one')
+    follow = checkpoint is None
     checkpoint = _find_checkpoint(out, checkpoint)
     config = config or saved_config(out, checkpoint)
     gpu.prepare(config, print_line)
     source = {
         'checkpoint': checkpoint,
-        'step': checkpoints.step_of(checkpoint),
+        'step': None,
         'data': data,
         'seed': config.seed,
         'samples': measures.samples,
     }
-    return Job(paths, images.output_names(paths), checkpoint, config, measures, source)
+    names = images.output_names(pairs.paths)
+    images.check_names(names, f'-outputs-{measures.samples}.png')
+    return Job(pairs.paths, names, out, follow, config, measures, source)
 
 
 @contextlib.contextmanager
@@ -191,7 +197,17 @@ def running(job: Job) -> typing.Iterator[typing.Iterator[Batch]]:
         saver = tf.train.Saver()
 
         def restore(session):
-            checkpoints.restore(saver, session, job.checkpoint, tf.global_variables())
+            checkpoint = job.source['checkpoint']
+            try:
+                job.source['step'] = checkpoints.step_of(checkpoint)
+                checkpoints.restore(saver, session, checkpoint, tf.global_variables())
+            except CheckpointError:
+                newest = checkpoints.latest(job.out) if job.follow else checkpoint
+                if newest == checkpoint:
+                    raise
+                # A running training has replaced it meanwhile
+                job.source['checkpoint'] = newest
+                restore(session)
 
         supervisor = tf.train.Supervisor(logdir=None, init_op=None, init_fn=restore, saver=None)
         proto = gpu.session_config(job.config)
@@ -201,7 +217,7 @@ def running(job: Job) -> typing.Iterator[typing.Iterator[Batch]]:
                 with contextlib.closing(results):
                     yield results
         except tf.errors.OpError as error:
-            raise (diagnosis.explain(error, job.paths) or error) from error
+            diagnosis.raise_explained(error, job.paths)
 
 
 def _fetches(batches, job):

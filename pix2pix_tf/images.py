@@ -2,16 +2,20 @@
 
 import collections
 import os
+import re
 import typing
 
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.system import files
+from pix2pix_tf.system.errors import DataError
 
 # Of zlib: photos take 5% more bytes than with the default of 6, and a quarter of the time
 _COMPRESSION = 1
 
 KINDS = ('inputs', 'outputs', 'targets')
+
+MAX_NAME_BYTES = 255  # of a file name, on nearly all file systems
 
 
 def deprocess_image(img: tf.Tensor) -> tf.Tensor:
@@ -30,16 +34,43 @@ def encode_pngs(images: tf.Tensor) -> tf.Tensor:
 def output_names(paths: typing.Sequence[str]) -> typing.Dict[str, str]:
     """{path: name of the images made from it}: the file name without its extension.
 
-    The extension stays where two files differ only in it (1.jpg and 1.png).
+    The extension stays where names would be equal without it (1.jpg and 1.png).
     """
-    stems = {path: os.path.splitext(os.path.basename(path))[0] for path in paths}
-    count = collections.Counter(stems.values())
-    return {p: stem if count[stem] == 1 else os.path.basename(p) for p, stem in stems.items()}
+    names = {path: os.path.splitext(os.path.basename(path))[0] for path in paths}
+    while True:
+        count = collections.Counter(names.values())
+        equal = [p for p in paths if count[names[p]] > 1 and names[p] != os.path.basename(p)]
+        if not equal:
+            return names
+        names.update((path, os.path.basename(path)) for path in equal)
+
+
+def check_names(names: typing.Dict[str, str], suffix: str) -> None:
+    """Checks that `{name}{suffix}` can be the name of a file, for `names` from `output_names`.
+
+    Raises:
+        DataError: one would be too long; the message names its pair.
+    """
+    for path, name in names.items():
+        excess = len(os.fsencode(name + suffix + files.TEMPORARY)) - MAX_NAME_BYTES
+        if excess > 0:
+            raise DataError(
+                f'{path} has too long a name for {suffix}: shorten it by {excess} bytes'
+            )
 
 
 def filename(name: str, kind: str, sample: int = 1) -> str:
     """The file name of one image of a pair; from the second sample on it ends in a number."""
     return f'{name}-{kind}.png' if sample == 1 else f'{name}-{kind}-{sample}.png'
+
+
+def remove_stale_samples(names: typing.Iterable[str], samples: int, image_dir: str) -> None:
+    """Removes the outputs that an export with more than `samples` samples has left."""
+    owners = set(names)
+    for file in os.listdir(image_dir):
+        match = re.match(r'(.*)-outputs-([0-9]+)\.png$', file, re.S)
+        if match and match.group(1) in owners and int(match.group(2)) > samples:
+            os.remove(os.path.join(image_dir, file))
 
 
 def save_images(

@@ -1,32 +1,23 @@
 """The Supervisor-managed train loop (the post's section "Train")."""
 
-import os
 import typing
 
-import numpy as np
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import checkpoints, dataset, diagnosis
-from pix2pix_tf import config as configs
+from pix2pix_tf import checkpoints, dataset, diagnosis, images, options
 from pix2pix_tf.config import Config
 from pix2pix_tf.model import Model, build_model
+from pix2pix_tf.monitoring.finite import FINITE_VALUES, check_finite
 from pix2pix_tf.monitoring.monitor import Monitor
 from pix2pix_tf.monitoring.progress import Progress
 from pix2pix_tf.monitoring.schedule import Schedule
 from pix2pix_tf.monitoring.validation import Validation
 from pix2pix_tf.pairs import folders
-from pix2pix_tf.system import files, gpu, locks, malloc, runtime, signals
+from pix2pix_tf.system import console, files, gpu, locks, malloc, runtime, signals
 from pix2pix_tf.system.console import print_line
-from pix2pix_tf.system.errors import CheckpointError, TrainingError
+from pix2pix_tf.system.errors import CheckpointError, Pix2PixError
 
-# {field of Model: its name in a message}; all must be finite after every step
-FINITE_VALUES = {
-    'discrim_loss': 'discrim_loss',
-    'gen_loss_gan': 'gen_loss_GAN',
-    'gen_loss_l1': 'gen_loss_L1',
-    'discrim_gradient_sum': 'the gradient of discrim_loss',
-    'gen_gradient_sum': 'the gradient of gen_loss',
-}
+TRIM_FREQ = 50  # steps between two calls of malloc.trim
 
 
 class TrainingResult(typing.NamedTuple):
@@ -62,20 +53,24 @@ def train(
         Pix2PixError: `out` cannot be written or is in use, or there is too little memory.
     """
     runtime.use_graph_mode()
-    paths = _find_pairs(data, skip_bad_files)
-    val_paths = []
+    pairs = folders.find_pairs(data, skip_bad_files)
+    validation = None
     if val_data and (config.display_freq or config.eval_freq):
-        first = folders.find_images(val_data, 'val_data')[: config.eval_images]
-        val_paths = folders.check_images(first, skip_bad_files)
+        validation = folders.find_pairs(val_data, skip_bad_files, 'val_data', config.eval_images)
+        images.check_names(images.output_names(validation.paths), '-123456789.png')
+    source = options.describe_data(data, pairs.paths)
     files.prepare_directory(out)
     with locks.locked(out), signals.stopping_on_signals(print_line) as stop:
         checkpoints.remove_unfinished(out)
         checkpoint = checkpoints.latest(out)
         if checkpoint and not override:
-            _check_options(out, config)
+            _check_options(out, config, source)
+        _describe(data, pairs, config)
         gpu.prepare(config, print_line)
         with tf.Graph().as_default():
-            run = _build(paths, val_paths, out, config, checkpoint)
+            run = _build(
+                pairs.paths, validation.paths if validation else [], out, config, checkpoint
+            )
             try:
                 supervisor = _make_supervisor(run, checkpoint)
                 with supervisor.managed_session(config=gpu.session_config(config)) as session:
@@ -83,25 +78,30 @@ def train(
                     if checkpoint:
                         origin = f'resuming from {checkpoint}'
                     device = runtime.describe_devices(session)
-                    print_line(f'{device}; {len(paths)} pairs in {data}; {origin}')
-                    step = _Loop(run, supervisor, session, stop).train()
+                    print_line(f'{device}; {len(pairs.paths)} pairs in {data}; {origin}')
+                    step = _Loop(run, supervisor, session, stop, source).train()
             except tf.errors.OpError as error:
-                raise (diagnosis.explain(error, paths) or error) from error
+                diagnosis.raise_explained(error, pairs.paths)
         return TrainingResult(step, checkpoints.latest(out))
 
 
-def _find_pairs(data, skip_bad_files):
-    found = folders.find_images(data)
-    paths = folders.check_images(found, skip_bad_files)
-    if len(paths) < len(found):
-        print_line(f'skipping {len(found) - len(paths)} bad files of {len(found)}')
-    return paths
+def _describe(data, pairs, config):
+    """Prints what the training will learn from, and how."""
+    for note in pairs.notes:
+        print_line(note)
+    learns = {'BtoA': 'left half from right half', 'AtoB': 'right half from left half'}
+    other = {'BtoA': 'AtoB', 'AtoB': 'BtoA'}[config.direction]
+    crop = f'{config.crop_size}x{config.crop_size}'
+    print_line(
+        f'direction {config.direction}: learns the {learns[config.direction]} ({other} is the '
+        f'reverse); halves of {folders.describe_halves(pairs.sizes)} are scaled to '
+        f'{config.scale_size}x{config.scale_size} and cropped to {crop}'
+    )
 
 
-def _check_options(out, config):
-    """Raises CheckpointError if `config` would not continue the run saved in `out`."""
-    saved = configs.load(out)
-    different = configs.differences(saved, config) if saved else []
+def _check_options(out, config, source):
+    """Raises CheckpointError if `config` or the data would not continue the run saved in `out`."""
+    different = options.differences(out, config, source)
     if different:
         raise CheckpointError(
             f'{out} was trained with other options ({"; ".join(different)}): use the same, '
@@ -131,7 +131,7 @@ def _build(paths, val_paths, out, config, checkpoint):
     model = build_model(batches.inputs, batches.targets, config)
     max_steps = config.max_steps or config.max_epochs * batches.steps_per_epoch
     schedule = Schedule(first_step, max_steps, batches.steps_per_epoch)
-    saver = checkpoints.make_saver(out, config.keep)
+    saver = tf.train.Saver(max_to_keep=None)  # `checkpoints` removes old ones
     validation = Validation(val_paths, out, config, first_step) if val_paths else None
     monitor = Monitor(batches, model, out, config, schedule, validation)
     return _Run(out, config, schedule, batches, model, monitor, saver)
@@ -152,9 +152,9 @@ def _make_supervisor(run, checkpoint):
 class _Loop:
     """The steps of a run in a session, and its checkpoints."""
 
-    def __init__(self, run, supervisor, session, stop):
+    def __init__(self, run, supervisor, session, stop, source):
         self.run, self.supervisor, self.session, self.stop = run, supervisor, session, stop
-        self.saves = checkpoints.Saves(run.saver, session, run.out, run.config)
+        self.saves = checkpoints.Saves(run.saver, session, run.out, run.config, source)
 
     def train(self):
         """Trains to the last step, or until something stops it; returns the step it reached."""
@@ -180,8 +180,9 @@ class _Loop:
                 check_finite(step, results['checked'], results['paths'], run.out)
 
                 progress.show(step, results['checked'])
-                if schedule.is_due(run.config.progress_freq, step):
+                if step % TRIM_FREQ == 0:
                     malloc.trim()
+                if schedule.is_due(run.config.progress_freq, step):
                     progress.report(step, results['checked'], results['averages'])
                 rate = progress.recent_rate()
                 run.monitor.record(self.session, step, results, rate, self.stop)
@@ -194,7 +195,8 @@ class _Loop:
         return step
 
     def _should_stop(self):
-        return self.stop.is_set() or self.supervisor.should_stop()
+        stopped = self.stop.is_set() or console.output_closed.is_set()
+        return stopped or self.supervisor.should_stop()
 
     def _conclude(self, step):
         """Saves the last step, unless that is done, and prints how the run ended."""
@@ -203,6 +205,10 @@ class _Loop:
             self.saves.save(step)
         if self.saves.error:
             raise self.saves.error
+        if console.output_closed.is_set():
+            raise Pix2PixError(
+                f'standard output was closed: stopped at step {step}, saved in {out}'
+            )
         if step == last_step:
             print_line(f'trained to step {step}, saved in {out}/{checkpoints.BASENAME}-{step}')
         elif self.stop.is_set():
@@ -218,25 +224,3 @@ def step_fetches(batches: dataset.Batches, model: Model) -> typing.Dict[str, typ
         'paths': batches.paths,
         'checked': {name: getattr(model, name) for name in FINITE_VALUES},
     }
-
-
-def check_finite(
-    step: int, values: typing.Dict[str, float], paths: typing.Sequence[bytes], out: str
-) -> None:
-    """Checks `values` ({field of Model: value}) after a step on the images at `paths`.
-
-    Raises:
-        TrainingError: a value is not finite; the message names it and the images.
-    """
-    bad = [
-        f'{FINITE_VALUES[name]} is {value}'
-        for name, value in values.items()
-        if not np.isfinite(value)
-    ]
-    if bad:
-        names = ', '.join(os.fsdecode(path) for path in paths)
-        raise TrainingError(
-            f'step {step}: {", ".join(bad)}, on {names}; nothing was saved after it: check these '
-            f'images, or train again from the last checkpoint in {out} with a lower '
-            '`learning_rate` and `override`'
-        )

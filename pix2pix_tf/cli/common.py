@@ -11,12 +11,17 @@ import typing
 from absl import flags
 
 from pix2pix_tf.config import OPTIONS, Option
-from pix2pix_tf.system import malloc
+from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
 
 COMMANDS = ('train', 'export', 'evaluate', 'plot', 'data', 'demo')
 
-_DEFINE = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_boolean}
+_DEFINE = {
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    bool: flags.DEFINE_boolean,
+    str: flags.DEFINE_string,
+}
 
 
 def define_option_flags(
@@ -48,14 +53,14 @@ def load(module: str) -> types.ModuleType:
     Raises:
         Pix2PixError: TensorFlow is missing, or does not fit the packages installed next to it.
     """
-    malloc.keep_freed_blocks()
     try:
         with contextlib.ExitStack() as stack:
             if 'TF_CPP_MIN_LOG_LEVEL' not in os.environ:
                 stack.enter_context(_hidden_stderr())
             return importlib.import_module('pix2pix_tf.' + module)
-    except ImportError as error:
-        raise Pix2PixError(f'cannot use TensorFlow ({error}): see `make setup`') from error
+    except Exception as error:  # packages that do not fit raise TypeError, AttributeError, ...
+        cause = ' '.join(str(error).split()) or type(error).__name__
+        raise Pix2PixError(f'cannot use TensorFlow ({cause[:200]}): see `make setup`') from error
 
 
 @contextlib.contextmanager
@@ -83,7 +88,7 @@ def run(command: types.ModuleType) -> typing.NoReturn:
     name = 'pix2pix-' + command.__name__.rpartition('.')[2]
     try:
         if {'-h', '--help', '-help'} & set(sys.argv[1:]):
-            print(help_text(command))
+            print_line(help_text(command))
         else:
             _parse(command.FLAGS)
             command.main()

@@ -3,6 +3,7 @@
 from absl import flags
 
 from pix2pix_tf.pairs import download
+from pix2pix_tf.system.console import print_line
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string(
@@ -21,4 +22,4 @@ flags.DEFINE_string(
 
 def main() -> None:
     """Runs the command."""
-    print(f'data: {download.fetch(FLAGS.name, FLAGS.root, FLAGS.url)}')
+    print_line(f'data: {download.fetch(FLAGS.name, FLAGS.root, FLAGS.url)}')

@@ -9,6 +9,7 @@ from absl import flags
 
 from pix2pix_tf.config import SEED
 from pix2pix_tf.pairs import drawing
+from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import UsageError
 
 FLAGS = flags.FlagValues()
@@ -27,4 +28,4 @@ def main() -> None:
         raise UsageError(f'`seed` is {FLAGS.seed}: it must be {SEED.words}')
     drawing.write_pairs(os.path.join(FLAGS.root, 'train'), FLAGS.train_pairs, FLAGS.seed)
     drawing.write_pairs(os.path.join(FLAGS.root, 'val'), FLAGS.val_pairs, FLAGS.seed + 1)
-    print(f'drew {FLAGS.train_pairs} and {FLAGS.val_pairs} pairs in {FLAGS.root}')
+    print_line(f'drew {FLAGS.train_pairs} and {FLAGS.val_pairs} pairs in {FLAGS.root}')

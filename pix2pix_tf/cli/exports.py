@@ -9,6 +9,7 @@ from pix2pix_tf.cli import common
 from pix2pix_tf.system.errors import UsageError
 
 _CHANGEABLE = (
+    'direction',
     'crop_size',
     'batch_size',
     'ngf',

@@ -3,6 +3,7 @@
 from absl import flags
 
 from pix2pix_tf.cli import common
+from pix2pix_tf.system.console import print_line
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string(
@@ -12,4 +13,4 @@ flags.DEFINE_string(
 
 def main() -> None:
     """Runs the command."""
-    print(common.load('monitoring.plotting').plot(FLAGS.out))
+    print_line(common.load('monitoring.plotting').plot(FLAGS.out))

@@ -31,6 +31,10 @@ def _name(command):
     return 'pix2pix-' + command.__name__.rpartition('.')[2]
 
 
+def _as_typed(default):
+    return str(default).lower() if isinstance(default, bool) else default
+
+
 def _option_rows() -> typing.Iterator[str]:
     yield (
         'The fields of `Config`, the names in `options.json` and the flags of `pix2pix-train`. A '
@@ -40,7 +44,7 @@ def _option_rows() -> typing.Iterator[str]:
     yield '| option | default | value | meaning | change on resume |'
     yield '|---|---|---|---|---|'
     for o in OPTIONS:
-        default = '' if o.default is None else f'`{str(o.default).lower()}`'
+        default = '' if o.default is None else f'`{_as_typed(o.default)}`'
         changeable = 'yes' if o.changeable else 'no'
         yield f'| `{o.name}` | {default} | {o.valid.words} | {o.meaning} | {changeable} |'
 

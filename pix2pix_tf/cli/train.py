@@ -1,12 +1,14 @@
-"""Trains pix2pix on a folder of side-by-side pairs: left half target, right half input.
+"""Trains pix2pix on a folder of side-by-side pairs.
 
-Resumes from the newest checkpoint in --out, if there is one.
+Resumes from the newest checkpoint in --out, if there is one. The default --direction is that of the
+known dataset in --data, otherwise BtoA: left half target, right half input.
 """
 
 from absl import flags
 
 from pix2pix_tf import config
 from pix2pix_tf.cli import common
+from pix2pix_tf.pairs import download
 
 FLAGS = flags.FlagValues()
 
@@ -28,13 +30,17 @@ flags.DEFINE_boolean(
 flags.DEFINE_boolean(
     'override', False, 'Resumes with other options than those of `out`.', flag_values=FLAGS
 )
-common.define_option_flags(FLAGS)
+common.define_option_flags(
+    FLAGS, [o._replace(default=None) if o.name == 'direction' else o for o in config.OPTIONS]
+)
 
 
 def main() -> None:
     """Runs the command."""
     # Before TensorFlow takes its seconds to load, wrong flags are reported
-    options = config.create(**common.option_values(FLAGS))
+    values = common.option_values(FLAGS)
+    values['direction'] = FLAGS.direction or download.direction_of(FLAGS.data)
+    options = config.create(**values)
     training = common.load('training')
     training.train(
         FLAGS.data, FLAGS.out, options, FLAGS.val_data, FLAGS.skip_bad_files, FLAGS.override

@@ -78,7 +78,7 @@ class LossLog:
     def __init__(self, out: str, writer: EventWriter, first_step: int) -> None:
         self.path, self.writer, self.first_step = os.path.join(out, FILENAME), writer, first_step
         self.rows = [row for row in load(out) if row['step'] <= first_step]
-        self.start = time.time() - (self.rows[-1]['seconds'] if self.rows else 0)
+        self.start = time.monotonic() - (self.rows[-1]['seconds'] if self.rows else 0)
         self.writes = files.OptionalWrites()
         self.appending = False  # whether losses.csv holds all rows so far
 
@@ -92,7 +92,7 @@ class LossLog:
 
     def add(self, step: int, values: Row) -> None:
         """Adds a row, and one scalar per value for TensorBoard."""
-        self.rows.append(dict(values, step=step, seconds=time.time() - self.start))
+        self.rows.append(dict(values, step=step, seconds=time.monotonic() - self.start))
         with self.writes:
             self._write()
         scalars = [tf.Summary.Value(tag=name, simple_value=v) for name, v in values.items()]

@@ -49,7 +49,11 @@ def plot(out: str) -> str:
 
     logging.getLogger('matplotlib').setLevel(logging.WARNING)  # it reports on its font cache
     best = losses.best_step(rows)
-    panels = dict(_LOSSES, **(_METRICS if best else {}))
+    panels = {
+        title: columns
+        for title, columns in {**_LOSSES, **_METRICS}.items()
+        if any(column in row for row in rows for column in columns)
+    }
     figure = Figure(figsize=(10, 3.2 * len(panels) / 2), dpi=100)
     FigureCanvasAgg(figure)
     for number, (title, columns) in enumerate(panels.items(), 1):
@@ -72,7 +76,8 @@ def plot(out: str) -> str:
 
 
 def _draw(axes, rows, column, color, smooth):
-    steps, values = np.array([(r['step'], r[column]) for r in rows if column in r]).T
+    points = [(row['step'], row[column]) for row in rows if column in row]
+    steps, values = np.array(points).reshape(-1, 2).T
     label = column.split('/')[-1]
     window = len(values) // 25
     if not smooth or window < 2:

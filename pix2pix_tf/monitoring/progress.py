@@ -33,7 +33,7 @@ class Progress:
 
     def __init__(self, schedule: Schedule, batch_size: int, freq: int) -> None:
         self.schedule, self.batch_size = schedule, batch_size
-        self.start = time.time()
+        self.start = time.monotonic()
         self.recent = collections.deque([(self.start, schedule.first_step)])
         self.bar = None
         if freq and sys.stdout.isatty():
@@ -55,7 +55,7 @@ class Progress:
 
     def rate(self, step: int) -> float:
         """Images per second since the first step of this process."""
-        seconds = time.time() - self.start
+        seconds = time.monotonic() - self.start
         return (step - self.schedule.first_step) * self.batch_size / seconds
 
     def recent_rate(self) -> float:
@@ -65,7 +65,7 @@ class Progress:
 
     def show(self, step: int, losses: Losses) -> None:
         """Updates the live line."""
-        self.recent.append((time.time(), step))
+        self.recent.append((time.monotonic(), step))
         while self.recent[-1][0] - self.recent[0][0] > WINDOW and len(self.recent) > 2:
             self.recent.popleft()
         if self.bar is not None:

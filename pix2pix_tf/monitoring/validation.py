@@ -101,6 +101,6 @@ class Validation:
 
     def _run(self, session, fetches, path):
         try:
-            return session.run(fetches, {self.path: path})
+            return session.run(fetches, {self.path: os.fsencode(path)})
         except tf.errors.OpError as error:
-            raise (diagnosis.explain(error, [path]) or error) from error
+            diagnosis.raise_explained(error, [path])

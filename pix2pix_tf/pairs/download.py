@@ -1,25 +1,36 @@
-"""Downloads a dataset of the pix2pix paper: fetch, resume, unpack."""
+"""Downloads a dataset of the pix2pix paper, or draws one; interrupted downloads resume."""
 
-import gzip
 import http.client
 import os
 import re
-import shutil
-import tarfile
+import tempfile
 import typing
 import urllib.error
 import urllib.request
-import zlib
 
 from tqdm import tqdm
 
-from pix2pix_tf.system import files
+from pix2pix_tf.pairs import archives, drawing
+from pix2pix_tf.system import files, locks
 from pix2pix_tf.system.errors import DataError, UsageError
 
 URL = 'http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/%s.tar.gz'
-NAMES = ('cityscapes', 'edges2handbags', 'edges2shoes', 'facades', 'maps', 'night2day')
+DRAWN = 'demo'  # not downloaded but drawn: it needs no network
 
-_CHUNK = 1 << 16
+# {name: direction in which the authors of the paper, or common sense, train it}
+DIRECTIONS = {
+    'cityscapes': 'BtoA',  # labels to photo
+    'edges2handbags': 'AtoB',  # edges to photo
+    'edges2shoes': 'AtoB',  # edges to photo
+    'facades': 'BtoA',  # labels to photo
+    'maps': 'AtoB',  # aerial photo to map
+    'night2day': 'AtoB',  # night to day
+    DRAWN: 'BtoA',  # labels to drawing
+}
+NAMES = tuple(DIRECTIONS)
+
+_DRAWN_PAIRS = {'train': 100, 'val': 12}
+
 _TIMEOUT = 60  # seconds without a byte
 
 
@@ -27,27 +38,61 @@ def fetch(name: str, root: str, url: typing.Optional[str] = None) -> str:
     """Creates the folder `root`/`name` from the archive of the dataset; returns its path.
 
     Does nothing if the folder exists. An interrupted download, kept in
-    `root`/.`name`.tar.gz.part, resumes if the server still has the same file.
+    `root`/.`name`.tar.gz.part, resumes if the server still has the same file. If another process
+    fetches the same dataset, this one waits for it. The dataset DRAWN is drawn instead.
 
     Raises:
-        UsageError: `name` cannot be the name of a folder.
+        UsageError: `name` is not a known dataset, or with a `url`, not the name of a folder.
         DataError: the archive cannot be downloaded, or is not that of a dataset; the message gives
             the URL, and where to put the files by hand.
         Pix2PixError: `root` cannot be written.
     """
-    if not re.match(r'\w[\w.-]*$', name):
-        raise UsageError(
-            f'`name` is {name!r}, which is not a dataset; known are {", ".join(NAMES)}'
-        )
     target = os.path.join(root, name)
-    if os.path.isdir(target):
+    if _is_name(name) and os.path.isdir(target):
         return target
+    if not (_is_name(name) and (url or name in NAMES)):
+        here = f'; for the folder here, use DATA=./{name}' if os.path.isdir(name) else ''
+        raise UsageError(
+            f'`name` is {name!r}, which is not a known dataset ({", ".join(NAMES)}){here}'
+        )
     files.prepare_directory(root)
-    url = url or URL % name
+    with locks.locked(root, f'.{name}.lock', wait=True):
+        if os.path.isdir(target):  # by now: another process has fetched it
+            return target
+        if name == DRAWN and not url:
+            _draw(root, target)
+        else:
+            _fetch(name, root, url or URL % name)
+    return target
+
+
+def direction_of(folder: str) -> str:
+    """The default direction of the pairs in `folder`, such as data/pix2pix/maps/train."""
+    name = os.path.basename(os.path.dirname(os.path.abspath(folder)))
+    return DIRECTIONS.get(name, 'BtoA')
+
+
+def _is_name(name):
+    return bool(re.match(r'\w[\w.-]*$', name))
+
+
+def _draw(root, target):
+    with tempfile.TemporaryDirectory(dir=root, prefix='.drawing-') as temporary:
+        whole = os.path.join(temporary, DRAWN)
+        for seed, (part, count) in enumerate(_DRAWN_PAIRS.items(), 1):
+            drawing.write_pairs(os.path.join(whole, part), count, seed)
+        os.rename(whole, target)
+
+
+def _fetch(name, root, url):
+    target = os.path.join(root, name)
     archive = os.path.join(root, f'.{name}.tar.gz.part')
     try:
         _download(url, archive)
-        unpack(archive, name, target)
+        archives.unpack(archive, name, target)
+    except DataError:
+        _forget(archive)  # a second try would fail, too
+        raise
     except urllib.error.HTTPError as error:
         answer = f'the server answered {error.code} {error.reason}'
         raise _unavailable(url, target, answer) from error
@@ -56,13 +101,12 @@ def fetch(name: str, root: str, url: typing.Optional[str] = None) -> str:
     except (OSError, http.client.HTTPException) as error:
         raise _unavailable(url, target, error) from error
     _forget(archive)
-    return target
 
 
 def _unavailable(url, target, reason):
     return DataError(
         f'cannot download {url} ({reason}): run it again to resume, or put its train and val '
-        f'folders into {target} by hand'
+        f'folders into {target} by hand; DATA={DRAWN} needs no network'
     )
 
 
@@ -96,7 +140,7 @@ def _download(url, archive):
             unit_scale=True,
             disable=None,
         ) as bar:
-            for chunk in iter(lambda: response.read(_CHUNK), b''):
+            for chunk in iter(lambda: response.read(archives.CHUNK), b''):
                 file.write(chunk)
                 done += len(chunk)
                 bar.update(len(chunk))
@@ -123,57 +167,3 @@ def _forget(archive):
     for path in (archive, archive + '.tag'):
         if os.path.exists(path):
             os.remove(path)
-
-
-def unpack(archive: str, name: str, target: str) -> None:
-    """Unpacks the folder `name` of a .tar.gz to `target`, which appears only when it is complete.
-
-    Only plain files and folders are unpacked, without their permissions and owners.
-
-    Raises:
-        DataError: it is not such an archive, a member would leave the folder, or there is no folder
-            `name`. The archive is then removed, because a second try would fail, too.
-    """
-    root = os.path.dirname(target) or '.'
-    temporary = os.path.join(root, f'.{name}.unpacking')
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        os.mkdir(temporary)
-        with gzip.open(archive) as stream:
-            with tarfile.open(fileobj=stream, mode='r:') as tar:
-                for member in tar:
-                    _extract(tar, member, temporary)
-            # gzip compares the checksum at the end of the file, after the end of the tar
-            while stream.read(_CHUNK):
-                pass
-        unpacked = os.path.join(temporary, name)
-        if not os.path.isdir(unpacked):
-            raise DataError(f'the archive of {name} has no folder {name}')
-        os.rename(unpacked, target)
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        if getattr(error, 'errno', None):  # from the disk; gzip's own OSErrors have no number
-            raise
-        _forget(archive)
-        raise DataError(
-            f'the download of {name} is not a complete .tar.gz ({error}): check its URL'
-        ) from error
-    except DataError:
-        _forget(archive)
-        raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _extract(tar, member, directory):
-    parts = member.name.split('/')
-    if member.name.startswith('/') or '..' in parts or '\\' in member.name:
-        raise DataError(f'the archive is refused: {member.name!r} would leave its folder')
-    path = os.path.join(directory, *[part for part in parts if part not in ('', '.')])
-    if member.isdir():
-        os.makedirs(path, exist_ok=True)
-    elif member.isfile():
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with tar.extractfile(member) as source, open(path, 'wb') as file:
-            shutil.copyfileobj(source, file)
-    else:
-        raise DataError(f'the archive is refused: {member.name!r} is neither a file nor a folder')

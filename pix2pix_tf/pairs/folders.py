@@ -1,5 +1,6 @@
 """Folders of side-by-side pairs: finding the images and checking their headers."""
 
+import collections
 import os
 import re
 import stat
@@ -11,33 +12,79 @@ from PIL import Image
 from pix2pix_tf.system.errors import DataError
 
 EXTENSIONS = ('.jpg', '.jpeg', '.png')
-FORMATS = ('JPEG', 'PNG')
+OTHER_EXTENSIONS = ('.bmp', '.gif', '.webp', '.tif', '.tiff', '.heic', '.avif')
+FORMATS = ('JPEG', 'PNG', 'MPO')  # MPO: JPEG with a second image inside, as phones write it
 MAX_PIXELS = 2**24  # per pair: decoding and scaling it then takes less than 1 GiB
 MAX_FILES_NAMED = 20  # bad files that one message names
 
+_ORIENTATION = 0x0112  # EXIF tag; 1 means upright
 
-def find_pairs(folder: str, skip_bad_files: bool = False, option: str = 'data') -> typing.List[str]:
-    """The paths of all usable pairs in `folder`, sorted; see `find_images` and `check_images`."""
-    return check_images(find_images(folder, option), skip_bad_files)
+Size = typing.Tuple[int, int]  # width, height in pixels
 
 
-def find_images(folder: str, option: str = 'data') -> typing.List[str]:
-    """The paths of the JPEG and PNG files in `folder`, sorted; names that are numbers by number.
+class Pairs(typing.NamedTuple):
+    """The usable pairs of a folder."""
+
+    paths: typing.List[str]  # sorted; names that are numbers by number
+    sizes: typing.List[Size]  # of the files
+    notes: typing.List[str]  # lines about the folder that people should see
+
+
+class Header(typing.NamedTuple):
+    """What the header of a file says."""
+
+    size: Size
+    fault: typing.Optional[str]  # why it cannot be a pair, in words
+
+
+def find_pairs(
+    folder: str,
+    skip_bad_files: bool = False,
+    option: str = 'data',
+    limit: typing.Optional[int] = None,
+) -> Pairs:
+    """The usable pairs in `folder`, among its first `limit` images.
+
+    Raises:
+        DataError: as `find_images` and `check_headers` do.
+    """
+    paths, notes = find_images(folder, option)
+    headers = {path: read_header(path) for path in paths[:limit]}
+    good = check_headers(headers, skip_bad_files)
+    if len(good) < len(headers):
+        notes.append(f'skipping {len(headers) - len(good)} bad files of {len(headers)}')
+    sizes = [headers[path].size for path in good]
+    return Pairs(good, sizes, notes + _doubts(folder, sizes))
+
+
+def find_images(
+    folder: str, option: str = 'data'
+) -> typing.Tuple[typing.List[str], typing.List[str]]:
+    """The paths of the JPEG and PNG files in `folder`, sorted, and notes about other images.
+
+    Names that start with a dot do not count: macOS writes them next to images.
 
     Raises:
         DataError: there is no such folder, or no image in it; the message names `option`.
     """
     try:
-        names = os.listdir(folder)
+        names = [name for name in os.listdir(folder) if not name.startswith('.')]
     except OSError as error:
         raise DataError(
             f'no data folder {folder} ({error.strerror}): choose one with `{option}`, or see '
             '`make data`'
         ) from error
-    names = [name for name in names if name.lower().endswith(EXTENSIONS)]
-    if not names:
-        raise DataError(f'no image in {folder}: it has no file named *.jpg, *.jpeg or *.png')
-    return [os.path.join(folder, name) for name in sorted(names, key=_by_number)]
+    images = [name for name in names if name.lower().endswith(EXTENSIONS)]
+    others = sorted(name for name in names if name.lower().endswith(OTHER_EXTENSIONS))
+    if not images:
+        raise DataError(f'no JPEG or PNG image in {folder}: {_contents(folder, names)}')
+    notes = []
+    if others:
+        notes.append(
+            f'leaving out {_count(others, "file")} of {folder} that are not JPEG or PNG: '
+            f'{_some(others)}; convert them to use them'
+        )
+    return [os.path.join(folder, name) for name in sorted(images, key=_by_number)], notes
 
 
 def _by_number(name):
@@ -47,16 +94,56 @@ def _by_number(name):
     return 1, 0, name
 
 
-def check_images(paths: typing.Sequence[str], skip_bad_files: bool = False) -> typing.List[str]:
-    """The paths whose files can be pairs, judging by every file's header.
+def _contents(folder, names):
+    """What a folder without images has instead, and what to do."""
+    if not names:
+        return 'it is empty'
+    folders = sorted(name for name in names if os.path.isdir(os.path.join(folder, name)))
+    if len(folders) == len(names):
+        return f'it has only folders ({_some(folders)}); choose the one with the images'
+    kinds = collections.Counter(
+        os.path.splitext(name)[1].lower() or 'no extension' for name in names
+    )
+    listed = ', '.join(f'{count} {kind}' for kind, count in kinds.most_common(5))
+    return f'it has {_count(names, "other file")} ({listed}); convert images to JPEG or PNG'
+
+
+def _count(things, word):
+    return f'{len(things)} {word}{"" if len(things) == 1 else "s"}'
+
+
+def _some(names):
+    return ', '.join(names[:5]) + (', ...' if len(names) > 5 else '')
+
+
+def _doubts(folder, sizes):
+    """A question if most files look like something else than pairs."""
+    single = sum(width <= height for width, height in sizes)
+    triple = sum(abs(width - 3 * height) <= 0.02 * width for width, height in sizes)
+    if 2 * single > len(sizes):
+        return [
+            f'most files in {folder} are no wider than high: are they single images? A pair has '
+            'two images side by side'
+        ]
+    if 2 * triple > len(sizes):
+        return [
+            f'most files in {folder} are three times as wide as high: do they have three images? '
+            'A pair has two'
+        ]
+    return []
+
+
+def check_headers(
+    headers: typing.Dict[str, Header], skip_bad_files: bool = False
+) -> typing.List[str]:
+    """The paths whose headers ({path: Header}) have no fault.
 
     Raises:
         DataError: some files are bad and `skip_bad_files` is off, or all are bad. The message
             names up to MAX_FILES_NAMED of them, each with its fault.
     """
-    faults = [(path, header_fault(path)) for path in paths]
-    bad = [f'{path} {fault}' for path, fault in faults if fault]
-    good = [path for path, fault in faults if not fault]
+    bad = [f'{path} {header.fault}' for path, header in headers.items() if header.fault]
+    good = [path for path, header in headers.items() if not header.fault]
     if bad and not (skip_bad_files and good):
         rest = f'; and {len(bad) - MAX_FILES_NAMED} more' if len(bad) > MAX_FILES_NAMED else ''
         advice = 'repair or remove them, or skip them with `skip_bad_files`'
@@ -64,27 +151,62 @@ def check_images(paths: typing.Sequence[str], skip_bad_files: bool = False) -> t
     return good
 
 
-def header_fault(path: str) -> typing.Optional[str]:
-    """What is wrong with the header of the image at `path`, in words; None if nothing is."""
+def read_header(path: str) -> Header:
+    """The Header of the image at `path`; its size is (0, 0) if it has none."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            return 'is not a file'
+            return Header((0, 0), 'is not a file')
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # Pillow warns of large images; they are checked below
             with Image.open(path) as image:
-                format_, (width, height) = image.format, image.size
+                return Header(image.size, _fault(image))
     except Image.DecompressionBombError:
-        return f'has more than {MAX_PIXELS} pixels'
+        return Header((0, 0), f'has more than {MAX_PIXELS} pixels: scale it down')
     except OSError as error:
-        return f'cannot be read as an image ({error.strerror or "unknown format"})'
+        words = error.strerror or 'unknown format'
+        return Header((0, 0), f'cannot be read as an image ({words})')
     except Exception as error:  # damaged files raise more kinds than Pillow documents
-        return f'cannot be read as an image ({" ".join(str(error).split())})'
-    if format_ not in FORMATS:
-        return f'is a {format_} file, not JPEG or PNG'
+        words = ' '.join(str(error).split())
+        return Header((0, 0), f'cannot be read as an image ({words})')
+
+
+def _fault(image):
+    """Why an opened image cannot be a pair, in words; None if it can."""
+    width, height = image.size
+    if image.format not in FORMATS:
+        return f'is a {image.format} file, not JPEG or PNG'
     if width < 2:
         return f'is {width} pixel wide, so it cannot be split into two halves'
     if width % 2:
         return f'is {width} pixels wide, an odd number, so it cannot be split into two halves'
     if width * height > MAX_PIXELS:
-        return f'has {width}x{height} pixels, more than {MAX_PIXELS}'
+        factor = (MAX_PIXELS / (width * height)) ** 0.5
+        fitting = f'{int(width * factor) // 2 * 2}x{int(height * factor)}'
+        return f'has {width}x{height} pixels, more than {MAX_PIXELS}: scale it down to {fitting}'
+    orientation = _orientation(image)
+    if orientation != 1:
+        return (
+            f'has the EXIF orientation {orientation}: viewers turn it, TensorFlow does not; save '
+            'it upright, for example with `mogrify -auto-orient`'
+        )
     return None
+
+
+def _orientation(image):
+    """The EXIF orientation, from 1 (upright) to 8."""
+    if 'exif' not in image.info:  # for a PNG without one, getexif would decode the whole image
+        return 1
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # damaged EXIF does not damage the image
+        return 1
+    return orientation if orientation in range(1, 9) else 1
+
+
+def describe_halves(sizes: typing.Sequence[Size]) -> str:
+    """The sizes of the halves of files, in words: '256x256', or '200x300 to 600x600'."""
+    halves = sorted(
+        {(width // 2, height) for width, height in sizes}, key=lambda s: (s[0] * s[1], s)
+    )
+    smallest, largest = (f'{width}x{height}' for width, height in (halves[0], halves[-1]))
+    return smallest if smallest == largest else f'{smallest} to {largest}'

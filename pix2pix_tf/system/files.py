@@ -1,26 +1,45 @@
 """Writing files so that a reader never finds half of one."""
 
 import os
+import tempfile
 
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import Pix2PixError
 
+TEMPORARY = '.tmp'  # of a file while it is written
 
-def write_whole(path: str, contents: bytes) -> None:
+
+def write_whole(path: str, contents: bytes, durable: bool = False) -> None:
     """Writes `path` completely or, if that fails, leaves it as it was.
+
+    If `durable`, it has reached the disk when this returns, and survives a power failure.
 
     Raises:
         Pix2PixError: it cannot be written; the message names it.
     """
-    temporary = path + '.tmp'
+    temporary = path + TEMPORARY
     try:
         with open(temporary, 'wb') as file:
             file.write(contents)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
+        if durable:
+            sync(os.path.dirname(path) or '.')
     except OSError as error:
         if os.path.isfile(temporary):
             os.remove(temporary)
         raise unwritable(path, error) from error
+
+
+def sync(path: str) -> None:
+    """Waits until a file, or the names in a folder, have reached the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def unwritable(path: str, error: OSError) -> Pix2PixError:
@@ -34,12 +53,9 @@ def prepare_directory(path: str) -> None:
     Raises:
         Pix2PixError: it cannot be created or written to; the message names it.
     """
-    probe = os.path.join(path, '.writable')
     try:
         os.makedirs(path, exist_ok=True)
-        with open(probe, 'wb'):
-            pass
-        os.remove(probe)
+        tempfile.TemporaryFile(dir=path).close()
     except OSError as error:
         raise Pix2PixError(
             f'cannot write to {path} ({error.strerror}): choose another folder'

@@ -5,32 +5,48 @@ import fcntl
 import os
 import typing
 
+from pix2pix_tf.system import files
+from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import Pix2PixError
 
 FILENAME = '.lock'
 
 
 @contextlib.contextmanager
-def locked(directory: str) -> typing.Iterator[None]:
-    """Locks `directory` for this process, whose number is written to the file `.lock` there.
+def locked(directory: str, filename: str = FILENAME, wait: bool = False) -> typing.Iterator[None]:
+    """Locks `directory` for this process, whose number is written to the file `filename` there.
 
-    The operating system releases the lock when the process ends, however it ends. A leftover file
-    therefore locks nobody out.
+    With `wait`, it waits for another process that holds the lock. The operating system releases the
+    lock when the process ends, however it ends. A leftover file therefore locks nobody out. On a
+    file system without locks, such as some network drives, it prints a warning and locks nothing.
 
     Raises:
         Pix2PixError: another process holds the lock; the message names the folder and the process.
+            Or the lock file cannot be written.
     """
-    path = os.path.join(directory, FILENAME)
-    with open(path, 'a+') as file:
+    path = os.path.join(directory, filename)
+    with _opened(path) as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
             file.seek(0)
             raise Pix2PixError(
                 f'process {file.read().strip() or "unknown"} is training in {directory}: wait '
                 'for it, stop it, or choose another folder'
             ) from error
+        except OSError as error:
+            print_line(
+                f'warning: cannot lock {directory} ({error.strerror}): start no second process in '
+                'it'
+            )
         file.truncate(0)
         file.write(f'{os.getpid()}\n')
         file.flush()
         yield
+
+
+def _opened(path):
+    try:
+        return open(path, 'a+')
+    except OSError as error:
+        raise files.unwritable(path, error) from error

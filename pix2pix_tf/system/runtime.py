@@ -4,9 +4,13 @@ import typing
 
 import tensorflow.compat.v1 as tf
 
+from pix2pix_tf.system import malloc
+
 
 def use_graph_mode() -> None:
     """Graphs, sessions and reference variables, as in 1.x; call it before building anything.
+
+    It also sets the allocator; see `malloc.keep_freed_blocks`.
 
     With the resource variables of 2.x, the generator's gradients would see the discriminator's
     weights from before its update instead of after it. On 1.15 this changes nothing.
@@ -15,6 +19,7 @@ def use_graph_mode() -> None:
         tf.logging.ERROR
     )  # otherwise it warns that each 1.x name is deprecated
     tf.disable_v2_behavior()
+    malloc.keep_freed_blocks()
 
 
 def one_line(error: Exception) -> str:

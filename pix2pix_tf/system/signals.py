@@ -1,4 +1,4 @@
-"""Stopping a run from outside: SIGINT and SIGTERM end it after the current step."""
+"""Stopping a run from outside: SIGINT, SIGTERM and SIGHUP end it after the current step."""
 
 import contextlib
 import os
@@ -6,14 +6,14 @@ import signal
 import threading
 import typing
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # SIGHUP: the terminal was closed
 
 
 @contextlib.contextmanager
 def stopping_on_signals(
     notify: typing.Callable[[str], object] = print,
 ) -> typing.Iterator[threading.Event]:
-    """Yields a threading.Event that SIGINT or SIGTERM sets; calls `notify(message)` once.
+    """Yields a threading.Event that a signal of SIGNALS sets; calls `notify(message)` once.
 
     A second SIGINT ends the process at once, with exit status 130. A Python signal handler would
     have to wait until TensorFlow returns from the step. Therefore a thread reads the signal

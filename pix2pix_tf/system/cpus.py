@@ -1,0 +1,39 @@
+"""The number of CPU cores that this process may use."""
+
+import math
+import os
+
+
+def available(cgroups: str = '/sys/fs/cgroup') -> int:
+    """The cores in the affinity of this process, or fewer if its container has a CPU quota.
+
+    `cgroups` is the folder of Linux's control groups. macOS has neither it nor an affinity.
+    """
+    if hasattr(os, 'sched_getaffinity'):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    quota = _quota(cgroups)
+    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+
+
+def _quota(cgroups):
+    """The CPU quota of the container, in cores; None without one."""
+    try:  # version 2
+        quota, period = _read(cgroups, 'cpu.max').split()
+    except (OSError, ValueError):
+        try:  # version 1
+            quota = _read(cgroups, 'cpu', 'cpu.cfs_quota_us')
+            period = _read(cgroups, 'cpu', 'cpu.cfs_period_us')
+        except OSError:
+            return None
+    try:
+        cores = int(quota) / int(period)
+    except (ValueError, ZeroDivisionError):  # "max": no limit
+        return None
+    return cores if cores > 0 else None  # version 1 says -1 for no limit
+
+
+def _read(*parts):
+    with open(os.path.join(*parts)) as file:
+        return file.read()
