@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import ROOT, write_pair
+from helpers import ROOT, write_pair
 
 from pix2pix_tf.model import build_model
 

@@ -3,7 +3,7 @@ import os
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import pair_pixels, write_pair
+from helpers import pair_pixels, write_pair
 from PIL import Image
 
 from pix2pix_tf import dataset

@@ -5,14 +5,14 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import contents, error_line, run_command, write_cut_off, write_pair
+from helpers import contents, error_line, run_command, write_cut_off, write_pair
 from PIL import Image
 
 from pix2pix_tf import checkpoints, config, exporting
-from pix2pix_tf.evaluation import metrics
 from pix2pix_tf.config import Config
-from pix2pix_tf.system.errors import CheckpointError, DataError
+from pix2pix_tf.evaluation import metrics
 from pix2pix_tf.model import build_model
+from pix2pix_tf.system.errors import CheckpointError, DataError
 
 
 @pytest.fixture

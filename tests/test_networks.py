@@ -3,9 +3,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.config import Config
-from pix2pix_tf.system.errors import UsageError
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.networks import create_discriminator, create_generator
+from pix2pix_tf.system.errors import UsageError
 
 
 def shapes_of(variables):

@@ -6,11 +6,11 @@ import os
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import error_line, run_command
+from helpers import error_line, run_command
 
 from pix2pix_tf.evaluation import features, metrics
-from pix2pix_tf.system.errors import Pix2PixError
 from pix2pix_tf.evaluation.features import Network
+from pix2pix_tf.system.errors import Pix2PixError
 
 PIXELS = np.random.RandomState(1).randint(0, 256, (3, 8, 8, 3)).astype(np.uint8)
 WEIGHTS = np.random.RandomState(2).randn(3, 5).astype(np.float32)

@@ -1,7 +1,7 @@
 import os
 
 import numpy as np
-from conftest import run_command
+from helpers import run_command
 from PIL import Image
 
 from pix2pix_tf.pairs import drawing

@@ -10,7 +10,7 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import ROOT, error_line, pair_pixels, run_command, write_pair
+from helpers import ROOT, error_line, pair_pixels, run_command, write_pair
 from PIL import Image
 
 from pix2pix_tf import dataset
