@@ -18,7 +18,7 @@ def images():
 
 @pytest.fixture
 def built(graph, narrow, images):
-    """The model on constant images, without dropout, so that it repeats itself."""
+    """The model on constant images, without dropout, so that every run gives the same."""
     model = build_model(*map(tf.constant, images), narrow._replace(dropout=0.0))
     with tf.Session() as session:
         tf.set_random_seed(1)
@@ -38,7 +38,7 @@ def test_losses_are_the_formulas_of_the_post(built, images):
     np.testing.assert_allclose(got, [gan + 100 * l1, discrim, gan, l1], rtol=1e-4)
 
 
-def test_a_discriminator_that_is_sure_costs_no_infinite_loss(built):
+def test_a_discriminator_that_is_certain_has_a_finite_loss(built):
     """predict_fake rounded to 1: the post's EPS has to survive the folding of constants."""
     model, session = built
     for variable in tf.trainable_variables():
@@ -88,7 +88,7 @@ def test_a_step_counts_and_averages(built):
         assert got['step'] == step
 
 
-def test_both_networks_learn_but_for_nothing_without_a_gradient(built):
+def test_a_step_changes_every_trainable_variable(built):
     model, session = built
     before = session.run({v.op.name: v for v in tf.trainable_variables()})
     session.run(model.train_op)

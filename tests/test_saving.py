@@ -101,7 +101,7 @@ def test_a_full_disk_fails_the_run_only_if_it_stays_full(pairs, small_disk):
     result = run_command(*flags, '--max_steps=6')
     line = error_line(result, 1)
     assert f'can not save {out}/model-6' in line and 'No space left on device' in line
-    assert result.stdout.count('what was saved before is kept') == 2  # it trained on meanwhile
+    assert result.stdout.count('what was saved before is kept') == 2  # and it trained to the end
     assert read_checkpoint(out)['global_step'] == 2
     assert [p for p in os.listdir(str(out)) if p.startswith(('model-4', 'model-6'))] == []
 

@@ -104,7 +104,7 @@ def test_a_broken_download_is_resumed(server, tmp_path):
     assert tree(tmp_path) == WHOLE
 
 
-def test_a_download_that_changed_meanwhile_starts_again(server, tmp_path):
+def test_a_download_that_has_changed_starts_again(server, tmp_path):
     server.limit = 1000
     with pytest.raises(DataError):
         download.fetch('facades', str(tmp_path), server.url)

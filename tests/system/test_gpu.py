@@ -1,4 +1,4 @@
-"""The switches for GPUs, as far as a CPU can run them, and GPUs that are too new."""
+"""The switches for GPUs, as a CPU runs them, and GPUs that are too new."""
 
 import os
 
