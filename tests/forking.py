@@ -41,7 +41,11 @@ class ForkServer:
         assert self._read() == 'ready'
 
     def ask(self, **request):
-        """The answer to a request. A test that is interrupted here closes the server."""
+        """The answer to a request.
+
+        If a deadline or Ctrl-C interrupts it, an answer would be left over: the server is closed,
+        and the next test starts another.
+        """
         try:
             self.process.stdin.write(json.dumps(request) + '\n')
             self.process.stdin.flush()
@@ -51,7 +55,7 @@ class ForkServer:
             raise
 
     def close(self):
-        """Ends the server and all of its children."""
+        """Ends the server and all its children."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.stdout.close()
@@ -111,8 +115,11 @@ class Forked:
             self.returncode = self.server.ask(wait=self.pid)
         return self.returncode
 
-    def communicate(self, timeout=None):
-        """(the rest of its standard output, its standard error), once it has ended."""
+    def communicate(self, timeout=200):
+        """(the rest of its standard output, its standard error), once it has ended.
+
+        After `timeout` seconds it is killed, and subprocess.TimeoutExpired raised.
+        """
         with killed_after(self, timeout) as overdue:
             printed = self.stdout.read()
             self.wait()
@@ -126,8 +133,9 @@ class Forked:
 
 @contextlib.contextmanager
 def killed_after(process, timeout):
-    """Kills `process` if the block takes longer than `timeout` seconds, so that reads of its pipes
-    end. Gives a threading.Event that is set then.
+    """Kills `process`, and so ends reads of its pipes, if the block takes over `timeout` seconds.
+
+    Gives a threading.Event that is set if it was killed.
     """
     overdue = threading.Event()
 
@@ -135,7 +143,7 @@ def killed_after(process, timeout):
         overdue.set()
         process.kill()
 
-    timer = threading.Timer(timeout or 3600, kill)
+    timer = threading.Timer(timeout, kill)
     timer.start()
     try:
         yield overdue
@@ -174,7 +182,7 @@ def answer(value):
 
 
 def check_single_thread():
-    """Raises AssertionError where there are threads: a child would miss what they hold or do."""
+    """Fails if there are threads: a child has none of them, but all the locks that they hold."""
     with open('/proc/self/status') as status:
         [threads] = [int(line.split()[1]) for line in status if line.startswith('Threads:')]
     assert threads == 1, f'the fork server has {threads} threads, so that forking is not safe'

@@ -176,7 +176,6 @@ print(json.dumps({'answers': answers, 'grown': peak() - before}))
 """
 
 
-@pytest.mark.slow
 def test_500_mutants_neither_crash_nor_hang_nor_eat_memory(tmp_path):
     files = mutants()
     assert len({name for name, _ in files}) == 500
