@@ -1,4 +1,4 @@
-"""What the tests share that is no fixture: pairs, narrow models, what is on disk, the commands."""
+"""Functions and constants that the tests share: pairs, narrow models, reading files, commands."""
 
 import contextlib
 import http.server
@@ -34,7 +34,7 @@ WATCHED = NARROW._replace(
     scale_size=256,
 )
 
-# What Python, TensorFlow or the C library read when they are loaded
+# How variables begin that Python, TensorFlow or the C library read when they are loaded
 _READ_AT_START = ('LD_', 'MALLOC_', 'PYTHON', 'TF_')
 
 
@@ -95,8 +95,9 @@ def command_environment(**changes):
 def run_command(command, *flags, **options):
     """Runs bin/pix2pix-`command` to its end, and returns a subprocess.CompletedProcess.
 
-    It runs in a child of the fork server. `run_real_command` takes seconds longer, and is for tests
-    of how a command starts. The options are those of `fork_command`, and `timeout` in seconds.
+    It runs in a child of the fork server. For tests of how a command starts there is
+    `run_real_command`, which takes seconds longer. The options are those of `fork_command`, and
+    `timeout` in seconds.
     """
     timeout = options.pop('timeout', 200)
     process = fork_command(command, *flags, **options)
@@ -107,8 +108,8 @@ def run_command(command, *flags, **options):
 def fork_command(command, *flags, environment=(), cwd=None):
     """Starts a command in a child of the fork server, and leaves it running.
 
-    `environment` has variables to set: not those that are read when TensorFlow is imported, which
-    has already happened.
+    `environment` holds variables to set. Those that are read when TensorFlow is imported are
+    refused: the fork server has imported it already.
     """
     changes = dict(environment)
     assert not [n for n in changes if n.startswith(_READ_AT_START)], 'this takes a real process'
@@ -152,7 +153,7 @@ def _remember(process):
 
 
 def kill_what_runs():
-    """Ends the processes that a test has started and not waited for."""
+    """Ends the processes that a test has started and that may still run."""
     while _started:
         process = _started.pop()
         if process.returncode is None:
@@ -163,7 +164,7 @@ def kill_what_runs():
 def wait_for(process, words, timeout=120):
     """Reads what `process` prints up to the line that holds `words`, and returns that line.
 
-    Fails the test, and kills the process, where that takes longer than `timeout` seconds.
+    After `timeout` seconds it kills the process and fails the test.
     """
     printed = []
     with killed_after(process, timeout) as overdue:
