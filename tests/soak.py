@@ -1,12 +1,12 @@
-"""A soak: `make train`, killed at random every 60 to 120 s and taken up again, for half an hour.
+"""A soak: `make train`, killed at random every 60 to 120 s and resumed, for half an hour.
 
     python tests/soak.py --minutes 30 --out out/soak DATA=facades
 
-What stands behind the options goes to `make train` as it is. Every kill is a line: which signal,
-the last step that was reported, the step that was saved, and how many were lost between the two; in
-the end comes the mean of the losses over every 200 steps, to be held against that of
-`--minutes 600 --calm STEPS`, a run that nobody disturbs. Exits with 1 where a run did not go on
-from its newest checkpoint.
+The arguments after the options go to `make train` as they are. Every kill prints a line: the
+signal, the last step that was reported, the step that was saved, and how many steps were lost
+between the two. The last lines are the means of the losses over every 200 steps, to compare with
+those of a run that is not killed, `--minutes 600 --calm STEPS`. Exits with 1 if a run did not
+resume from its newest checkpoint.
 """
 
 import argparse
@@ -27,9 +27,11 @@ def start(out, variables, steps):
     limit = [f'STEPS={steps}'] if steps else []
     return subprocess.Popen(
         ['make', 'train', f'OUT={out}', arguments, *limit, *variables],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
         start_new_session=True,
-    )  # fmt: skip
+    )
 
 
 def follow(process, losses, steps_per_epoch):

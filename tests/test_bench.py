@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import ROOT, write_pair
+from helpers import ROOT, write_pair
 
 from pix2pix_tf.model import build_model
 
@@ -54,7 +54,7 @@ def test_workers_take_turns(tmp_path):
         assert workers[name].process.returncode == 0
 
 
-def test_a_worker_that_fails_is_heard_of(tmp_path):
+def test_a_worker_that_fails_is_reported(tmp_path):
     import run
 
     with pytest.raises(SystemExit, match='pipeline-ours failed:(.|\n)*no image in'):

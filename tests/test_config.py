@@ -51,11 +51,18 @@ def test_defaults_are_those_of_the_post():
         ({'seed': 1, 'num_threads': 2}, '--seed needs --num_threads=1'),
     ],
 )
-def test_nonsense_is_named(values, words):
+def test_values_out_of_range_are_named(values, words):
     with pytest.raises(UsageError) as error:
         config.create(**values)
     assert words in str(error.value)
     assert error.value.exit_status == 2
+
+
+def test_differences_leave_out_what_may_change():
+    saved = Config()
+    for name in config.FREE:
+        assert config.differences(saved, saved._replace(**{name: 77})) == []
+    assert config.differences(saved, saved._replace(ngf=8)) == ['--ngf was 64, now 8']
 
 
 def test_saved_options_come_back(tmp_path):

@@ -3,7 +3,7 @@ import os
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import pair_pixels, write_pair
+from helpers import pair_pixels, write_pair
 from PIL import Image
 
 from pix2pix_tf import dataset
@@ -12,7 +12,7 @@ from pix2pix_tf.system.errors import DataError
 
 
 def run_batches(batches, count):
-    """The values of `count` batches, by queue runners that are seen to end."""
+    """The values of `count` batches, by queue runners, which must end."""
     with tf.Session() as session:
         session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
         coordinator = tf.train.Coordinator()
@@ -56,7 +56,7 @@ def test_images_without_two_halves_are_named(tmp_path, width):
 
 
 @pytest.mark.parametrize('contents', [b'', b'GIF89a', b'no image', b'\xff\xd8\xff\xe0\x00\x10JFIF'])
-def test_files_that_are_no_images_are_named(tmp_path, contents):
+def test_files_that_are_not_images_are_named(tmp_path, contents):
     (tmp_path / '1.jpg').write_bytes(contents)
     with pytest.raises(DataError) as error:
         dataset.check_images([str(tmp_path / '1.jpg')])
@@ -131,7 +131,7 @@ def test_training_batches_hold_input_right_target_left(graph, tmp_path):
 
 
 def test_every_training_epoch_shows_every_pair(graph, pairs):
-    # With several readers, one that is late may carry a pair over into the next epoch
+    # With several readers, a late one may carry a pair over into the next epoch
     batches = dataset.load_data(pairs, Config(num_threads=1))
     assert batches.steps_per_epoch == 5
     shown = [paths[0] for paths, _, _ in run_batches(batches, 10)]
@@ -157,7 +157,7 @@ def test_export_shows_each_pair_once_in_order_uncropped(graph, pairs):
     shown = [os.path.basename(os.fsdecode(path)) for paths, _, _ in values for path in paths]
     assert shown == ['1.jpg', '2.jpg', '3.jpg', '4.jpg', '5.jpg']
     assert [len(paths) for paths, _, _ in values] == [2, 2, 1]
-    # Eight times enlarged: the corner of the picture is the corner of the file
+    # Eight times enlarged: the corner of the image is the corner of the file
     corner = np.array(Image.open(os.path.join(pairs, '1.jpg')))[0, 32] / 127.5 - 1
     np.testing.assert_allclose(values[0][1][0, 0, 0], corner, atol=0.02)
     with tf.Session() as session:
@@ -182,6 +182,6 @@ def test_image_seeds_are_of_the_name_the_seed_and_the_sample(graph):
     assert (evaluate(dataset.image_seeds(paths, 8))[:, 0] == single[:, 0] + 1).all()
 
 
-def test_repeat_keeps_the_copies_in_a_row(graph):
+def test_repeat_keeps_the_copies_together(graph):
     got = evaluate(dataset.repeat(tf.constant([[1, 2], [3, 4]]), 3))
     assert got.tolist() == [[1, 2]] * 3 + [[3, 4]] * 3

@@ -5,14 +5,14 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import contents, error_line, run_command, write_cut_off, write_pair
+from helpers import contents, error_line, run_command, write_cut_off, write_pair
 from PIL import Image
 
 from pix2pix_tf import checkpoints, config, exporting
-from pix2pix_tf.evaluation import metrics
 from pix2pix_tf.config import Config
-from pix2pix_tf.system.errors import CheckpointError, DataError
+from pix2pix_tf.evaluation import metrics
 from pix2pix_tf.model import build_model
+from pix2pix_tf.system.errors import CheckpointError, DataError
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_export_writes_three_pngs_a_pair_and_says_so(out, pairs):
             assert (image.size, image.mode, image.format) == ((256, 256), 'RGB', 'PNG')
 
 
-def test_pictures_of_256_pixels_come_through_untouched(out, tmp_path):
+def test_images_of_256_pixels_come_through_untouched(out, tmp_path):
     write_pair(tmp_path / 'val' / 'x.png', 9, width=512, height=256)
     exporting.export(str(tmp_path / 'val'), out)
     pair = np.array(Image.open(str(tmp_path / 'val' / 'x.png')))
@@ -85,8 +85,8 @@ def test_a_folder_without_a_checkpoint_is_named(pairs, tmp_path):
     assert os.listdir(str(tmp_path)) == []
 
 
-def test_a_checkpoint_of_the_post_s_own_script_exports(pairs, tmp_path, graph):
-    """The post's graph has these variables; its Saver writes them all, with no options beside."""
+def test_a_checkpoint_of_the_posts_own_script_exports(pairs, tmp_path, graph):
+    """The post's graph has these variables; its Saver writes them all, and no options."""
     tf.set_random_seed(1)
     thin = Config(ngf=2, ndf=2)  # narrower than the post's only to be quick
     build_model(*[tf.zeros([1, 256, 256, 3])] * 2, thin)
@@ -110,24 +110,21 @@ def read_pixels(out, name):
     return np.array(Image.open(os.path.join(out, 'images', name)))
 
 
-def test_figures_are_those_of_the_pictures_on_disk(out, pairs):
+def test_metrics_are_those_of_the_images_on_disk(out, pairs):
     exporting.export(pairs, out)
     with open(os.path.join(out, 'metrics.json')) as file:
         report = json.load(file)
-    assert [picture['name'] for picture in report['pictures']] == ['1', '2', '3', '4', '5']
-    for picture in report['pictures']:
-        kinds = [
-            read_pixels(out, f'{picture["name"]}-{kind}.png') for kind in ('outputs', 'targets')
-        ]
-        assert dict(metrics.compare(*kinds), name=picture['name']) == picture
-    mean = np.mean([picture['L1'] for picture in report['pictures']])
+    assert [image['name'] for image in report['pictures']] == ['1', '2', '3', '4', '5']
+    for image in report['pictures']:
+        kinds = [read_pixels(out, f'{image["name"]}-{kind}.png') for kind in ('outputs', 'targets')]
+        assert dict(metrics.compare(*kinds), name=image['name']) == image
+    mean = np.mean([image['L1'] for image in report['pictures']])
     assert report['summaries']['L1']['mean'] == pytest.approx(mean)
-    assert report['source'] == {
-        'checkpoint': f'{out}/model-2', 'step': 2, 'data': pairs, 'seed': None, 'samples': 1,
-    }  # fmt: skip
+    source = {'checkpoint': f'{out}/model-2', 'step': 2, 'data': pairs, 'seed': None, 'samples': 1}
+    assert report['source'] == source
 
 
-def test_evaluate_gives_the_figures_of_an_export_without_its_pictures(out, pairs, tmp_path):
+def test_evaluate_gives_the_metrics_of_an_export_without_its_images(out, pairs, tmp_path):
     exporting.export(pairs, out, seed=3)
     exported = contents(out)['metrics.csv']
     other = str(tmp_path / 'other')
@@ -137,7 +134,7 @@ def test_evaluate_gives_the_figures_of_an_export_without_its_pictures(out, pairs
     assert report.summaries['SSIM'].low <= report.summaries['SSIM'].mean
 
 
-def test_a_picture_does_not_depend_on_the_rest_of_the_folder(out, pairs, tmp_path):
+def test_an_image_does_not_depend_on_the_rest_of_the_folder(out, pairs, tmp_path):
     exporting.export(pairs, out, seed=3)
     whole = contents(out + '/images')
     alone = tmp_path / 'alone'
@@ -149,7 +146,7 @@ def test_a_picture_does_not_depend_on_the_rest_of_the_folder(out, pairs, tmp_pat
     assert all(whole[name] == single[name] for name in single)
 
 
-def test_a_picture_does_not_depend_on_how_many_share_a_run(out, pairs):
+def test_an_image_does_not_depend_on_how_many_share_a_run(out, pairs):
     written = []
     for batch_size in (1, 3):
         exporting.export(pairs, out, seed=3, batch_size=batch_size)
@@ -162,11 +159,11 @@ def test_samples_differ_by_their_noise_alone(out, pairs):
     assert written == len(os.listdir(out + '/images')) == 25
     with open(os.path.join(out, 'metrics.json')) as file:
         report = json.load(file)
-    for picture in report['pictures']:
-        name = picture['name']
+    for image in report['pictures']:
+        name = image['name']
         files = [f'{name}-outputs.png', f'{name}-outputs-2.png', f'{name}-outputs-3.png']
         outputs = np.array([read_pixels(out, file) for file in files])
-        assert picture['diversity'] == metrics.diversity(outputs) > 0
+        assert image['diversity'] == metrics.diversity(outputs) > 0
     several = contents(out + '/images')
     exporting.export(pairs, out, seed=3)
     single = contents(out + '/images')

@@ -1,4 +1,4 @@
-"""The convolutions and every gradient of theirs, in float64, against TensorFlow's plain ops."""
+"""The convolutions and all their gradients, in float64, against TensorFlow's plain ops."""
 
 import numpy as np
 import pytest
@@ -69,7 +69,7 @@ def test_stride_1(device, depth):
     )
 
 
-def test_the_plain_ops_are_left_where_a_product_is_faster(graph, monkeypatch):
+def test_products_replace_the_plain_ops_only_where_they_are_faster(graph, monkeypatch):
     def ops_of(side, gpu):
         monkeypatch.setattr(kernels.runtime, 'has_gpu', lambda: gpu)
         with tf.Graph().as_default() as own:

@@ -11,34 +11,34 @@ AVERAGED = ('discrim_loss', 'gen_loss_gan', 'gen_loss_l1')
 
 
 @pytest.fixture
-def pictures():
+def images():
     rng = np.random.RandomState(11)
     return [rng.uniform(-1, 1, (2, 256, 256, 3)).astype(np.float32) for _ in range(2)]
 
 
 @pytest.fixture
-def built(graph, narrow, pictures):
-    """The model on constant pictures, without dropout, so that it repeats itself."""
-    model = build_model(*map(tf.constant, pictures), narrow._replace(dropout=0.0))
+def built(graph, narrow, images):
+    """The model on constant images, without dropout, so that every run gives the same."""
+    model = build_model(*map(tf.constant, images), narrow._replace(dropout=0.0))
     with tf.Session() as session:
         tf.set_random_seed(1)
         session.run(tf.global_variables_initializer())
         yield model, session
 
 
-def test_losses_are_the_formulas_of_the_post(built, pictures):
+def test_losses_are_the_formulas_of_the_post(built, images):
     model, session = built
     got, real, fake, outputs = session.run(
         [[getattr(model, n) for n in LOSSES], model.predict_real, model.predict_fake, model.outputs]
     )
     assert real.shape == fake.shape == (2, 30, 30, 1)
     gan = np.mean(-np.log(fake + 1e-12))
-    l1 = np.mean(np.abs(pictures[1] - outputs))
+    l1 = np.mean(np.abs(images[1] - outputs))
     discrim = np.mean(-(np.log(real + 1e-12) + np.log(1 - fake + 1e-12)))
     np.testing.assert_allclose(got, [gan + 100 * l1, discrim, gan, l1], rtol=1e-4)
 
 
-def test_a_discriminator_that_is_sure_costs_no_infinite_loss(built):
+def test_a_discriminator_that_is_certain_has_a_finite_loss(built):
     """predict_fake rounded to 1: the post's EPS has to survive the folding of constants."""
     model, session = built
     for variable in tf.trainable_variables():
@@ -52,6 +52,16 @@ def test_a_discriminator_that_is_sure_costs_no_infinite_loss(built):
     assert fake.min() == 1
     np.testing.assert_allclose(loss, -np.log(1e-12), rtol=1e-5)
     assert np.isfinite(sums).all()
+
+
+def test_one_bad_gradient_shows_in_the_sum(built, graph):
+    model, session = built
+    sums = [model.discrim_gradient_sum, model.gen_gradient_sum]
+    assert np.isfinite(session.run(sums)).all()
+    name = 'discriminator/layer_2/batchnorm/scale'
+    [variable] = [v for v in tf.global_variables() if v.op.name == name]
+    variable.load(np.full(8, np.inf), session)
+    assert not np.isfinite(session.run(sums)).any()
 
 
 def test_losses_and_averages_are_in_the_graph_by_name(built, graph):
@@ -78,7 +88,7 @@ def test_a_step_counts_and_averages(built):
         assert got['step'] == step
 
 
-def test_both_networks_learn_but_for_nothing_without_a_gradient(built):
+def test_a_step_changes_every_trainable_variable(built):
     model, session = built
     before = session.run({v.op.name: v for v in tf.trainable_variables()})
     session.run(model.train_op)
@@ -111,8 +121,8 @@ def test_all_variables_are_named_as_the_post_names_them(built):
     assert {v.op.name for v in tf.global_variables()} == want
 
 
-def test_innermost_layers_get_no_gradient_at_batch_size_1(graph, narrow, pictures):
-    model = build_model(*[tf.constant(p[:1]) for p in pictures], narrow)
+def test_innermost_layers_get_no_gradient_at_batch_size_1(graph, narrow, images):
+    model = build_model(*[tf.constant(p[:1]) for p in images], narrow)
     variables = tf.trainable_variables()
     gradients = tf.gradients(model.gen_loss, variables)
     with tf.Session() as session:

@@ -3,9 +3,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.config import Config
-from pix2pix_tf.system.errors import UsageError
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.networks import create_discriminator, create_generator
+from pix2pix_tf.system.errors import UsageError
 
 
 def shapes_of(variables):
@@ -33,9 +33,9 @@ def test_generator_has_the_variables_of_the_post(graph):
 
 
 def test_discriminator_has_the_variables_of_the_post(graph):
-    pictures = tf.zeros([1, 256, 256, 3])
+    images = tf.zeros([1, 256, 256, 3])
     with tf.variable_scope('discriminator'):
-        predictions = create_discriminator(pictures, pictures)
+        predictions = create_discriminator(images, images)
     assert predictions.get_shape().as_list() == [1, 30, 30, 1]
     want = {}
     for layer, (into, out) in enumerate([(6, 64), (64, 128), (128, 256), (256, 512), (512, 1)], 1):

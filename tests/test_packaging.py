@@ -1,4 +1,4 @@
-"""What a stranger meets first: the package, the Makefile, the search for a Python."""
+"""What a new user meets first: the package, the Makefile, the search for a Python."""
 
 import os
 import shutil
@@ -6,14 +6,18 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from helpers import ROOT
 
 
 def run(*command, **options):
     return subprocess.run(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
         **options,
-    )  # fmt: skip
+    )
 
 
 def test_the_package_installs_with_its_commands(tmp_path):
@@ -23,11 +27,9 @@ def test_the_package_installs_with_its_commands(tmp_path):
         shutil.copytree(os.path.join(ROOT, name), str(source / name))
     for name in ('setup.py', 'README.md', 'pyproject.toml'):
         shutil.copy(os.path.join(ROOT, name), str(source))
-    result = run(
-        sys.executable, '-m', 'pip', 'install', '--quiet', '--no-deps', '--no-build-isolation',
-        '--ignore-installed',
-        '--prefix', str(tmp_path / 'there'), str(source),
-    )  # fmt: skip
+    pip = [sys.executable, '-m', 'pip', 'install', '--quiet', '--no-deps']
+    pip += ['--no-build-isolation', '--ignore-installed', '--prefix', str(tmp_path / 'there')]
+    result = run(*pip, str(source))
     assert result.returncode == 0, result.stderr
     installed = {path.name for path in (tmp_path / 'there' / 'bin').iterdir()}
     commands = ('train', 'export', 'evaluate', 'plot', 'data', 'demo')
@@ -77,7 +79,7 @@ def find_python(*arguments, path):
 
 
 @pytest.mark.parametrize('runtime', ['tf1', 'tf2', 'lint'])
-def test_no_python_is_status_1_and_silence(tmp_path, runtime):
+def test_without_a_python_it_ends_with_status_1_and_says_nothing(tmp_path, runtime):
     result = find_python(runtime, path=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (1, '', '')
 
@@ -89,7 +91,7 @@ def test_the_python_that_is_named_is_taken_if_it_fits(tmp_path):
     assert find_python(other, sys.executable, path=tmp_path).returncode == 1
 
 
-def test_a_python_on_the_path_that_does_not_run_is_passed_over(tmp_path):
+def test_a_python_on_the_path_that_does_not_run_is_skipped(tmp_path):
     for version in ('3.7', '3.6'):  # as pyenv's shims are, for a version that is not chosen
         shim = tmp_path / f'python{version}'
         shim.write_text('#!/bin/sh\necho "command not found" >&2; exit 127\n')

@@ -1,24 +1,23 @@
+"""Training: what a run prints, and what it does about bad options, files and numbers."""
+
 import os
 import re
-import resource
 import shutil
 
-import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import contents, error_line, run_command, write_cut_off
+from helpers import (
+    NARROW_FLAGS,
+    contents,
+    error_line,
+    read_checkpoint,
+    run_command,
+    write_cut_off,
+)
 
 from pix2pix_tf import checkpoints, config, training
-from pix2pix_tf.system.errors import CheckpointError
 from pix2pix_tf.monitoring.progress import REPORTED
-
-NARROW_FLAGS = ('--ngf=4', '--ndf=4')
-
-
-def weights(out):
-    """{name: value} of the newest checkpoint."""
-    reader = tf.train.NewCheckpointReader(checkpoints.latest(out))
-    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+from pix2pix_tf.system.errors import CheckpointError, DataError, TrainingError
 
 
 def test_a_run_reports_saves_and_ends(pairs, tmp_path, narrow, capsys):
@@ -45,30 +44,11 @@ def test_a_run_reports_saves_and_ends(pairs, tmp_path, narrow, capsys):
     assert config.load(out).max_epochs == 1
 
 
-def test_a_run_goes_on_where_it_ended(pairs, trained, tmp_path, narrow, capsys):
-    out = str(tmp_path / 'out')
-    shutil.copytree(trained, out)
-    before = weights(out)
-    assert before['global_step'] == 2
-    assert training.train(pairs, out, narrow._replace(max_steps=2)) == 2
-    assert 'at step 2 of 2 already' in capsys.readouterr().out
-    assert training.train(pairs, out, narrow._replace(max_steps=3)) == 3
-    assert f'resuming from {out}/model-2' in capsys.readouterr().out
-    after = weights(out)
-    assert after['global_step'] == 3
-    # Two more steps' worth of Adam, not a start from nothing
-    np.testing.assert_allclose(after['beta1_power'], 0.5**4, rtol=1e-5)
-    name = 'generator/encoder_1/conv/filter'
-    assert 0 < np.abs(after[name] - before[name]).max() < 0.001
-
-
 def test_the_same_seed_gives_the_same_losses_digit_by_digit(pairs, tmp_path):
     runs = []
     for name, seed in (('a', 7), ('b', 7), ('c', 8)):
-        result = run_command(
-            'train', f'--data={pairs}', f'--out={tmp_path / name}', f'--seed={seed}',
-            '--max_steps=20', '--progress_freq=1', *NARROW_FLAGS,
-        )  # fmt: skip
+        flags = [f'--data={pairs}', f'--out={tmp_path / name}', f'--seed={seed}', '--max_steps=20']
+        result = run_command('train', *flags, *NARROW_FLAGS)
         assert (result.returncode, result.stderr) == (0, '')
         runs.append([line for line in result.stdout.splitlines() if 'loss' in line])
     assert len(runs[0]) == 20 * 3
@@ -89,21 +69,6 @@ def test_a_checkpoint_of_another_width_is_refused_and_kept(pairs, trained, tmp_p
     after = contents(out)
     for name in ('checkpoint', 'model-2.index', 'model-2.data-00000-of-00001', 'options.json'):
         assert after[name] == before[name]
-
-
-def test_a_disk_that_fills_up_costs_no_earlier_checkpoint(pairs, tmp_path, narrow):
-    out = str(tmp_path)
-    training.train(pairs, out, narrow._replace(ngf=16, max_steps=1))
-    size = os.path.getsize(checkpoints.latest(out) + '.data-00000-of-00001')
-
-    def limit():  # above the size of the graph's files, below that of a checkpoint
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size - 4096, size - 4096))
-
-    flags = [f'--data={pairs}', f'--out={out}', '--max_steps=3', '--ngf=16', '--ndf=4']
-    result = run_command('train', *flags, preexec_fn=limit)
-    assert f'can not save {out}/model-3' in error_line(result, 1)
-    assert weights(out)['global_step'] == 1
-    assert not [name for name in os.listdir(out) if name.startswith('model-3')]
 
 
 @pytest.mark.parametrize('name', ['cut.jpg', 'cut.png'])
@@ -127,17 +92,49 @@ def test_a_file_that_vanishes_is_named(tmp_path, pairs, narrow, monkeypatch):
         return batches
 
     monkeypatch.setattr(training.dataset, 'load_data', load_and_remove)
-    with pytest.raises(training.faults.DataError) as error:
+    with pytest.raises(DataError) as error:
         training.train(str(folder), str(tmp_path / 'out'), narrow)
     assert f'can not read {folder}/3.jpg' in str(error.value)
 
 
-def test_a_damaged_checkpoint_is_named(pairs, trained, tmp_path, narrow):
-    out = str(tmp_path / 'out')
+def diverge(pairs, trained, out, rate):
+    """(step, result) of a run from step 2 with such a learning rate, saving each step."""
     shutil.copytree(trained, out)
-    data = checkpoints.latest(out) + '.data-00000-of-00001'
-    with open(data, 'r+b') as file:
-        file.truncate(1000)
-    with pytest.raises(CheckpointError) as error:
-        training.train(pairs, out, narrow)
-    assert f'can not read the checkpoint {out}/model-2' in str(error.value)
+    flags = [f'--data={pairs}', f'--out={out}', f'--learning_rate={rate}', '--save_freq=1']
+    result = run_command('train', *flags, '--override', '--seed=5', *NARROW_FLAGS)
+    line = error_line(result, 1)
+    assert 'is nan' in line
+    assert f'{pairs}/' in line and '.jpg; nothing was saved after it' in line
+    return int(line.split('step ')[1].split(':')[0]), result
+
+
+def test_a_run_that_diverges_at_once_leaves_the_checkpoint_and_its_options(
+    pairs, trained, tmp_path
+):
+    out = str(tmp_path / 'out')
+    step, result = diverge(pairs, trained, out, rate=1e20)
+    assert step == 3
+    assert 'progress' not in result.stdout
+    assert read_checkpoint(out)['global_step'] == 2
+    assert config.load(out) == config.load(trained)
+
+
+def test_a_run_that_diverges_later_ends_with_the_save_of_the_step_before(pairs, trained, tmp_path):
+    out = str(tmp_path / 'out')
+    step, result = diverge(pairs, trained, out, rate=100.0)
+    assert step > 3
+    assert read_checkpoint(out)['global_step'] == step - 1
+    assert config.load(out).learning_rate == 100
+    assert f'step {step} ' not in result.stdout
+
+
+@pytest.mark.parametrize('field', list(training.CHECKED))
+def test_every_number_is_checked_and_named(field):
+    values = dict.fromkeys(training.CHECKED, 1.0)
+    training.check_finite(7, values, [b'a.jpg'], 'out')
+    for bad in (float('nan'), float('inf')):
+        values[field] = bad
+        with pytest.raises(TrainingError) as error:
+            training.check_finite(7, values, [b'a.jpg', b'b.jpg'], 'out')
+        message = str(error.value)
+        assert message.startswith(f'step 7: {training.CHECKED[field]} is {bad}, on a.jpg, b.jpg;')

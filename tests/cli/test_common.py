@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from conftest import ROOT, error_line, run_command, write_pair
+from helpers import ROOT, error_line, run_command, run_real_command, write_pair
 
 from pix2pix_tf import training
 from pix2pix_tf.system.errors import DataError
@@ -15,9 +15,7 @@ from pix2pix_tf.system.errors import DataError
         ('--batch_sise=1', "Unknown command line flag 'batch_sise'"),
         ('--batch_size=two', 'flag --batch_size=two'),
         ('--batch_size=0', '--batch_size is 0: it must be at least 1'),
-        ('--learning_rate=-1', '--learning_rate is -1.0: it must be above 0'),
         ('--scale_size=200', '--scale_size is 200, below --crop_size 256'),
-        ('--crop_size=300', '--crop_size is 300: the generator halves its input 8 times'),
         ('facades', 'facades is not a flag'),
     ],
 )
@@ -44,7 +42,7 @@ def test_every_command_checks_its_flags(tmp_path, command, flag):
     ],
 )
 def test_help_lists_the_flags(command, flag):
-    assert f'\n  {flag}: ' in run_command(command, '--help').stdout
+    assert f'\n  {flag}: ' in run_real_command(command, '--help').stdout
 
 
 def make_nothing(folder):
@@ -62,7 +60,7 @@ def make_text(folder):
 
 def make_false_image(folder):
     write_pair(folder / '1.jpg')
-    (folder / '2.jpg').write_text('not a picture')
+    (folder / '2.jpg').write_text('not an image')
 
 
 def make_odd(folder):
@@ -107,7 +105,7 @@ def test_a_missing_validation_folder_is_named(tmp_path, trained):
     assert f'no data folder {folder}' in error_line(result, 1)
 
 
-def test_an_output_folder_that_can_not_be_made_is_named(tmp_path, pairs):
+def test_an_output_folder_that_cannot_be_made_is_named(tmp_path, pairs):
     (tmp_path / 'file').write_text('in the way')
     out = tmp_path / 'file' / 'out'
     result = run_command('train', f'--data={pairs}', f'--out={out}')
@@ -118,5 +116,5 @@ def test_a_broken_tensorflow_is_one_line_too(tmp_path, pairs):
     (tmp_path / 'tensorflow').mkdir()
     (tmp_path / 'tensorflow' / '__init__.py').write_text('raise ImportError("no such library")')
     path = {'PYTHONPATH': os.pathsep.join([str(tmp_path), ROOT])}
-    result = run_command('train', f'--data={pairs}', f'--out={tmp_path}', environment=path)
+    result = run_real_command('train', f'--data={pairs}', f'--out={tmp_path}', environment=path)
     assert 'TensorFlow can not be used (no such library)' in error_line(result, 1)

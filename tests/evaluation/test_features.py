@@ -1,4 +1,4 @@
-"""FID and KID over the features of a network that the user brings."""
+"""FID and KID over the features of a network that the user provides."""
 
 import json
 import os
@@ -6,21 +6,21 @@ import os
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import error_line, run_command
+from helpers import error_line, run_command
 
 from pix2pix_tf.evaluation import features, metrics
-from pix2pix_tf.system.errors import Pix2PixError
 from pix2pix_tf.evaluation.features import Network
+from pix2pix_tf.system.errors import Pix2PixError
 
 PIXELS = np.random.RandomState(1).randint(0, 256, (3, 8, 8, 3)).astype(np.uint8)
 WEIGHTS = np.random.RandomState(2).randn(3, 5).astype(np.float32)
 
 
 def build_network(size=None, outputs=1):
-    """Features that are a matter of the mean colour: (placeholder, feature tensors)."""
-    pictures = tf.placeholder(tf.float32, [None, size, size, 3], 'pictures')
-    maps = tf.tensordot(pictures, tf.constant(WEIGHTS), 1)
-    return pictures, [tf.multiply(maps, n + 1, f'features_{n}') for n in range(outputs)]
+    """Features that depend on the mean colour alone: (placeholder, feature tensors)."""
+    images = tf.placeholder(tf.float32, [None, size, size, 3], 'images')
+    maps = tf.tensordot(images, tf.constant(WEIGHTS), 1)
+    return images, [tf.multiply(maps, n + 1, f'features_{n}') for n in range(outputs)]
 
 
 def write_frozen_graph(path, **options):
@@ -33,11 +33,11 @@ def write_frozen_graph(path, **options):
 
 def write_saved_model(path):
     with tf.Graph().as_default(), tf.Session() as session:
-        pictures, [maps] = build_network()
+        images, [maps] = build_network()
         scale = tf.get_variable('scale', [], initializer=tf.ones_initializer())
         session.run(tf.global_variables_initializer())
         tf.saved_model.simple_save(
-            session, str(path), {'pictures': pictures}, {'features': maps * scale}
+            session, str(path), {'images': images}, {'features': maps * scale}
         )
     return str(path)
 
@@ -57,7 +57,7 @@ def test_features_are_those_of_the_network(tmp_path, write, range_):
     np.testing.assert_allclose(got, expected(*range_), rtol=1e-4, atol=1e-4)
 
 
-def test_pictures_are_scaled_to_a_size_that_the_network_asks_for(tmp_path):
+def test_images_are_scaled_to_a_size_that_the_network_asks_for(tmp_path):
     path = write_frozen_graph(tmp_path / 'network.pb', size=16)
     flat = np.broadcast_to(PIXELS[:, :1, :1], PIXELS.shape)
     with features.opened(Network(path)) as extract:
@@ -65,17 +65,17 @@ def test_pictures_are_scaled_to_a_size_that_the_network_asks_for(tmp_path):
     np.testing.assert_allclose(got, flat[:, 0, 0].astype(float) @ WEIGHTS, rtol=1e-4, atol=1e-3)
 
 
-def test_ends_in_doubt_are_named_and_can_be_chosen(tmp_path):
+def test_ambiguous_tensors_are_named_and_can_be_chosen(tmp_path):
     path = write_frozen_graph(tmp_path / 'network.pb', outputs=2)
     with pytest.raises(Pix2PixError) as error, features.opened(Network(path)):
         pass
     assert 'it could be features_0, features_1; choose by --features_output' in str(error.value)
-    with features.opened(Network(path, 'pictures:0', 'features_1')) as extract:
+    with features.opened(Network(path, 'images:0', 'features_1')) as extract:
         np.testing.assert_allclose(extract(PIXELS), 2 * expected(), rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize('make', ['nothing', 'text', 'empty folder', 'no such tensor'])
-def test_what_is_no_network_is_named(tmp_path, make):
+def test_a_path_without_a_network_is_named(tmp_path, make):
     path, output = str(tmp_path / 'network'), None
     if make == 'text':
         (tmp_path / 'network').write_text('no network')
@@ -90,23 +90,19 @@ def test_what_is_no_network_is_named(tmp_path, make):
     assert '\n' not in str(error.value)
 
 
-def test_evaluate_takes_distances_over_them(trained, pairs, tmp_path):
+def test_evaluate_measures_distances_between_features(trained, pairs, tmp_path):
     path = write_frozen_graph(tmp_path / 'network.pb')
     out = str(tmp_path / 'out')
-    result = run_command(
-        'evaluate', f'--data={pairs}', f'--out={out}', f'--checkpoint={trained}/model-2',
-        f'--features={path}', '--features_range=-1,1', '--seed=1',
-    )  # fmt: skip
+    flags = [f'--data={pairs}', f'--out={out}', f'--checkpoint={trained}/model-2', '--seed=1']
+    result = run_command('evaluate', *flags, f'--features={path}', '--features_range=-1,1')
     assert (result.returncode, result.stderr) == (0, '')
     assert sorted(os.listdir(out)) == ['metrics.csv', 'metrics.json']
     with open(os.path.join(out, 'metrics.json')) as file:
         distances = json.load(file)['distances']
     assert set(distances) == {'FID', 'KID'}
     assert f'FID       {distances["FID"]:10.4f}' in result.stdout
-    # The same by hand, from the exported pictures
-    run_command(
-        'export', f'--data={pairs}', f'--out={out}', f'--checkpoint={trained}/model-2', '--seed=1'
-    )
+    # The same by hand, from the exported images
+    run_command('export', *flags)
     sets = []
     for kind in ('outputs', 'targets'):
         with tf.Graph().as_default(), tf.Session() as session:

@@ -4,12 +4,12 @@ import json
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import pair_pixels
+from helpers import pair_pixels
 
 from pix2pix_tf.evaluation import metrics
 
 
-def pictures(kind):
+def images(kind):
     """(output, target), [256, 256, 3] uint8."""
     rng = np.random.RandomState(3)
     target = pair_pixels(7, 256, 256)
@@ -24,7 +24,7 @@ def pictures(kind):
 
 @pytest.mark.parametrize('kind', ['equal', 'noisy', 'negative', 'unlike'])
 def test_similarities_are_those_of_tensorflow(graph, kind):
-    output, target = pictures(kind)
+    output, target = images(kind)
     pair = [tf.constant(pixels[None] / 255, tf.float32) for pixels in (output, target)]
     with tf.Session() as session:
         want = session.run([tf.image.ssim(*pair, 1.0), tf.image.ssim_multiscale(*pair, 1.0)])
@@ -34,7 +34,7 @@ def test_similarities_are_those_of_tensorflow(graph, kind):
 
 @pytest.mark.parametrize('kind', ['noisy', 'negative', 'unlike'])
 def test_differences_are_their_formulas(kind):
-    output, target = pictures(kind)
+    output, target = images(kind)
     difference = output.astype(np.float64) / 255 - target.astype(np.float64) / 255
     got = metrics.compare(output, target)
     np.testing.assert_allclose(got['L1'], np.abs(difference).mean(), rtol=1e-5)
@@ -42,8 +42,8 @@ def test_differences_are_their_formulas(kind):
     np.testing.assert_allclose(got['PSNR'], 10 * np.log10(1 / (difference**2).mean()), rtol=1e-5)
 
 
-def test_equal_pictures_are_perfect_and_finite():
-    assert metrics.compare(*pictures('equal')) == pytest.approx(
+def test_equal_images_are_perfect_and_finite():
+    assert metrics.compare(*images('equal')) == pytest.approx(
         {'L1': 0, 'RMSE': 0, 'PSNR': 100, 'SSIM': 1, 'MS-SSIM': 1}
     )
 
@@ -56,15 +56,15 @@ def test_diversity_is_the_mean_over_all_pairs():
     assert metrics.diversity(outputs[:2]) == pytest.approx(0.2)
 
 
-def test_the_interval_is_that_of_the_normal_distribution_where_there_are_many():
-    figures = np.random.RandomState(1).gamma(2, 3, 400)
-    summary = metrics.summarize(figures)
-    assert summary.mean == pytest.approx(figures.mean())
-    assert summary.std == pytest.approx(figures.std())
-    half = 1.96 * figures.std() / 20
-    assert summary.low == pytest.approx(figures.mean() - half, abs=half / 10)
-    assert summary.high == pytest.approx(figures.mean() + half, abs=half / 10)
-    assert metrics.summarize(figures) == summary
+def test_the_interval_of_many_values_is_that_of_the_normal_distribution():
+    values = np.random.RandomState(1).gamma(2, 3, 400)
+    summary = metrics.summarize(values)
+    assert summary.mean == pytest.approx(values.mean())
+    assert summary.std == pytest.approx(values.std())
+    half = 1.96 * values.std() / 20
+    assert summary.low == pytest.approx(values.mean() - half, abs=half / 10)
+    assert summary.high == pytest.approx(values.mean() + half, abs=half / 10)
+    assert metrics.summarize(values) == summary
     assert metrics.summarize([0.5]) == (0.5, 0, 0.5, 0.5)
 
 
@@ -113,11 +113,11 @@ def make_report():
     return metrics.report(source, rows, {'FID': 12.5})
 
 
-def test_files_hold_every_figure(tmp_path):
+def test_files_hold_every_metric(tmp_path):
     metrics.save(make_report(), str(tmp_path))
 
     def refuse(constant):
-        raise AssertionError(f'{constant} is no JSON')
+        raise AssertionError(f'{constant} is not JSON')
 
     document = json.loads((tmp_path / 'metrics.json').read_text(), parse_constant=refuse)
     assert document['source']['step'] == 7
@@ -132,7 +132,7 @@ def test_files_hold_every_figure(tmp_path):
     ]
 
 
-def test_the_table_has_a_line_for_each_figure():
+def test_the_table_has_a_line_for_each_metric():
     lines = metrics.format_table(make_report()).splitlines()
     assert lines[1].split() == ['L1', '0.2000', '0.1000', '0.1000', 'to', '0.3000']
     assert lines[2].split()[:3] == ['SSIM', '0.5000', '0.0000']

@@ -7,31 +7,31 @@ import os
 import re
 import shutil
 import subprocess
-import threading
 import urllib.parse
 
 import pytest
-from conftest import write_pair
+from helpers import serving, write_pair
 from PIL import Image
 
 from pix2pix_tf import images
 from pix2pix_tf.evaluation import metrics, pages
+from pix2pix_tf.system.errors import Pix2PixError
 
 NAMES = ['1', '10', '<script>alert(1)<', 'a"b\'c&d', 'x % y#?é']
-FIGURES = {'L1': [0.3, 0.1, 0.5, 0.2, 0.4], 'SSIM': [0.1, 0.9, 0.3, 0.7, 0.5]}
+VALUES = {'L1': [0.3, 0.1, 0.5, 0.2, 0.4], 'SSIM': [0.1, 0.9, 0.3, 0.7, 0.5]}
 BY_L1 = [1, 3, 0, 4, 2]  # best first
 BY_SSIM = [1, 3, 4, 2, 0]
 
 
 @pytest.fixture
 def out(tmp_path):
-    """A folder with a gallery of NAMES, and the page of their development."""
+    """A folder with a gallery of NAMES, and a page of how they developed."""
     for name in NAMES:
         for kind in (*images.KINDS, 100, 2000):
             write_pair(tmp_path / 'images' / images.filename(name, kind), width=16, height=16)
     shutil.copytree(str(tmp_path / 'images'), str(tmp_path / 'development'))
     rows = [
-        dict({key: values[i] for key, values in FIGURES.items()}, name=name)
+        dict({key: values[i] for key, values in VALUES.items()}, name=name)
         for i, name in enumerate(NAMES)
     ]
     source = {'checkpoint': 'out/<i>model-7', 'step': 7, 'data': 'v', 'seed': 1, 'samples': 1}
@@ -62,11 +62,14 @@ def test_samples_are_shown_beside_the_triplet(tmp_path):
     pages.write(metrics.report(source, [row]), str(tmp_path), 16)
     page = (tmp_path / 'index.html').read_text(encoding='utf-8')
     shown = re.findall('<img src="images/([^"]*)"', page)
-    assert shown == ['1-inputs.png', '1-outputs.png', '1-targets.png', '1-outputs-2.png',
-                     '1-outputs-3.png']  # fmt: skip
+    assert shown == [
+        f'1-{kind}.png' for kind in ('inputs', 'outputs', 'targets', 'outputs-2', 'outputs-3')
+    ]
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
+    """Serves the files of `server.folder`."""
+
     def translate_path(self, path):
         return os.path.join(self.server.folder, urllib.parse.unquote(path).lstrip('/'))
 
@@ -74,47 +77,55 @@ class Files(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+SWITCHES = (
+    '--headless',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--enable-logging=stderr',
+    '--virtual-time-budget=10000',
+    '--dump-dom',
+)
+
+
 @pytest.fixture
 def browser(out, tmp_path_factory):
     """A function: opens a page of `out` in Chromium and gives (its DOM, its console, screenshot).
 
-    With `script`, the page is looked at from another one, in a frame called `page`; what that
-    script writes to the document is the DOM.
+    With `script`, the page is shown in a frame of another one, called `page`; what that script
+    writes to `said` is found in the DOM.
     """
     chromium = shutil.which('chromium') or shutil.which('chromium-browser')
     if not chromium:
         pytest.skip('no Chromium')
-    server = http.server.HTTPServer(('127.0.0.1', 0), Files)
-    server.folder = str(out)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
+    with serving(Files) as server:
+        server.folder = str(out)
 
-    def look(page, script=None, width=1000):
-        if script:
-            (out / 'look.html').write_text(
-                f'<iframe name="page" src="{page}" width="{width}" height="800"></iframe>'
-                f'<pre id="said"></pre><script>onload = async () => {{ {script} }};</script>',
-                encoding='utf-8',
+        def look(page, script=None, width=1000):
+            if script:
+                (out / 'look.html').write_text(
+                    f'<iframe name="page" src="{page}" width="{width}" height="800"></iframe>'
+                    f'<pre id="said"></pre><script>onload = async () => {{ {script} }};</script>',
+                    encoding='utf-8',
+                )
+                page = 'look.html'
+            profile = tmp_path_factory.mktemp('profile')
+            files = [f'--user-data-dir={profile}', f'--screenshot={profile}/page.png']
+            result = subprocess.run(
+                [chromium, *SWITCHES, *files, f'--window-size={width},800', f'{server.url}/{page}'],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                timeout=120,
             )
-            page = 'look.html'
-        profile = tmp_path_factory.mktemp('profile')
-        result = subprocess.run(
-            [chromium, '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic',
-             '--no-first-run', '--disable-background-networking', '--disable-component-update',
-             '--disable-sync', '--enable-logging=stderr', f'--user-data-dir={profile}',
-             f'--window-size={width},800', '--virtual-time-budget=10000',
-             f'--screenshot={profile}/page.png', '--dump-dom',
-             f'http://127.0.0.1:{server.server_port}/{page}'],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
-        )  # fmt: skip
-        assert result.returncode == 0, result.stderr.decode()
-        console = [line for line in result.stderr.decode().splitlines() if ':CONSOLE' in line]
-        return result.stdout.decode(), console, str(profile / 'page.png')
+            assert result.returncode == 0, result.stderr.decode()
+            console = [line for line in result.stderr.decode().splitlines() if ':CONSOLE' in line]
+            return result.stdout.decode(), console, str(profile / 'page.png')
 
-    yield look
-    server.shutdown()
-    thread.join()
-    server.server_close()
+        yield look
 
 
 def order(dom):
@@ -132,7 +143,7 @@ def test_a_browser_shows_the_gallery_without_errors(browser):
     assert order(dom) == [0, 1, 2, 3, 4]
     with Image.open(screenshot) as image:
         colours = image.convert('RGB').getcolors(1000000)
-    assert len(colours) > 50  # text and pictures, not a blank page
+    assert len(colours) > 50  # text and images, not a blank page
 
 
 @pytest.mark.parametrize(
@@ -165,12 +176,12 @@ def test_buttons_sort_and_turn_the_order_round(browser):
 
 
 @pytest.mark.parametrize('page', ['index.html', 'development.html'])
-def test_every_picture_is_found_and_loaded_lazily(browser, page):
+def test_every_image_is_found_and_loaded_lazily(browser, page):
     script = """
-        const pictures = [...page.document.images];
-        for (const picture of pictures) picture.loading = 'eager';
-        await Promise.all(pictures.map(picture => picture.decode().catch(() => {})));
-        said.textContent = [pictures.length, pictures.filter(p => p.naturalWidth === 16).length];
+        const images = [...page.document.images];
+        for (const image of images) image.loading = 'eager';
+        await Promise.all(images.map(image => image.decode().catch(() => {})));
+        said.textContent = [images.length, images.filter(i => i.naturalWidth === 16).length];
     """
     dom, console, _ = browser(page, script)
     count = len(NAMES) * (3 if page == 'index.html' else 4)
@@ -189,8 +200,8 @@ def test_the_gallery_fits_on_a_phone(browser):
     assert content <= width <= 375
 
 
-def test_a_page_that_can_not_be_written_is_named(tmp_path):
+def test_a_page_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / 'development.html').mkdir()
-    with pytest.raises(pages.files.Pix2PixError) as error:
+    with pytest.raises(Pix2PixError) as error:
         pages.write_development(str(tmp_path), 'development', ['1'], [1], 16)
     assert f'can not write {os.path.join(str(tmp_path), "development.html")}' in str(error.value)

@@ -3,21 +3,22 @@
 import glob
 import json
 import os
+import types
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from helpers import read_events
 
 from pix2pix_tf.monitoring import events, losses
-from pix2pix_tf.system.errors import Pix2PixError
 from pix2pix_tf.monitoring.events import EventWriter
 from pix2pix_tf.monitoring.losses import Recorder
+from pix2pix_tf.system.errors import Pix2PixError
 
 
 def scalars(out):
     """{tag: {step: value}} as TensorBoard reads it."""
-    accumulator = EventAccumulator(str(out), size_guidance={'scalars': 0}).Reload()
+    accumulator = read_events(out)
     return {
         tag: {event.step: event.value for event in accumulator.Scalars(tag)}
         for tag in accumulator.Tags()['scalars']
@@ -43,8 +44,8 @@ def test_rows_come_back_and_reach_tensorboard(tmp_path):
     np.testing.assert_allclose(list(got.values()), 0.1234567, rtol=1e-6)
 
 
-def test_a_run_that_goes_on_leaves_no_fold(tmp_path):
-    """Saved at step 20 and killed at 40: what is behind 20 is of the second course alone."""
+def test_a_resumed_run_replaces_the_steps_after_its_checkpoint(tmp_path):
+    """Saved at step 20 and killed at 40: what comes after 20 is of the second run alone."""
     record(tmp_path, 0, [10, 20, 30, 40], 1.0)
     record(tmp_path, 20, [25, 30, 35], 2.0)
     want = {10: 1, 20: 1, 25: 2, 30: 2, 35: 2}
@@ -71,7 +72,7 @@ def test_a_broken_file_is_named(tmp_path, text):
     assert 'move it out of the way' in str(error.value)
 
 
-def test_a_file_that_can_not_be_written_costs_only_itself(tmp_path, capsys):
+def test_a_file_that_cannot_be_written_costs_only_itself(tmp_path, capsys):
     recorder = record(tmp_path, 0, [1], 1.0)
     os.rename(str(tmp_path / 'losses.csv'), str(tmp_path / 'aside'))
     (tmp_path / 'losses.csv').mkdir()
@@ -84,27 +85,32 @@ def test_a_file_that_can_not_be_written_costs_only_itself(tmp_path, capsys):
     assert [row['step'] for row in losses.load(str(tmp_path))] == [1, 2, 3, 4]
 
 
-def test_events_go_on_in_a_new_file_once_there_is_room(tmp_path, capsys, monkeypatch):
-    recorder = record(tmp_path, 0, [1, 2], 1.0)
+def test_events_continue_in_a_new_file_once_there_is_room(tmp_path, capsys, monkeypatch):
+    disk = types.SimpleNamespace(full=False)
+    create = tf.python_io.TFRecordWriter
 
-    class Full:
+    class Writer:
         def __init__(self, path):
-            with open(path, 'wb'):
-                pass
+            self.file = create(path)
+            self.flush = self.file.flush
 
-        def write(self, _):
-            raise tf.errors.ResourceExhaustedError(None, None, 'x; No space left on device')
+        def write(self, record):
+            if disk.full:
+                raise tf.errors.ResourceExhaustedError(None, None, 'x; No space left on device')
+            self.file.write(record)
 
-    with monkeypatch.context() as full:
-        full.setattr(events.tf.python_io, 'TFRecordWriter', Full)
-        recorder.writer.file = Full(str(tmp_path / 'events.out.tfevents.0'))
-        recorder.add(3, {'losses/gen_loss_L1': 1.0})
-        recorder.add(4, {'losses/gen_loss_L1': 1.0})
+    monkeypatch.setattr(events.tf.python_io, 'TFRecordWriter', Writer)
+    recorder = record(tmp_path, 0, [1, 2], 1.0)
+    disk.full = True
+    recorder.add(3, {'losses/gen_loss_L1': 1.0})
+    recorder.add(4, {'losses/gen_loss_L1': 1.0})
+    disk.full = False
     recorder.add(5, {'losses/gen_loss_L1': 1.0})
     printed = capsys.readouterr().out
     assert printed.count('No space left on device; training goes on without it') == 1
     assert list(scalars(tmp_path)['losses/gen_loss_L1']) == [1, 2, 5]
-    assert len(glob.glob(str(tmp_path / 'events.*'))) == 3
+    files = glob.glob(str(tmp_path / 'events.*'))
+    assert len(files) == 2 and all(map(os.path.getsize, files))
 
 
 def test_the_best_step_has_the_least_difference():
@@ -124,4 +130,4 @@ def test_a_trace_can_be_opened(tmp_path, graph):
     Recorder(str(tmp_path), EventWriter(str(tmp_path)), 0).add_trace(7, metadata)
     trace = json.loads((tmp_path / 'trace-7.json').read_text())
     assert {event['ph'] for event in trace['traceEvents']} >= {'X', 'M'}
-    assert EventAccumulator(str(tmp_path)).Reload().Tags()['run_metadata'] == ['step_7']
+    assert read_events(tmp_path).Tags()['run_metadata'] == ['step_7']

@@ -1,4 +1,4 @@
-"""What a training shows while it goes on: summaries, validation pictures, their figures."""
+"""What a training shows while it runs: summaries, validation images, their metrics."""
 
 import io
 import json
@@ -8,18 +8,20 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import WATCHED, write_cut_off, write_pair
+from helpers import (
+    NARROW_FLAGS,
+    WATCHED,
+    fork_command,
+    read_events,
+    wait_for,
+    write_cut_off,
+    write_pair,
+)
 from PIL import Image
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pix2pix_tf import exporting, training
 from pix2pix_tf.monitoring import losses
-
-
-def read_events(out):
-    return EventAccumulator(
-        out, size_guidance={'scalars': 0, 'images': 0, 'histograms': 0}
-    ).Reload()
+from pix2pix_tf.system.errors import DataError
 
 
 def test_everything_that_is_due_is_written(watched_run):
@@ -62,7 +64,7 @@ def test_everything_that_is_due_is_written(watched_run):
     assert len(printed) == 2 and printed[0].endswith('on 4 pictures, the best so far')
 
 
-def test_the_summarised_picture_is_that_of_the_step(pairs, watched_run):
+def test_the_summarised_image_is_that_of_the_step(pairs, watched_run):
     """Its left and right thirds are the halves of one training pair."""
     event = read_events(watched_run.out).Images('input_output_target/image')[0]
     shown = np.array(Image.open(io.BytesIO(event.encoded_image_string)), np.float32)
@@ -74,8 +76,8 @@ def test_the_summarised_picture_is_that_of_the_step(pairs, watched_run):
     assert min(distances) < 8 < sorted(distances)[1]
 
 
-def test_validation_figures_are_those_of_an_evaluation(pairs, tmp_path, watched_run):
-    """With the seed that it uses for the noise, of the same pictures: the first four."""
+def test_validation_metrics_are_those_of_an_evaluation(pairs, tmp_path, watched_run):
+    """With the same seed for the noise, and of the same images: the first four."""
     for number in range(1, 5):
         shutil.copy(os.path.join(pairs, f'{number}.jpg'), str(tmp_path))
     report = exporting.evaluate(str(tmp_path), watched_run.out, seed=0)
@@ -84,7 +86,7 @@ def test_validation_figures_are_those_of_an_evaluation(pairs, tmp_path, watched_
         assert last[column] == pytest.approx(report.summaries[name].mean, rel=1e-3)
 
 
-def test_development_has_a_column_for_each_step_and_none_of_a_lost_course(
+def test_development_has_a_column_for_each_step_and_none_of_steps_that_were_lost(
     pairs, tmp_path, watched_run
 ):
     out = str(tmp_path / 'out')
@@ -104,7 +106,7 @@ def test_development_has_a_column_for_each_step_and_none_of_a_lost_course(
     assert set(re.findall('<img src="development/([^"]*)"', page)) == names
 
 
-def test_pictures_differ_by_the_weights_alone(pairs, tmp_path):
+def test_images_differ_by_the_weights_alone(pairs, tmp_path):
     """The noise is the same at every look: without learning they stay as they are."""
     still = WATCHED._replace(learning_rate=1e-30, max_steps=4)
     training.train(pairs, str(tmp_path), still, val_dir=pairs)
@@ -114,18 +116,18 @@ def test_pictures_differ_by_the_weights_alone(pairs, tmp_path):
 
 
 def test_watching_does_not_change_the_losses(pairs, tmp_path, watched_run):
-    """Whatever is looked at, the same seed gives the same course."""
+    """Whatever is looked at, the same seed gives the same losses."""
     plain = WATCHED._replace(display_freq=0, histogram_freq=0, trace_freq=0, eval_freq=0)
     training.train(pairs, str(tmp_path), plain)
-    courses = [
+    runs = [
         [row['losses/gen_loss'] for row in losses.load(out)]
         for out in (watched_run.out, str(tmp_path))
     ]
-    assert len(courses[0]) == 2
-    assert courses[0] == courses[1]
+    assert len(runs[0]) == 2
+    assert runs[0] == runs[1]
 
 
-def test_a_validation_picture_that_can_not_be_decoded_costs_only_itself(pairs, tmp_path, capsys):
+def test_a_validation_image_that_cannot_be_decoded_costs_only_itself(pairs, tmp_path, capsys):
     folder = tmp_path / 'val'
     write_pair(folder / '1.jpg')
     write_cut_off(folder / '2.jpg')
@@ -138,25 +140,28 @@ def test_a_validation_picture_that_can_not_be_decoded_costs_only_itself(pairs, t
 
 
 def test_a_validation_folder_that_is_not_there_is_named_at_once(pairs, tmp_path):
-    with pytest.raises(training.faults.DataError) as error:
+    with pytest.raises(DataError) as error:
         training.train(pairs, str(tmp_path / 'out'), WATCHED, val_dir=str(tmp_path / 'val'))
     assert f'no data folder {tmp_path}/val' in str(error.value)
     assert '--val_data' in str(error.value)
 
 
-def test_once_stopped_nothing_further_is_looked_at(pairs, tmp_path, monkeypatch):
-    """An evaluation of many pictures must not hold up the end of a run."""
-    looked_at = []
-    original = training.Watch.record
-
-    def stop_first(self, session, step, should, results, rate, stop):
-        stop.set()
-        run = session.run
-        monkeypatch.setattr(session, 'run', lambda *a, **k: looked_at.append(a) or run(*a, **k))
-        original(self, session, step, should, results, rate, stop)
-        monkeypatch.setattr(session, 'run', run)
-
-    monkeypatch.setattr(training.Watch, 'record', stop_first)
-    config = WATCHED._replace(eval_freq=1, display_freq=1)
-    assert training.train(pairs, str(tmp_path), config, val_dir=pairs) == 1
-    assert looked_at == []
+def test_once_stopped_nothing_further_is_looked_at(pairs, tmp_path):
+    """An evaluation of many images, here of about a minute, must not hold up the end of a run."""
+    folder = tmp_path / 'val'
+    folder.mkdir()
+    for number in range(1500):
+        os.link(os.path.join(pairs, '1.jpg'), str(folder / f'{number}.jpg'))
+    out = tmp_path / 'out'
+    flags = [f'--data={pairs}', f'--val_data={folder}', f'--out={out}', '--eval_freq=1']
+    flags += ['--eval_pictures=1500', '--display_freq=1', '--summary_freq=1', *NARROW_FLAGS]
+    process = fork_command('train', *flags)
+    wait_for(process, 'step 1 ')  # the evaluation comes next
+    process.terminate()
+    printed, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, '')
+    assert 'SIGTERM: finishing' in printed and 'stopped at step 1 of 1000, saved in' in printed
+    assert 'validation' not in printed
+    [row] = losses.load(str(out))
+    assert row['step'] == 1 and 'losses/gen_loss' in row and 'validation/L1' not in row
+    assert not (out / 'development').exists() and not (out / 'development.html').exists()

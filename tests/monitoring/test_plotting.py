@@ -2,12 +2,12 @@ import os
 
 import numpy as np
 import pytest
-from conftest import ROOT, error_line, run_command
+from helpers import ROOT, error_line, run_command, run_real_command
 from PIL import Image
 
 from pix2pix_tf.monitoring import events, plotting
-from pix2pix_tf.system.errors import Pix2PixError
 from pix2pix_tf.monitoring.losses import Recorder
+from pix2pix_tf.system.errors import Pix2PixError
 
 
 def record(out, steps, validation):
@@ -50,11 +50,11 @@ def test_without_matplotlib_there_is_one_line(tmp_path):
     (tmp_path / 'matplotlib').mkdir()
     (tmp_path / 'matplotlib' / '__init__.py').write_text('raise ImportError("not here")')
     path = {'PYTHONPATH': os.pathsep.join([str(tmp_path), ROOT])}
-    line = error_line(run_command('plot', f'--out={tmp_path}', environment=path), 1)
+    line = error_line(run_real_command('plot', f'--out={tmp_path}', environment=path), 1)
     assert 'pip install pix2pix-tf[plot]' in line
 
 
-def test_a_folder_that_can_not_be_written_is_named(tmp_path):
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     record(tmp_path, 5, False)
     (tmp_path / 'curves.png').mkdir()
     with pytest.raises(Pix2PixError) as error:

@@ -3,16 +3,15 @@ import os
 import pty
 import re
 import struct
-import subprocess
 import termios
 import types
 
 import pytest
-from conftest import command_options
+from helpers import start_command
 
 from pix2pix_tf.monitoring import progress
-from pix2pix_tf.system.errors import Pix2PixError
 from pix2pix_tf.monitoring.progress import Attempts, Progress
+from pix2pix_tf.system.errors import Pix2PixError
 
 LOSSES = {'discrim_loss': 1.5, 'gen_loss_gan': 0.25, 'gen_loss_l1': 0.125}
 
@@ -70,9 +69,7 @@ def on_terminal(*arguments):
     """(exit status, what a command writes to a terminal of 160 columns)."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 160, 0, 0))
-    process = subprocess.Popen(
-        **dict(command_options(*arguments), stdout=follower, stderr=follower)
-    )
+    process = start_command(*arguments, stdout=follower, stderr=follower)
     os.close(follower)
     written = b''
     while True:
@@ -84,14 +81,13 @@ def on_terminal(*arguments):
             break
         written += chunk
     os.close(leader)
-    return process.wait(), written.decode()
+    return process.wait(timeout=60), written.decode()
 
 
 def test_a_terminal_gets_one_live_line(pairs, tmp_path):
-    status, written = on_terminal(
-        'train', f'--data={pairs}', f'--val_data={pairs}', f'--out={tmp_path}', '--ngf=4',
-        '--ndf=4', '--max_steps=7', '--progress_freq=2', '--eval_freq=3',
-    )  # fmt: skip
+    flags = [f'--data={pairs}', f'--val_data={pairs}', f'--out={tmp_path}', '--ngf=4', '--ndf=4']
+    flags += ['--max_steps=7', '--progress_freq=2', '--eval_freq=3']
+    status, written = on_terminal('train', *flags)
     assert status == 0
     assert 'progress  epoch' not in written
     number = r'[0-9]+\.[0-9]+'

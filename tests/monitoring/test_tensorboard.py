@@ -1,7 +1,6 @@
 """TensorBoard itself, over what a training has written, by its HTTP interface on loopback."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -9,44 +8,47 @@ import urllib.parse
 import urllib.request
 
 import pytest
-from conftest import ROOT
+from helpers import command_environment, wait_for, wait_until
 
 from pix2pix_tf.monitoring import losses
 
 
 @pytest.fixture(scope='module')
 def fetch(watched_run):
-    """A function: the body of a path of TensorBoard's, with these parameters."""
+    """A function: what TensorBoard serves at a path, with these parameters."""
+    command = [sys.executable, '-m', 'tensorboard.main', f'--logdir={watched_run.out}']
+    command += ['--host=127.0.0.1', '--port=0', '--reload_interval=1']
     process = subprocess.Popen(
-        [sys.executable, '-m', 'tensorboard.main', f'--logdir={watched_run.out}',
-         '--host=127.0.0.1', '--port=0', '--reload_interval=1'],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, cwd=ROOT,
-        env=dict(os.environ, PYTHONUNBUFFERED='1'),
-    )  # fmt: skip
-    said = []
-    for line in process.stdout:
-        said.append(line)
-        address = re.search(r'at (http://\S+)', line)
-        if address:
-            break
-    else:
-        raise AssertionError(''.join(said))
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        env=command_environment(PYTHONUNBUFFERED='1'),
+    )
+    address = re.search(r'at (http://\S+)', wait_for(process, ' at http://')).group(1)
 
     def get(path, **parameters):
-        url = address.group(1).rstrip('/') + '/' + path
+        url = address.rstrip('/') + '/' + path
         if parameters:
             url += '?' + urllib.parse.urlencode(parameters)
         with urllib.request.urlopen(url, timeout=60) as response:
             return response.read()
 
-    # It reads the events beside its serving: until the last of them shows
-    while b'run_graph": true' not in get('data/plugin/graphs/info') or not json.loads(
-        get('data/plugin/histograms/tags')
-    ):
+    def has_read_all():  # it serves before it has read the events
         assert process.poll() is None
-    yield get
-    process.terminate()
-    process.communicate(timeout=60)
+        return b'run_graph": true' in get('data/plugin/graphs/info') and json.loads(
+            get('data/plugin/histograms/tags')
+        )
+
+    try:
+        wait_until(has_read_all, 'TensorBoard shows the last events')
+        yield get
+    finally:
+        process.terminate()
+        try:
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
 
 
 def test_scalars(fetch, watched_run):

@@ -6,30 +6,17 @@ import os
 import pathlib
 import re
 import tarfile
-import threading
 
 import pytest
-from conftest import error_line, run_command
+from helpers import error_line, run_command, serving
 
 from pix2pix_tf.pairs import download
 from pix2pix_tf.system.errors import DataError, UsageError
 
 
-class Server(http.server.HTTPServer):
-    """Serves `contents` as any path, with ranges; breaks off after `limit` bytes."""
-
-    contents = b''
-    etag = '"one"'
-    limit = None
-    status = None
-
-    def __init__(self):
-        super().__init__(('127.0.0.1', 0), Handler)
-        self.ranges = []
-        self.url = f'http://127.0.0.1:{self.server_port}/facades.tar.gz'
-
-
 class Handler(http.server.BaseHTTPRequestHandler):
+    """Serves `server.contents` as any path, with ranges; breaks off after `server.limit` bytes."""
+
     def do_GET(self):
         server = self.server
         if server.status:
@@ -59,16 +46,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    server = Server()
-    server.contents = archive(
-        {'facades/train/1.jpg': os.urandom(200000), 'facades/val/2.jpg': b'2'}
-    )
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Handler) as server:
+        server.url += '/facades.tar.gz'
+        server.contents = archive(
+            {'facades/train/1.jpg': os.urandom(200000), 'facades/val/2.jpg': b'2'}
+        )
+        server.etag, server.limit, server.status = '"one"', None, None
+        server.ranges = []  # that were asked for
+        yield server
 
 
 def archive(files, **special):
@@ -107,7 +92,7 @@ def test_what_is_there_is_kept(server, tmp_path):
     assert tree(tmp_path) == ['facades']
 
 
-def test_a_broken_download_is_gone_on_with(server, tmp_path):
+def test_a_broken_download_is_resumed(server, tmp_path):
     server.limit = 100000
     with pytest.raises(DataError) as error:
         download.fetch('facades', str(tmp_path), server.url)
@@ -119,7 +104,7 @@ def test_a_broken_download_is_gone_on_with(server, tmp_path):
     assert tree(tmp_path) == WHOLE
 
 
-def test_a_download_that_changed_meanwhile_starts_anew(server, tmp_path):
+def test_a_download_that_has_changed_starts_again(server, tmp_path):
     server.limit = 1000
     with pytest.raises(DataError):
         download.fetch('facades', str(tmp_path), server.url)
@@ -162,7 +147,7 @@ def test_a_file_url_works(server, tmp_path):
 
 
 @pytest.mark.parametrize('cut', [0, 100, 100000])
-def test_what_is_no_whole_archive_is_refused_and_fetched_anew(server, tmp_path, cut):
+def test_an_archive_that_is_not_whole_is_refused_and_fetched_again(server, tmp_path, cut):
     whole = server.contents
     server.contents = whole[:cut] or b'<html>no archive</html>'
     with pytest.raises(DataError) as error:
@@ -199,7 +184,7 @@ def test_members_that_would_leave_the_folder_are_refused(server, tmp_path, name)
 @pytest.mark.parametrize(
     'kind', [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE]
 )
-def test_members_that_are_no_files_are_refused(server, tmp_path, kind):
+def test_members_that_are_not_files_are_refused(server, tmp_path, kind):
     server.contents = archive({'facades/x': b''}, type=kind, linkname='/etc/passwd')
     with pytest.raises(DataError) as error:
         download.fetch('facades', str(tmp_path), server.url)
@@ -221,7 +206,7 @@ def test_permissions_are_not_taken_from_the_archive(server, tmp_path):
 
 
 @pytest.mark.parametrize('name', ['', '..', '.hidden', 'a/b', 'a b'])
-def test_names_that_are_no_folder_of_the_root_are_refused(tmp_path, name):
+def test_names_that_cannot_be_a_folder_of_the_root_are_refused(tmp_path, name):
     with pytest.raises(UsageError) as error:
         download.fetch(name, str(tmp_path))
     assert 'known are cityscapes, edges2handbags' in str(error.value)

@@ -1,7 +1,7 @@
 import os
 
 import numpy as np
-from conftest import run_command
+from helpers import run_command
 from PIL import Image
 
 from pix2pix_tf.pairs import drawing
@@ -21,17 +21,17 @@ def test_the_same_seed_draws_the_same_bytes(tmp_path):
     assert read(tmp_path / 'a' / '1.png') != read(tmp_path / 'a' / '2.png')
 
 
-def test_pictures_follow_their_labels(tmp_path):
+def test_images_follow_their_labels(tmp_path):
     drawing.write_pairs(str(tmp_path), 5, 1)
     for number in range(1, 6):
         pair = np.array(Image.open(str(tmp_path / f'{number}.png')))
         assert pair.shape == (256, 512, 3)
-        picture, labels = pair[:, :256].astype(float), pair[:, 256:]
+        image, labels = pair[:, :256].astype(float), pair[:, 256:]
         colours = {tuple(colour) for colour in labels.reshape(-1, 3)}
         assert colours <= set(drawing.LABELS.values())
         assert {drawing.LABELS[n] for n in ('facade', 'window', 'door', 'cornice')} <= colours
-        mean = {n: picture[(labels == c).all(2)].mean(0) for n, c in drawing.LABELS.items()
-                if c in colours}  # fmt: skip
+        drawn = {name: c for name, c in drawing.LABELS.items() if c in colours}
+        mean = {name: image[(labels == c).all(2)].mean(0) for name, c in drawn.items()}
         assert mean['facade'][0] > mean['facade'][2] + 40  # red bricks
         assert mean['background'][2] > mean['background'][0] + 20  # blue sky
         assert mean['cornice'].sum() > mean['facade'].sum() + 100  # light stone

@@ -1,20 +1,17 @@
-"""The switches for GPUs, as far as a CPU can run them, and GPUs that are too new."""
+"""The switches for GPUs, as a CPU runs them, and GPUs that are too new."""
 
-import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import ROOT, error_line, run_command
+from helpers import error_line, run_command, run_real_command
 
 from pix2pix_tf import training
+from pix2pix_tf.model import build_model
 from pix2pix_tf.monitoring import losses
 from pix2pix_tf.system import gpu
 from pix2pix_tf.system.errors import Pix2PixError
-from pix2pix_tf.model import build_model
 
 STEPS = 3
 
@@ -26,15 +23,22 @@ def plain_losses(pairs, narrow, tmp_path_factory):
 
 def losses_of(pairs, out, config):
     training.train(pairs, out, config._replace(max_steps=STEPS, summary_freq=1))
-    return recorded(out)
+    rows = recorded(out)
+    assert len(rows) == STEPS
+    return rows
 
 
 def recorded(out):
     rows = losses.load(out)
-    assert len(rows) == STEPS
     return [
         [float(row[name]) for name in ('losses/discrim_loss', 'losses/gen_loss_L1')] for row in rows
     ]
+
+
+def narrow_flags(narrow, pairs, out):
+    """What `losses_of` gives as options."""
+    flags = [f'--{name}={getattr(narrow, name)}' for name in ('ngf', 'ndf', 'seed')]
+    return [f'--data={pairs}', f'--out={out}', '--summary_freq=1', *flags]
 
 
 def test_by_default_the_session_is_tensorflows_own(narrow):
@@ -52,13 +56,10 @@ def test_switches_change_nothing_on_a_cpu(pairs, narrow, tmp_path, plain_losses)
 
 def test_deterministic_ops_change_nothing_on_a_cpu(pairs, narrow, tmp_path, plain_losses):
     # In a process of its own, since TensorFlow is told once, before its first op
-    result = run_command(
-        'train', f'--data={pairs}', f'--out={tmp_path}', '--deterministic_ops',
-        f'--seed={narrow.seed}', f'--ngf={narrow.ngf}', f'--ndf={narrow.ndf}',
-        f'--max_steps={STEPS}', '--summary_freq=1',
-    )  # fmt: skip
+    flags = [*narrow_flags(narrow, pairs, tmp_path), '--deterministic_ops', f'--max_steps={STEPS}']
+    result = run_command('train', *flags)
     assert result.returncode == 0, result.stderr
-    assert recorded(str(tmp_path)) == plain_losses
+    assert recorded(str(tmp_path)) == plain_losses and len(plain_losses) == STEPS
 
 
 def test_deterministic_ops_reach_tensorflow(narrow, monkeypatch):
@@ -75,26 +76,13 @@ def test_deterministic_ops_without_a_seed_are_refused(pairs, tmp_path):
 
 @pytest.mark.slow
 def test_xla_compiles_the_step(pairs, narrow, tmp_path, plain_losses):
-    # On a CPU, XLA is for those who ask TensorFlow for it a second time, when it loads.
-    code = (
-        'import sys; sys.path[:0] = ["tests"]\n'
-        'import conftest, test_gpu\n'
-        'conftest.runtime.use_graph_mode()\n'
-        'test_gpu.STEPS = 1\n'
-        'print(test_gpu.losses_of(*sys.argv[1:], conftest.NARROW._replace(xla=True)))'
-    )
-    result = subprocess.run(
-        [sys.executable, '-c', code, pairs, str(tmp_path)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, cwd=ROOT,
-        env=dict(
-            os.environ, PYTHONPATH=ROOT, TF_XLA_FLAGS='--tf_xla_cpu_global_jit',
-            TF_CPP_MIN_LOG_LEVEL='0',
-        ),
-    )  # fmt: skip
+    # On a CPU, XLA compiles only if TensorFlow is asked for it a second time, when it loads.
+    environment = {'TF_XLA_FLAGS': '--tf_xla_cpu_global_jit', 'TF_CPP_MIN_LOG_LEVEL': '0'}
+    flags = [*narrow_flags(narrow, pairs, tmp_path), '--xla', '--max_steps=1']
+    result = run_real_command('train', *flags, environment=environment)
     assert result.returncode == 0, result.stderr
     assert 'Compiled cluster using XLA' in result.stderr
-    losses = json.loads(result.stdout.splitlines()[-1])
-    np.testing.assert_allclose(losses, plain_losses[:1], rtol=0.02)
+    np.testing.assert_allclose(recorded(str(tmp_path)), plain_losses[:1], rtol=0.02)
 
 
 def test_gradients_are_what_they_are_without_mixed_precision(narrow):
@@ -103,8 +91,8 @@ def test_gradients_are_what_they_are_without_mixed_precision(narrow):
         config = narrow._replace(mixed_precision=mixed, dropout=0.0)
         with tf.Graph().as_default(), tf.Session() as session:
             tf.set_random_seed(1)
-            pictures = tf.random.stateless_uniform([2, 1, 256, 256, 3], [1, 2], minval=-1)
-            model = build_model(pictures[0], pictures[1], config)
+            images = tf.random.stateless_uniform([2, 1, 256, 256, 3], [1, 2], minval=-1)
+            model = build_model(images[0], images[1], config)
             session.run(tf.global_variables_initializer())
             gradients.append(session.run(model.gradients))
     for name, gradient in gradients[0].items():

@@ -1,8 +1,11 @@
+"""The memory that TensorFlow frees: kept for the next op, and given back in time."""
+
 import subprocess
 import sys
 
+import numpy as np
 import pytest
-from conftest import ROOT
+from helpers import ROOT, start_command, wait_for
 
 HEAP = """
 import ctypes
@@ -28,9 +31,33 @@ print(kept, resident() - before)
 @pytest.mark.parametrize('environment, kept', [({}, True), ({'MALLOC_ARENA_MAX': '1'}, False)])
 def test_freed_blocks_are_kept_until_trimmed_unless_the_environment_says_how(environment, kept):
     result = subprocess.run(
-        [sys.executable, '-c', HEAP], stdout=subprocess.PIPE, universal_newlines=True, check=True,
+        [sys.executable, '-c', HEAP],
+        stdout=subprocess.PIPE,
+        universal_newlines=True,
+        check=True,
         env=dict(environment, PYTHONPATH=ROOT),
-    )  # fmt: skip
+    )
     after_free, after_trim = map(float, result.stdout.split())
     assert (after_free > 60) == kept
     assert after_trim < 10
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_memory_stays_flat(pairs, tmp_path):
+    """Resident size of a narrow model's training after 300 and after 3,000 steps."""
+    flags = [f'--data={pairs}', f'--out={tmp_path}', '--ngf=1', '--ndf=1', '--max_epochs=1000']
+    process = start_command('train', *flags, '--progress_freq=20', '--save_freq=100000')
+    sizes = {}
+    for step in range(20, 3301, 20):
+        wait_for(process, 'progress')
+        with open(f'/proc/{process.pid}/status') as status:
+            [sizes[step]] = [int(line.split()[1]) for line in status if line.startswith('VmRSS')]
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    # The size depends on which op is at work when it is read: the medians of 15 reports each.
+    before, after = (
+        np.median([sizes[step] for step in range(start, start + 300, 20)]) for start in (300, 3000)
+    )
+    assert abs(after / before - 1) < 0.05, (before, after)

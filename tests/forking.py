@@ -1,0 +1,211 @@
+"""A process that has TensorFlow loaded and forks a child for every command that a test runs.
+
+A command in a process of its own spends most of its time on importing TensorFlow; a child has it
+already. Imported, this module is the client; run as a script, it is the server. They talk in lines
+of JSON: a command to fork is answered with the child's pid, a wait with its exit status.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import random
+import runpy
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+# What a command imports, apart from the modules that define its flags: absl takes a flag only once.
+LOADED = ('training', 'exporting', 'monitoring.plotting')
+
+
+class ForkServer:
+    """The client's end of a server process."""
+
+    def __init__(self):
+        environment = {k: v for k, v in os.environ.items() if k != 'TF_CPP_MIN_LOG_LEVEL'}
+        # Without it, numpy starts threads when it is imported, which no child would have.
+        environment.update(PYTHONPATH=ROOT, OPENBLAS_NUM_THREADS='1')
+        self.process = subprocess.Popen(
+            [sys.executable, os.path.abspath(__file__)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            universal_newlines=True,
+            env=environment,
+            start_new_session=True,  # Ctrl-C is for pytest alone
+        )
+        assert self._read() == 'ready'
+
+    def ask(self, **request):
+        """The answer to a request.
+
+        If a deadline or Ctrl-C interrupts it, an answer would be left over: the server is closed,
+        and the next test starts another.
+        """
+        try:
+            self.process.stdin.write(json.dumps(request) + '\n')
+            self.process.stdin.flush()
+            return self._read()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self):
+        """Ends the server and all its children."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.stdout.close()
+        self.process.wait()
+
+    def _read(self):
+        line = self.process.stdout.readline()
+        assert line, 'the fork server has ended: what it said is on standard error'
+        return json.loads(line)
+
+
+_servers = []
+
+
+def server():
+    """The server of this test session, started by the first test that needs it."""
+    if not _servers or _servers[-1].process.poll() is not None:
+        _servers.append(ForkServer())
+    return _servers[-1]
+
+
+def close():
+    """Ends the server of this test session, where there is one."""
+    for one in _servers:
+        one.close()
+
+
+class Forked:
+    """A command in a child of the server; to be used like a subprocess.Popen."""
+
+    def __init__(self, args, env, cwd=None):
+        self.args, self.returncode = args, None
+        self.server = server()
+        self.stderr = tempfile.TemporaryFile('w+')  # noqa: SIM115
+        reader, writer = os.pipe()
+        self.stdout = open(reader)  # noqa: SIM115
+        files = [f'/proc/{os.getpid()}/fd/{fd}' for fd in (writer, self.stderr.fileno())]
+        try:
+            self.pid = self.server.ask(
+                fork=args, environment=env, cwd=str(cwd or os.getcwd()), files=files
+            )
+        finally:
+            os.close(writer)
+
+    def send_signal(self, number):
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def terminate(self):
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+    def wait(self):
+        if self.returncode is None:
+            self.returncode = self.server.ask(wait=self.pid)
+        return self.returncode
+
+    def communicate(self, timeout=200):
+        """(the rest of its standard output, its standard error), once it has ended.
+
+        After `timeout` seconds it is killed, and subprocess.TimeoutExpired raised.
+        """
+        with killed_after(self, timeout) as overdue:
+            printed = self.stdout.read()
+            self.wait()
+        errors = self.stderr.read()
+        self.stdout.close()
+        self.stderr.close()
+        if overdue.is_set():
+            raise subprocess.TimeoutExpired(self.args, timeout, printed, errors)
+        return printed, errors
+
+
+@contextlib.contextmanager
+def killed_after(process, timeout):
+    """Kills `process`, and so ends reads of its pipes, if the block takes over `timeout` seconds.
+
+    Gives a threading.Event that is set if it was killed.
+    """
+    overdue = threading.Event()
+
+    def kill():
+        overdue.set()
+        process.kill()
+
+    timer = threading.Timer(timeout, kill)
+    timer.start()
+    try:
+        yield overdue
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def serve():
+    """Answers requests until standard input ends. A child returns once its command has ended."""
+    from pix2pix_tf.cli import common
+
+    for module in LOADED:
+        common.load(module)
+    if hasattr(gc, 'freeze'):  # not in Python 3.6
+        gc.freeze()  # else every child takes a second to take apart what was loaded
+    answer('ready')
+    for line in sys.stdin:
+        request = json.loads(line)
+        if 'wait' in request:
+            _, status = os.waitpid(request['wait'], 0)
+            answer(-os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status))
+            continue
+        check_single_thread()
+        files = [os.open(path, os.O_WRONLY | os.O_APPEND) for path in request['files']]
+        pid = os.fork()
+        if pid == 0:
+            return become(request, files)
+        for file in files:
+            os.close(file)
+        answer(pid)
+
+
+def answer(value):
+    print(json.dumps(value), flush=True)
+
+
+def check_single_thread():
+    """Fails if there are threads: a child has none of them, but all the locks that they hold."""
+    with open('/proc/self/status') as status:
+        [threads] = [int(line.split()[1]) for line in status if line.startswith('Threads:')]
+    assert threads == 1, f'the fork server has {threads} threads, so that forking is not safe'
+
+
+def become(request, files):
+    """Runs a command in this process as if it had been started for it."""
+    import numpy as np
+
+    for fd, file in enumerate([os.open(os.devnull, os.O_RDONLY), *files]):
+        os.dup2(file, fd)
+        os.close(file)
+    os.environ.clear()
+    os.environ.update(request['environment'])
+    os.chdir(request['cwd'])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    random.seed()
+    np.random.seed()
+    sys.argv = request['fork']
+    sys.path[0] = os.path.dirname(sys.argv[0])
+    runpy.run_path(sys.argv[0], run_name='__main__')
+
+
+if __name__ == '__main__':
+    serve()

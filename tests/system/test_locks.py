@@ -1,0 +1,40 @@
+"""One training at a time in an output folder."""
+
+import os
+
+import pytest
+from helpers import (
+    NARROW_FLAGS,
+    error_line,
+    fork_command,
+    read_checkpoint,
+    run_command,
+    wait_for,
+)
+
+from pix2pix_tf import training
+from pix2pix_tf.config import Config
+from pix2pix_tf.system import locks
+from pix2pix_tf.system.errors import Pix2PixError
+
+
+def test_a_second_training_in_the_same_folder_is_refused(pairs, tmp_path):
+    out = str(tmp_path)
+    first = fork_command('train', f'--data={pairs}', f'--out={out}', *NARROW_FLAGS)
+    wait_for(first, 'step 1 ')
+    second = run_command('train', f'--data={pairs}', f'--out={out}', *NARROW_FLAGS)
+    assert f'process {first.pid} is training in {out}' in error_line(second, 1)
+    first.kill()  # a lock that is left in the folder keeps nobody out
+    first.communicate(timeout=60)
+    training.train(pairs, out, Config(ngf=4, ndf=4, max_steps=1))
+    assert read_checkpoint(out)['global_step'] == 1
+
+
+def test_the_lock_names_its_holder(tmp_path):
+    with locks.locked(str(tmp_path)):
+        assert (tmp_path / '.lock').read_text() == f'{os.getpid()}\n'
+        with pytest.raises(Pix2PixError) as error, locks.locked(str(tmp_path)):
+            pass
+        assert f'process {os.getpid()} is training in {tmp_path}' in str(error.value)
+    with locks.locked(str(tmp_path)):
+        pass

@@ -1,0 +1,58 @@
+"""SIGINT and SIGTERM end a run after the step in flight, saved."""
+
+import signal
+import sys
+
+import pytest
+from helpers import NARROW_FLAGS, read_checkpoint, start_command, start_process, wait_for
+
+from pix2pix_tf import training
+from pix2pix_tf.config import Config
+from pix2pix_tf.system import signals
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_saved_and_in_silence(pairs, tmp_path, number, capsys):
+    out = str(tmp_path)
+    process = start_command('train', f'--data={pairs}', f'--out={out}', *NARROW_FLAGS)
+    wait_for(process, 'step 2 ')
+    process.send_signal(number)
+    printed, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, '')
+    lines = printed.splitlines()
+    assert any(line.startswith(f'{signal.Signals(number).name}: finishing') for line in lines)
+    step = int(read_checkpoint(out)['global_step'])
+    assert lines[-1].startswith(f'stopped at step {step} of 1000, saved in {out}; the same command')
+    training.train(pairs, out, Config(ngf=4, ndf=4, max_steps=step + 1))
+    assert f'resuming from {out}/model-{step}' in capsys.readouterr().out
+    assert read_checkpoint(out)['global_step'] == step + 1
+
+
+BUSY = """
+import time
+from pix2pix_tf.system import signals
+
+with signals.stopping_on_signals(lambda line: print(line, flush=True)):
+    print('ready', flush=True)
+    end = time.time() + 3600
+    while time.time() < end:
+        time.sleep(1)
+"""
+
+
+def test_a_second_sigint_leaves_at_once():
+    """In a process that would otherwise finish a step of an hour."""
+    process = start_process(sys.executable, '-c', BUSY)
+    wait_for(process, 'ready')
+    process.send_signal(signal.SIGINT)
+    wait_for(process, 'interrupt again to leave at once')
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+
+
+def test_handlers_are_put_back():
+    before = [signal.getsignal(number) for number in signals.SIGNALS]
+    with signals.stopping_on_signals() as stop:
+        assert not stop.is_set()
+        assert signal.getsignal(signal.SIGTERM) not in before
+    assert [signal.getsignal(number) for number in signals.SIGNALS] == before
