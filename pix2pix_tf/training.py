@@ -89,7 +89,7 @@ def _describe(data, pairs, config):
     """Prints what the training will learn from, and how."""
     for note in pairs.notes:
         print_line(note)
-    learns = {'BtoA': 'left half from right half', 'AtoB': 'right half from left half'}
+    learns = {'BtoA': 'left half from the right', 'AtoB': 'right half from the left'}
     other = {'BtoA': 'AtoB', 'AtoB': 'BtoA'}[config.direction]
     crop = f'{config.crop_size}x{config.crop_size}'
     print_line(

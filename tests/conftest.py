@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import typing
+from dataclasses import replace
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
@@ -59,7 +60,7 @@ def pairs(tmp_path_factory):
 def trained(tmp_path_factory, graph_mode, pairs):
     """An output folder with a narrow model, trained for two steps."""
     out = str(tmp_path_factory.mktemp('trained'))
-    training.train(pairs, out, helpers.NARROW._replace(max_steps=2))
+    training.train(pairs, out, replace(helpers.NARROW, max_steps=2))
     return out
 
 
@@ -75,5 +76,5 @@ def watched_run(tmp_path_factory, graph_mode, pairs):
     """A run of four steps with everything due at every second one, and `pairs` for validation."""
     out = str(tmp_path_factory.mktemp('watched'))
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        training.train(pairs, out, helpers.WATCHED, val_dir=pairs)
+        training.train(pairs, out, helpers.WATCHED, val_data=pairs)
     return Run(out, printed.getvalue())

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -14,15 +15,17 @@ from forking import ROOT, Forked, killed_after
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from pix2pix_tf import checkpoints
+from pix2pix_tf import checkpoints, exporting
 from pix2pix_tf.config import Config
+from pix2pix_tf.evaluation.evaluator import Measures
 
 # As deep as the post's, but thin: a step takes a tenth of a second.
 NARROW = Config(ngf=4, ndf=4, seed=5)
 NARROW_FLAGS = ('--ngf=4', '--ndf=4', '--progress_freq=1')
 
 # Everything is due at every second step; images are seen whole.
-WATCHED = NARROW._replace(
+WATCHED = replace(
+    NARROW,
     max_steps=4,
     progress_freq=0,
     summary_freq=2,
@@ -30,7 +33,7 @@ WATCHED = NARROW._replace(
     histogram_freq=2,
     trace_freq=2,
     eval_freq=2,
-    eval_pictures=4,
+    eval_images=4,
     scale_size=256,
 )
 
@@ -79,6 +82,17 @@ def read_events(out):
     """TensorBoard's own reader of the events in a folder, with all of them."""
     sizes = {'scalars': 0, 'images': 0, 'histograms': 0}
     return EventAccumulator(str(out), size_guidance=sizes).Reload()
+
+
+def export(data, out, checkpoint=None, measures=Measures(), function='export', **changes):
+    """`exporting.export` with the options saved next to the checkpoint, except for `changes`."""
+    config = exporting.saved_config(out, checkpoint, **changes)
+    return getattr(exporting, function)(data, out, config, checkpoint, measures=measures)
+
+
+def evaluate(data, out, checkpoint=None, measures=Measures(), **changes):
+    """The same for `exporting.evaluate`."""
+    return export(data, out, checkpoint, measures, 'evaluate', **changes)
 
 
 def command_line(command, *flags):

@@ -57,7 +57,7 @@ def test_workers_take_turns(tmp_path):
 def test_a_worker_that_fails_is_reported(tmp_path):
     import run
 
-    with pytest.raises(SystemExit, match='pipeline-ours failed:(.|\n)*no image in'):
+    with pytest.raises(SystemExit, match='pipeline-ours failed:(.|\n)*no JPEG or PNG image in'):
         run.Worker('pipeline-ours', tmp_path, 1)
 
 

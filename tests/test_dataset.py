@@ -8,6 +8,7 @@ from PIL import Image
 
 from pix2pix_tf import dataset
 from pix2pix_tf.config import Config
+from pix2pix_tf.pairs import folders
 from pix2pix_tf.system.errors import DataError
 
 
@@ -32,18 +33,18 @@ def evaluate(tensor):
 def test_numeric_names_are_sorted_by_number(tmp_path):
     for name in ('10.jpg', '9.png', '1.JPEG', 'b.jpg', 'a.jpg', 'notes.txt'):
         (tmp_path / name).write_bytes(b'')
-    names = [os.path.basename(path) for path in dataset.find_images(str(tmp_path))]
+    names = [os.path.basename(path) for path in folders.find_images(str(tmp_path))[0]]
     assert names == ['1.JPEG', '9.png', '10.jpg', 'a.jpg', 'b.jpg']
 
 
 def test_folders_without_images_are_named(tmp_path):
     with pytest.raises(DataError) as error:
-        dataset.find_images(str(tmp_path / 'gone'))
+        folders.find_images(str(tmp_path / 'gone'))
     assert f'no data folder {tmp_path / "gone"} (No such file or directory)' in str(error.value)
     (tmp_path / 'notes.txt').write_text('')
     with pytest.raises(DataError) as error:
-        dataset.find_images(str(tmp_path))
-    assert f'no image in {tmp_path}' in str(error.value)
+        folders.find_images(str(tmp_path))
+    assert f'no JPEG or PNG image in {tmp_path}' in str(error.value)
 
 
 @pytest.mark.parametrize('width', [1, 63])
@@ -51,21 +52,21 @@ def test_images_without_two_halves_are_named(tmp_path, width):
     write_pair(tmp_path / 'good.jpg')
     write_pair(tmp_path / 'odd.png', width=width)
     with pytest.raises(DataError) as error:
-        dataset.check_images(dataset.find_images(str(tmp_path)))
-    assert f'{tmp_path / "odd.png"} is {width} pixels wide' in str(error.value)
+        folders.find_pairs(str(tmp_path))
+    assert f'{tmp_path / "odd.png"} is {width} pixel' in str(error.value)
 
 
 @pytest.mark.parametrize('contents', [b'', b'GIF89a', b'no image', b'\xff\xd8\xff\xe0\x00\x10JFIF'])
 def test_files_that_are_not_images_are_named(tmp_path, contents):
     (tmp_path / '1.jpg').write_bytes(contents)
     with pytest.raises(DataError) as error:
-        dataset.check_images([str(tmp_path / '1.jpg')])
+        folders.find_pairs(str(tmp_path))
     assert str(error.value).startswith(str(tmp_path / '1.jpg'))
 
 
 def test_other_formats_are_named(tmp_path):
     Image.fromarray(pair_pixels(0)).save(str(tmp_path / '1.jpg'), 'GIF')
-    assert 'is a GIF file' in dataset.header_fault(str(tmp_path / '1.jpg'))
+    assert 'is a GIF file' in folders.read_header(str(tmp_path / '1.jpg')).fault
 
 
 @pytest.mark.parametrize('mode', ['RGB', 'RGBA', 'L', 'P'])
@@ -121,7 +122,7 @@ def test_training_batches_hold_input_right_target_left(graph, tmp_path):
     pair = np.zeros((40, 80, 3), np.uint8)
     pair[:, 40:] = 255
     Image.fromarray(pair).save(str(tmp_path / '1.png'))
-    batches = dataset.load_data(str(tmp_path), Config(batch_size=2))
+    batches = dataset.load_data(folders.find_pairs(str(tmp_path)).paths, Config(batch_size=2))
     assert batches.inputs.get_shape().as_list() == [2, 256, 256, 3]
     assert batches.steps_per_epoch == 1
     [(paths, inputs, targets)] = run_batches(batches, 1)
@@ -132,7 +133,7 @@ def test_training_batches_hold_input_right_target_left(graph, tmp_path):
 
 def test_every_training_epoch_shows_every_pair(graph, pairs):
     # With several readers, a late one may carry a pair over into the next epoch
-    batches = dataset.load_data(pairs, Config(num_threads=1))
+    batches = dataset.load_data(folders.find_pairs(pairs).paths, Config(num_threads=1))
     assert batches.steps_per_epoch == 5
     shown = [paths[0] for paths, _, _ in run_batches(batches, 10)]
     assert len(set(shown[:5])) == len(set(shown[5:])) == 5
@@ -142,7 +143,7 @@ def test_many_readers_never_crop_the_halves_apart(graph, tmp_path):
     for number in range(4):
         half = pair_pixels(number, 300, 300)
         Image.fromarray(np.concatenate([half, half], axis=1)).save(str(tmp_path / f'{number}.png'))
-    batches = dataset.load_data(str(tmp_path), Config(num_threads=8))
+    batches = dataset.load_data(folders.find_pairs(str(tmp_path)).paths, Config(num_threads=8))
     corners = set()
     for _, inputs, targets in run_batches(batches, 200):
         assert np.array_equal(inputs, targets)
@@ -151,7 +152,9 @@ def test_many_readers_never_crop_the_halves_apart(graph, tmp_path):
 
 
 def test_export_shows_each_pair_once_in_order_uncropped(graph, pairs):
-    batches = dataset.load_data(pairs, Config(batch_size=2, num_threads=4), training=False)
+    batches = dataset.load_data(
+        folders.find_pairs(pairs).paths, Config(batch_size=2, num_threads=4), training=False
+    )
     assert batches.steps_per_epoch == 3
     values = run_batches(batches, 3)
     shown = [os.path.basename(os.fsdecode(path)) for paths, _, _ in values for path in paths]

@@ -26,7 +26,9 @@ def code_in(page):
     """The code blocks and code spans of a page."""
     text = read(page)
     blocks = re.findall(r'```.*?\n(.*?)```', text, re.S)
-    return '\n'.join(blocks + re.findall(r'`([^`\n]+)`', re.sub(r'```.*?```', '', text, flags=re.S)))
+    return '\n'.join(
+        blocks + re.findall(r'`([^`\n]+)`', re.sub(r'```.*?```', '', text, flags=re.S))
+    )
 
 
 def anchors(page):

@@ -5,12 +5,14 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import contents, error_line, run_command, write_cut_off, write_pair
+from helpers import contents, error_line, evaluate, export, run_command, write_cut_off, write_pair
 from PIL import Image
 
-from pix2pix_tf import checkpoints, config, exporting
+from pix2pix_tf import checkpoints, options
 from pix2pix_tf.config import Config
 from pix2pix_tf.evaluation import metrics
+from pix2pix_tf.evaluation.evaluator import Measures
+from pix2pix_tf.evaluation.features import Network
 from pix2pix_tf.model import build_model
 from pix2pix_tf.system.errors import CheckpointError, DataError
 
@@ -27,7 +29,7 @@ def test_export_writes_three_pngs_a_pair_and_says_so(out, pairs):
     assert (result.returncode, result.stderr) == (0, '')
     *table, line = result.stdout.splitlines()
     assert line == (
-        f'wrote 15 images of 5 pairs, by {out}/model-2, to {out}/images; look at {out}/index.html'
+        f'wrote 15 images of 5 pairs from {out}/model-2 to {out}/images; open {out}/index.html'
     )
     assert [row.split()[0] for row in table[1:]] == list(metrics.NAMES)
     images = contents(out + '/images')
@@ -40,7 +42,7 @@ def test_export_writes_three_pngs_a_pair_and_says_so(out, pairs):
 
 def test_images_of_256_pixels_come_through_untouched(out, tmp_path):
     write_pair(tmp_path / 'val' / 'x.png', 9, width=512, height=256)
-    exporting.export(str(tmp_path / 'val'), out)
+    export(str(tmp_path / 'val'), out)
     pair = np.array(Image.open(str(tmp_path / 'val' / 'x.png')))
     targets = np.array(Image.open(os.path.join(out, 'images', 'x-targets.png')))
     inputs = np.array(Image.open(os.path.join(out, 'images', 'x-inputs.png')))
@@ -51,7 +53,7 @@ def test_images_of_256_pixels_come_through_untouched(out, tmp_path):
 def test_the_same_seed_gives_the_same_bytes(out, pairs):
     written = {}
     for name, seed in (('a', 3), ('b', 3), ('c', 4)):
-        exporting.export(pairs, out, seed=seed)
+        export(pairs, out, seed=seed)
         written[name] = contents(out + '/images')
     assert written['a'] == written['b']
     differ = {name for name in written['a'] if written['a'][name] != written['c'][name]}
@@ -59,21 +61,23 @@ def test_the_same_seed_gives_the_same_bytes(out, pairs):
 
 
 def test_batches_need_not_divide_the_folder(out, pairs):
-    written, folder = exporting.export(pairs, out, batch_size=2)
-    assert written == len(os.listdir(folder)) == 15
+    result = export(pairs, out, batch_size=2)
+    assert result.images_written == len(os.listdir(result.image_dir)) == 15
+    assert result.page == os.path.join(out, 'index.html')
+    assert len(result.report.images) == 5
 
 
 def test_the_width_comes_from_the_saved_options_or_the_call(out, pairs):
     os.remove(os.path.join(out, 'options.json'))
     with pytest.raises(CheckpointError) as error:
-        exporting.export(pairs, out)
+        export(pairs, out)
     assert 'model-2 does not fit' in str(error.value)
-    assert exporting.export(pairs, out, ngf=4)[0] == 15
+    assert export(pairs, out, ngf=4).images_written == 15
 
 
 def test_a_checkpoint_can_be_named(out, pairs, tmp_path):
     other = str(tmp_path / 'other')
-    exporting.export(pairs, other, checkpoint=os.path.join(out, 'model-2'))
+    export(pairs, other, checkpoint=os.path.join(out, 'model-2'))
     assert len(os.listdir(os.path.join(other, 'images'))) == 15
     result = run_command('export', f'--data={pairs}', f'--out={out}', f'--checkpoint={out}/model-9')
     assert f'{out}/model-9' in error_line(result, 1)
@@ -93,9 +97,9 @@ def test_a_checkpoint_of_the_posts_own_script_exports(pairs, tmp_path, graph):
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         tf.train.Saver(max_to_keep=1).save(session, str(tmp_path / 'model'), global_step=7)
-    assert config.load(str(tmp_path)) is None
+    assert options.load(str(tmp_path)) is None
     assert checkpoints.latest(str(tmp_path)) == str(tmp_path / 'model-7')
-    assert exporting.export(pairs, str(tmp_path), ngf=2)[0] == 15
+    assert export(pairs, str(tmp_path), ngf=2).images_written == 15
 
 
 def test_a_file_cut_off_is_named(out, pairs, tmp_path):
@@ -103,7 +107,7 @@ def test_a_file_cut_off_is_named(out, pairs, tmp_path):
     shutil.copytree(pairs, str(folder))
     write_cut_off(folder / '6.jpg')
     result = run_command('export', f'--data={folder}', f'--out={out}')
-    assert f'{folder}/6.jpg can not be decoded' in error_line(result, 1)
+    assert f'{folder}/6.jpg cannot be decoded' in error_line(result, 1)
 
 
 def read_pixels(out, name):
@@ -111,36 +115,36 @@ def read_pixels(out, name):
 
 
 def test_metrics_are_those_of_the_images_on_disk(out, pairs):
-    exporting.export(pairs, out)
+    export(pairs, out)
     with open(os.path.join(out, 'metrics.json')) as file:
         report = json.load(file)
-    assert [image['name'] for image in report['pictures']] == ['1', '2', '3', '4', '5']
-    for image in report['pictures']:
+    assert [image['name'] for image in report['images']] == ['1', '2', '3', '4', '5']
+    for image in report['images']:
         kinds = [read_pixels(out, f'{image["name"]}-{kind}.png') for kind in ('outputs', 'targets')]
         assert dict(metrics.compare(*kinds), name=image['name']) == image
-    mean = np.mean([image['L1'] for image in report['pictures']])
+    mean = np.mean([image['L1'] for image in report['images']])
     assert report['summaries']['L1']['mean'] == pytest.approx(mean)
     source = {'checkpoint': f'{out}/model-2', 'step': 2, 'data': pairs, 'seed': None, 'samples': 1}
     assert report['source'] == source
 
 
 def test_evaluate_gives_the_metrics_of_an_export_without_its_images(out, pairs, tmp_path):
-    exporting.export(pairs, out, seed=3)
+    export(pairs, out, seed=3)
     exported = contents(out)['metrics.csv']
     other = str(tmp_path / 'other')
-    report = exporting.evaluate(pairs, other, os.path.join(out, 'model-2'), seed=3)
+    report = evaluate(pairs, other, os.path.join(out, 'model-2'), seed=3)
     assert contents(other)['metrics.csv'] == exported
     assert sorted(os.listdir(other)) == ['metrics.csv', 'metrics.json']
     assert report.summaries['SSIM'].low <= report.summaries['SSIM'].mean
 
 
 def test_an_image_does_not_depend_on_the_rest_of_the_folder(out, pairs, tmp_path):
-    exporting.export(pairs, out, seed=3)
+    export(pairs, out, seed=3)
     whole = contents(out + '/images')
     alone = tmp_path / 'alone'
     alone.mkdir()
     shutil.copy(os.path.join(pairs, '4.jpg'), str(alone))
-    exporting.export(str(alone), str(tmp_path / 'other'), os.path.join(out, 'model-2'), seed=3)
+    export(str(alone), str(tmp_path / 'other'), os.path.join(out, 'model-2'), seed=3)
     single = contents(tmp_path / 'other' / 'images')
     assert len(single) == 3
     assert all(whole[name] == single[name] for name in single)
@@ -149,23 +153,23 @@ def test_an_image_does_not_depend_on_the_rest_of_the_folder(out, pairs, tmp_path
 def test_an_image_does_not_depend_on_how_many_share_a_run(out, pairs):
     written = []
     for batch_size in (1, 3):
-        exporting.export(pairs, out, seed=3, batch_size=batch_size)
+        export(pairs, out, seed=3, batch_size=batch_size)
         written.append(contents(out + '/images'))
     assert written[0] == written[1]
 
 
 def test_samples_differ_by_their_noise_alone(out, pairs):
-    written, _ = exporting.export(pairs, out, samples=3, seed=3)
+    written = export(pairs, out, measures=Measures(samples=3), seed=3).images_written
     assert written == len(os.listdir(out + '/images')) == 25
     with open(os.path.join(out, 'metrics.json')) as file:
         report = json.load(file)
-    for image in report['pictures']:
+    for image in report['images']:
         name = image['name']
         files = [f'{name}-outputs.png', f'{name}-outputs-2.png', f'{name}-outputs-3.png']
         outputs = np.array([read_pixels(out, file) for file in files])
         assert image['diversity'] == metrics.diversity(outputs) > 0
     several = contents(out + '/images')
-    exporting.export(pairs, out, seed=3)
+    export(pairs, out, seed=3)
     single = contents(out + '/images')
     for kind in ('inputs', 'targets'):
         assert several[f'1-{kind}.png'] == single[f'1-{kind}.png']
@@ -174,5 +178,5 @@ def test_samples_differ_by_their_noise_alone(out, pairs):
 def test_fid_of_a_single_pair_is_refused(out, tmp_path):
     write_pair(tmp_path / 'val' / '1.png')
     with pytest.raises(DataError) as error:
-        exporting.evaluate(str(tmp_path / 'val'), out, network=('features.pb', None, None, 0, 255))
-    assert 'FID and KID need two pairs' in str(error.value)
+        evaluate(str(tmp_path / 'val'), out, measures=Measures(network=Network('x.pb')))
+    assert 'FID and KID need at least two pairs' in str(error.value)

@@ -53,7 +53,7 @@ def test_save_images_writes_three_files_a_pair(tmp_path):
 def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path):
     with pytest.raises(Pix2PixError) as error:
         files.write_whole(str(tmp_path / 'gone' / 'x'), b'1')
-    assert str(error.value) == f'can not write {tmp_path}/gone/x: No such file or directory'
+    assert str(error.value) == f'cannot write {tmp_path}/gone/x: No such file or directory'
     (tmp_path / 'x').write_bytes(b'old')
     (tmp_path / 'x.tmp').mkdir()
     with pytest.raises(Pix2PixError):

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ def images():
 @pytest.fixture
 def built(graph, narrow, images):
     """The model on constant images, without dropout, so that every run gives the same."""
-    model = build_model(*map(tf.constant, images), narrow._replace(dropout=0.0))
+    model = build_model(*map(tf.constant, images), replace(narrow, dropout=0.0))
     with tf.Session() as session:
         tf.set_random_seed(1)
         session.run(tf.global_variables_initializer())

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 from helpers import (
@@ -13,7 +14,7 @@ from helpers import (
     wait_for,
 )
 
-from pix2pix_tf import config, training
+from pix2pix_tf import options, training
 from pix2pix_tf.config import Config
 from pix2pix_tf.monitoring import losses
 
@@ -23,9 +24,11 @@ def test_a_run_resumes_where_it_ended(pairs, trained, tmp_path, narrow, capsys):
     shutil.copytree(trained, out)
     before = read_checkpoint(out)
     assert before['global_step'] == 2
-    assert training.train(pairs, out, narrow._replace(max_steps=2)) == 2
-    assert 'at step 2 of 2 already' in capsys.readouterr().out
-    assert training.train(pairs, out, narrow._replace(max_steps=3)) == 3
+    assert training.train(pairs, out, replace(narrow, max_steps=2)).step == 2
+    assert (
+        'has already reached step 2 of 2: raise max_epochs or max_steps' in capsys.readouterr().out
+    )
+    assert training.train(pairs, out, replace(narrow, max_steps=3)).step == 3
     assert f'resuming from {out}/model-2' in capsys.readouterr().out
     after = read_checkpoint(out)
     assert after['global_step'] == 3
@@ -61,8 +64,8 @@ def test_a_run_that_was_killed_resumes_with_all_variables_of_its_save(pairs, tmp
     assert step >= 3 and step % 3 == 0
     assert abs(saved['beta1_power'] - 0.5 ** (step + 1)) < 1e-6
 
-    still = STILL._replace(max_steps=step + 1)
-    assert training.train(pairs, out, still, override=True) == step + 1
+    still = replace(STILL, max_steps=step + 1)
+    assert training.train(pairs, out, still, override=True).step == step + 1
     after = read_checkpoint(out)
     row = losses.load(out)[-1]
     assert row['step'] == step + 1
@@ -103,8 +106,8 @@ def test_other_options_are_named_and_refused_unless_they_may_change(pairs, train
     assert '--batch_size was 1, now 2' in line
     assert 'save_freq' not in line and 'max_steps' not in line
     assert read_checkpoint(out)['global_step'] == 2
-    assert config.load(out) == config.load(trained)
+    assert options.load(out) == options.load(trained)
     result = run_command(*flags, '--learning_rate=0.001', '--override')
     assert (result.returncode, result.stderr) == (0, '')
     assert read_checkpoint(out)['global_step'] == 3
-    assert config.load(out).learning_rate == 0.001
+    assert options.load(out).learning_rate == 0.001

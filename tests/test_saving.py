@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 import types
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from helpers import error_line, fork_command, read_checkpoint, run_command, wait
 
 from pix2pix_tf import checkpoints, training
 from pix2pix_tf.config import Config
+from pix2pix_tf.monitoring import finite
 from pix2pix_tf.system.errors import DataError
 
 
@@ -45,7 +47,7 @@ def test_a_save_is_whole_or_not_there(pairs, tmp_path):
         steps.append(step)
     assert steps == sorted(set(steps))  # every run resumed from the one before
     assert in_a_save > 0
-    checkpoints.remove_debris(out)
+    checkpoints.remove_unfinished(out)
     assert unfinished(out) == []
 
 
@@ -56,8 +58,8 @@ def unfinished(out):
 
 def test_as_many_checkpoints_are_kept_as_asked(pairs, tmp_path, narrow):
     out = str(tmp_path)
-    training.train(pairs, out, narrow._replace(max_steps=4, save_freq=1, keep=2))
-    training.train(pairs, out, narrow._replace(max_steps=5, save_freq=1, keep=2))
+    training.train(pairs, out, replace(narrow, max_steps=4, save_freq=1, keep=2))
+    training.train(pairs, out, replace(narrow, max_steps=5, save_freq=1, keep=2))
     names = {name.split('.')[0] for name in os.listdir(out)}
     assert {n for n in names if n.startswith('model')} == {'model-4', 'model-5'}
     assert 'checkpoint' in names
@@ -70,9 +72,9 @@ def test_saving_by_the_clock(pairs, tmp_path, narrow, monkeypatch, capsys):
         now[0] += 60
         return now[0]
 
-    monkeypatch.setattr(training, 'time', types.SimpleNamespace(time=tick))
+    monkeypatch.setattr(checkpoints, 'time', types.SimpleNamespace(monotonic=tick))
     training.train(
-        pairs, str(tmp_path), narrow._replace(max_steps=4, progress_freq=0, save_secs=150)
+        pairs, str(tmp_path), replace(narrow, max_steps=4, progress_freq=0, save_secs=150)
     )
     assert capsys.readouterr().out.count('saving model') == 2
 
@@ -100,13 +102,13 @@ def test_a_full_disk_fails_the_run_only_if_it_stays_full(pairs, small_disk):
     ballast.write_bytes(bytes(free.f_bavail * free.f_frsize - 20000000))
     result = run_command(*flags, '--max_steps=6')
     line = error_line(result, 1)
-    assert f'can not save {out}/model-6' in line and 'No space left on device' in line
-    assert result.stdout.count('what was saved before is kept') == 2  # and it trained to the end
+    assert f'cannot save {out}/model-6' in line and 'No space left on device' in line
+    assert result.stdout.count('earlier checkpoints are kept') == 2  # and it trained to the end
     assert read_checkpoint(out)['global_step'] == 2
     assert [p for p in os.listdir(str(out)) if p.startswith(('model-4', 'model-6'))] == []
 
     process = fork_command(*flags, '--max_steps=24')
-    wait_for(process, 'what was saved before is kept')
+    wait_for(process, 'earlier checkpoints are kept')
     ballast.unlink()  # room again: the next save works, and the run ends well
     _, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, '')
@@ -117,7 +119,7 @@ def test_a_file_that_spoils_the_run_costs_no_step(pairs, tmp_path, narrow, monke
     """What was learned before it is saved, and the error still names it."""
     folder = tmp_path / 'pairs'
     shutil.copytree(pairs, str(folder))
-    original = training.check_finite
+    original = finite.check_finite
 
     def spoil(step, *rest):
         original(step, *rest)

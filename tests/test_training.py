@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 import tensorflow.compat.v1 as tf
@@ -15,23 +16,29 @@ from helpers import (
     write_cut_off,
 )
 
-from pix2pix_tf import checkpoints, config, training
-from pix2pix_tf.monitoring.progress import REPORTED
+from pix2pix_tf import checkpoints, options, training
+from pix2pix_tf.config import Config
+from pix2pix_tf.monitoring import finite
+from pix2pix_tf.monitoring.progress import LOSS_LABELS
 from pix2pix_tf.system.errors import CheckpointError, DataError, TrainingError
 
 
 def test_a_run_reports_saves_and_ends(pairs, tmp_path, narrow, capsys):
     out = str(tmp_path / 'deep' / 'out')
-    step = training.train(
-        pairs, out, narrow._replace(max_epochs=1, progress_freq=2, save_freq=3, batch_size=1)
-    )
-    assert step == 5
+    config = replace(narrow, max_epochs=1, progress_freq=2, save_freq=3, batch_size=1)
+    result = training.train(pairs, out, config)
+    assert result == (5, os.path.join(out, 'model-5'))
     lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == (
+        'direction BtoA: learns the left half from the right (AtoB is the reverse); halves of '
+        '32x32 are scaled to 286x286 and cropped to 256x256'
+    )
+    del lines[0]
     assert lines[0].startswith(f'TensorFlow {tf.__version__} on ')
-    assert lines[0].endswith(f'5 pairs in {pairs}; starting anew')
+    assert lines[0].endswith(f'5 pairs in {pairs}; starting from scratch')
     number = r'[-+.e0-9]+'
     report = [r'progress  epoch 1  step {}  image/sec [.0-9]+  remaining 0m']
-    report += [f'{n} {number}  average {number}' for n in REPORTED]
+    report += [f'{n} {number}  average {number}' for n in LOSS_LABELS]
     patterns = [line.format(2) for line in report]
     patterns += ['saving model'] + [line.format(4) for line in report]
     patterns += [line.format(5) for line in report]
@@ -41,7 +48,7 @@ def test_a_run_reports_saves_and_ends(pairs, tmp_path, narrow, capsys):
         assert re.match(pattern + '$', line), (line, pattern)
     assert checkpoints.latest(out) == os.path.join(out, 'model-5')
     assert not os.path.exists(os.path.join(out, 'model-3.index'))
-    assert config.load(out).max_epochs == 1
+    assert options.load(out).max_epochs == 1
 
 
 def test_the_same_seed_gives_the_same_losses_digit_by_digit(pairs, tmp_path):
@@ -64,7 +71,7 @@ def test_a_checkpoint_of_another_width_is_refused_and_kept(pairs, trained, tmp_p
     line = error_line(result, 1)
     assert f'{out} was trained with other options (--ngf was 4, now 8)' in line
     with pytest.raises(CheckpointError) as error:
-        training.train(pairs, out, config.Config(ngf=8, ndf=4), override=True)
+        training.train(pairs, out, Config(ngf=8, ndf=4), override=True)
     assert f'{out}/model-2 does not fit' in str(error.value)
     after = contents(out)
     for name in ('checkpoint', 'model-2.index', 'model-2.data-00000-of-00001', 'options.json'):
@@ -78,7 +85,7 @@ def test_a_file_cut_off_is_named_in_the_middle_of_training(pairs, tmp_path, name
     write_cut_off(folder / name)
     out = tmp_path / 'out'
     result = run_command('train', f'--data={folder}', f'--out={out}', *NARROW_FLAGS)
-    assert f'{folder / name} can not be decoded' in error_line(result, 1)
+    assert f'{folder / name} cannot be decoded' in error_line(result, 1)
 
 
 def test_a_file_that_vanishes_is_named(tmp_path, pairs, narrow, monkeypatch):
@@ -94,7 +101,7 @@ def test_a_file_that_vanishes_is_named(tmp_path, pairs, narrow, monkeypatch):
     monkeypatch.setattr(training.dataset, 'load_data', load_and_remove)
     with pytest.raises(DataError) as error:
         training.train(str(folder), str(tmp_path / 'out'), narrow)
-    assert f'can not read {folder}/3.jpg' in str(error.value)
+    assert f'cannot read {folder}/3.jpg' in str(error.value)
 
 
 def diverge(pairs, trained, out, rate):
@@ -116,7 +123,7 @@ def test_a_run_that_diverges_at_once_leaves_the_checkpoint_and_its_options(
     assert step == 3
     assert 'progress' not in result.stdout
     assert read_checkpoint(out)['global_step'] == 2
-    assert config.load(out) == config.load(trained)
+    assert options.load(out) == options.load(trained)
 
 
 def test_a_run_that_diverges_later_ends_with_the_save_of_the_step_before(pairs, trained, tmp_path):
@@ -124,17 +131,19 @@ def test_a_run_that_diverges_later_ends_with_the_save_of_the_step_before(pairs, 
     step, result = diverge(pairs, trained, out, rate=100.0)
     assert step > 3
     assert read_checkpoint(out)['global_step'] == step - 1
-    assert config.load(out).learning_rate == 100
+    assert options.load(out).learning_rate == 100
     assert f'step {step} ' not in result.stdout
 
 
-@pytest.mark.parametrize('field', list(training.CHECKED))
+@pytest.mark.parametrize('field', list(finite.FINITE_VALUES))
 def test_every_number_is_checked_and_named(field):
-    values = dict.fromkeys(training.CHECKED, 1.0)
-    training.check_finite(7, values, [b'a.jpg'], 'out')
+    values = dict.fromkeys(finite.FINITE_VALUES, 1.0)
+    finite.check_finite(7, values, [b'a.jpg'], 'out')
     for bad in (float('nan'), float('inf')):
         values[field] = bad
         with pytest.raises(TrainingError) as error:
-            training.check_finite(7, values, [b'a.jpg', b'b.jpg'], 'out')
+            finite.check_finite(7, values, [b'a.jpg', b'b.jpg'], 'out')
         message = str(error.value)
-        assert message.startswith(f'step 7: {training.CHECKED[field]} is {bad}, on a.jpg, b.jpg;')
+        assert message.startswith(
+            f'step 7: {finite.FINITE_VALUES[field]} is {bad}, on a.jpg, b.jpg;'
+        )

@@ -42,7 +42,7 @@ def test_every_command_checks_its_flags(tmp_path, command, flag):
     ],
 )
 def test_help_lists_the_flags(command, flag):
-    assert f'\n  {flag}: ' in run_real_command(command, '--help').stdout
+    assert f'\n  {flag}:' in run_real_command(command, '--help').stdout
 
 
 def make_nothing(folder):
@@ -73,11 +73,11 @@ def make_thin(folder):
 
 BAD_FOLDERS = [
     (make_nothing, 'no data folder {} (No such file or directory)'),
-    (make_empty, 'no image in {}'),
-    (make_text, 'no image in {}'),
-    (make_false_image, '{}/2.jpg can not be read as an image'),
+    (make_empty, 'no JPEG or PNG image in {}'),
+    (make_text, 'no JPEG or PNG image in {}'),
+    (make_false_image, '{}/2.jpg cannot be read as an image'),
     (make_odd, '{}/1.jpg is 61 pixels wide'),
-    (make_thin, '{}/1.jpg is 1 pixels wide'),
+    (make_thin, '{}/1.jpg is 1 pixel wide'),
 ]
 
 
@@ -95,7 +95,7 @@ def test_a_bad_folder_ends_with_status_1(tmp_path):
     folder = tmp_path / 'data'
     make_false_image(folder)
     result = run_command('train', f'--data={folder}', f'--out={tmp_path / "out"}')
-    assert f'{folder}/2.jpg can not be read as an image' in error_line(result, 1)
+    assert f'{folder}/2.jpg cannot be read as an image' in error_line(result, 1)
     assert not os.path.exists(str(tmp_path / 'out'))
 
 
@@ -109,7 +109,7 @@ def test_an_output_folder_that_cannot_be_made_is_named(tmp_path, pairs):
     (tmp_path / 'file').write_text('in the way')
     out = tmp_path / 'file' / 'out'
     result = run_command('train', f'--data={pairs}', f'--out={out}')
-    assert f'can not write to {out} (Not a directory)' in error_line(result, 1)
+    assert f'cannot write to {out} (Not a directory)' in error_line(result, 1)
 
 
 def test_a_broken_tensorflow_is_one_line_too(tmp_path, pairs):
@@ -117,4 +117,4 @@ def test_a_broken_tensorflow_is_one_line_too(tmp_path, pairs):
     (tmp_path / 'tensorflow' / '__init__.py').write_text('raise ImportError("no such library")')
     path = {'PYTHONPATH': os.pathsep.join([str(tmp_path), ROOT])}
     result = run_real_command('train', f'--data={pairs}', f'--out={tmp_path}', environment=path)
-    assert 'TensorFlow can not be used (no such library)' in error_line(result, 1)
+    assert 'cannot use TensorFlow (no such library)' in error_line(result, 1)

@@ -69,7 +69,9 @@ def test_ambiguous_tensors_are_named_and_can_be_chosen(tmp_path):
     path = write_frozen_graph(tmp_path / 'network.pb', outputs=2)
     with pytest.raises(Pix2PixError) as error, features.opened(Network(path)):
         pass
-    assert 'it could be features_0, features_1; choose by --features_output' in str(error.value)
+    assert 'it could be features_0, features_1; choose one with `features_output`' in str(
+        error.value
+    )
     with features.opened(Network(path, 'images:0', 'features_1')) as extract:
         np.testing.assert_allclose(extract(PIXELS), 2 * expected(), rtol=1e-4, atol=1e-3)
 
@@ -86,7 +88,7 @@ def test_a_path_without_a_network_is_named(tmp_path, make):
         output = 'nowhere'
     with pytest.raises(Pix2PixError) as error, features.opened(Network(path, None, output)):
         pass
-    assert str(error.value).startswith(f'{path} is no network of features: ')
+    assert str(error.value).startswith(f'{path} cannot be used as a feature network: ')
     assert '\n' not in str(error.value)
 
 

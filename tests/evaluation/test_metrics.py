@@ -127,7 +127,7 @@ def test_files_hold_every_metric(tmp_path):
     with open(str(tmp_path / 'metrics.csv'), newline='') as file:
         rows = list(csv.DictReader(file))
     assert [(row['name'], float(row['L1'])) for row in rows] == [('1', 0.1), ('"a",<b>', 0.3)]
-    assert [dict(p, name=None) for p in document['pictures']] == [
+    assert [dict(p, name=None) for p in document['images']] == [
         {'name': None, 'L1': float(row['L1']), 'SSIM': 0.5} for row in rows
     ]
 

@@ -35,7 +35,7 @@ def out(tmp_path):
         for i, name in enumerate(NAMES)
     ]
     source = {'checkpoint': 'out/<i>model-7', 'step': 7, 'data': 'v', 'seed': 1, 'samples': 1}
-    pages.write(metrics.report(source, rows, {'FID': 12.5}), str(tmp_path), 16)
+    pages.write_gallery(metrics.report(source, rows, {'FID': 12.5}), str(tmp_path), 16)
     pages.write_development(str(tmp_path), 'development', NAMES, [100, 2000], 16)
     return tmp_path
 
@@ -59,7 +59,7 @@ def test_names_are_text(out):
 def test_samples_are_shown_beside_the_triplet(tmp_path):
     row = {'name': '1', 'L1': 0.1, 'diversity': 0.02}
     source = {'checkpoint': 'm', 'step': 7, 'data': 'v', 'seed': 1, 'samples': 3}
-    pages.write(metrics.report(source, [row]), str(tmp_path), 16)
+    pages.write_gallery(metrics.report(source, [row], {}), str(tmp_path), 16)
     page = (tmp_path / 'index.html').read_text(encoding='utf-8')
     shown = re.findall('<img src="images/([^"]*)"', page)
     assert shown == [
@@ -204,4 +204,4 @@ def test_a_page_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / 'development.html').mkdir()
     with pytest.raises(Pix2PixError) as error:
         pages.write_development(str(tmp_path), 'development', ['1'], [1], 16)
-    assert f'can not write {os.path.join(str(tmp_path), "development.html")}' in str(error.value)
+    assert f'cannot write {os.path.join(str(tmp_path), "development.html")}' in str(error.value)

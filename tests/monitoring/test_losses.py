@@ -1,7 +1,6 @@
 """losses.csv and TensorBoard's events."""
 
 import glob
-import json
 import os
 import types
 
@@ -12,7 +11,7 @@ from helpers import read_events
 
 from pix2pix_tf.monitoring import events, losses
 from pix2pix_tf.monitoring.events import EventWriter
-from pix2pix_tf.monitoring.losses import Recorder
+from pix2pix_tf.monitoring.losses import LossLog
 from pix2pix_tf.system.errors import Pix2PixError
 
 
@@ -27,7 +26,8 @@ def scalars(out):
 
 def record(out, first_step, steps, value):
     """A run from `first_step` that writes `value` at each of `steps`."""
-    recorder = Recorder(str(out), EventWriter(str(out)), first_step)
+    recorder = LossLog(str(out), EventWriter(str(out)), first_step)
+    recorder.begin()
     for step in steps:
         recorder.add(step, {'losses/gen_loss_L1': value})
     return recorder
@@ -68,8 +68,8 @@ def test_a_broken_file_is_named(tmp_path, text):
     (tmp_path / 'losses.csv').write_text(text)
     with pytest.raises(Pix2PixError) as error:
         losses.load(str(tmp_path))
-    assert f'{tmp_path}/losses.csv can not be used' in str(error.value)
-    assert 'move it out of the way' in str(error.value)
+    assert f'cannot use {tmp_path}/losses.csv' in str(error.value)
+    assert 'move it to another folder' in str(error.value)
 
 
 def test_a_file_that_cannot_be_written_costs_only_itself(tmp_path, capsys):
@@ -79,7 +79,7 @@ def test_a_file_that_cannot_be_written_costs_only_itself(tmp_path, capsys):
     recorder.add(2, {})
     recorder.add(3, {})
     printed = capsys.readouterr().out
-    assert printed.count(f'can not write {tmp_path}/losses.csv: Is a directory') == 1
+    assert printed.count(f'cannot write {tmp_path}/losses.csv: Is a directory') == 1
     (tmp_path / 'losses.csv').rmdir()
     recorder.add(4, {})
     assert [row['step'] for row in losses.load(str(tmp_path))] == [1, 2, 3, 4]
@@ -107,7 +107,7 @@ def test_events_continue_in_a_new_file_once_there_is_room(tmp_path, capsys, monk
     disk.full = False
     recorder.add(5, {'losses/gen_loss_L1': 1.0})
     printed = capsys.readouterr().out
-    assert printed.count('No space left on device; training goes on without it') == 1
+    assert printed.count('No space left on device; training continues without it') == 1
     assert list(scalars(tmp_path)['losses/gen_loss_L1']) == [1, 2, 5]
     files = glob.glob(str(tmp_path / 'events.*'))
     assert len(files) == 2 and all(map(os.path.getsize, files))
@@ -119,15 +119,3 @@ def test_the_best_step_has_the_least_difference():
     for row, value in zip(rows[1:], (0.3, 0.1, 0.2)):
         row['validation/L1'] = value
     assert losses.best_step(rows) == 30
-
-
-def test_a_trace_can_be_opened(tmp_path, graph):
-    product = tf.matmul(tf.ones([8, 8]), tf.ones([8, 8]), name='product')
-    metadata = tf.RunMetadata()
-    with tf.Session() as session:
-        options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
-        session.run(product, options=options, run_metadata=metadata)
-    Recorder(str(tmp_path), EventWriter(str(tmp_path)), 0).add_trace(7, metadata)
-    trace = json.loads((tmp_path / 'trace-7.json').read_text())
-    assert {event['ph'] for event in trace['traceEvents']} >= {'X', 'M'}
-    assert read_events(tmp_path).Tags()['run_metadata'] == ['step_7']

@@ -5,12 +5,14 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from helpers import (
     NARROW_FLAGS,
     WATCHED,
+    evaluate,
     fork_command,
     read_events,
     wait_for,
@@ -19,7 +21,7 @@ from helpers import (
 )
 from PIL import Image
 
-from pix2pix_tf import exporting, training
+from pix2pix_tf import training
 from pix2pix_tf.monitoring import losses
 from pix2pix_tf.system.errors import DataError
 
@@ -58,10 +60,12 @@ def test_everything_that_is_due_is_written(watched_run):
 
     for step in (2, 4):
         with open(os.path.join(out, f'trace-{step}.json')) as file:
-            operations = {event['name'] for event in json.load(file)['traceEvents']}
+            trace = json.load(file)['traceEvents']
+        assert {event['ph'] for event in trace} >= {'X', 'M'}  # durations, names of threads
+        operations = {event['name'] for event in trace}
         assert any('Conv2D' in name for name in operations)
     printed = [line for line in watched_run.printed.splitlines() if 'validation' in line]
-    assert len(printed) == 2 and printed[0].endswith('on 4 pictures, the best so far')
+    assert len(printed) == 2 and printed[0].endswith('on 4 images, the best so far')
 
 
 def test_the_summarised_image_is_that_of_the_step(pairs, watched_run):
@@ -80,7 +84,7 @@ def test_validation_metrics_are_those_of_an_evaluation(pairs, tmp_path, watched_
     """With the same seed for the noise, and of the same images: the first four."""
     for number in range(1, 5):
         shutil.copy(os.path.join(pairs, f'{number}.jpg'), str(tmp_path))
-    report = exporting.evaluate(str(tmp_path), watched_run.out, seed=0)
+    report = evaluate(str(tmp_path), watched_run.out, seed=0)
     last = losses.load(watched_run.out)[-1]
     for column, name in losses.VALIDATION.items():
         assert last[column] == pytest.approx(report.summaries[name].mean, rel=1e-3)
@@ -97,7 +101,7 @@ def test_development_has_a_column_for_each_step_and_none_of_steps_that_were_lost
     # As if it had been killed at step 9, after a display at 8 and a save at 4
     for name in '1234':
         os.rename(os.path.join(folder, f'{name}-2.png'), os.path.join(folder, f'{name}-8.png'))
-    training.train(pairs, out, WATCHED._replace(max_steps=5), val_dir=pairs)
+    training.train(pairs, out, replace(WATCHED, max_steps=5), val_data=pairs)
     names = {f'{name}-{kind}.png' for name in '1234' for kind in ('inputs', 'targets', 4, 5)}
     assert set(os.listdir(folder)) == names
     with open(os.path.join(out, 'development.html')) as file:
@@ -108,8 +112,8 @@ def test_development_has_a_column_for_each_step_and_none_of_steps_that_were_lost
 
 def test_images_differ_by_the_weights_alone(pairs, tmp_path):
     """The noise is the same at every look: without learning they stay as they are."""
-    still = WATCHED._replace(learning_rate=1e-30, max_steps=4)
-    training.train(pairs, str(tmp_path), still, val_dir=pairs)
+    still = replace(WATCHED, learning_rate=1e-30, max_steps=4)
+    training.train(pairs, str(tmp_path), still, val_data=pairs)
     for name in '1234':
         columns = [(tmp_path / 'development' / f'{name}-{s}.png').read_bytes() for s in (2, 4)]
         assert columns[0] == columns[1]
@@ -117,7 +121,7 @@ def test_images_differ_by_the_weights_alone(pairs, tmp_path):
 
 def test_watching_does_not_change_the_losses(pairs, tmp_path, watched_run):
     """Whatever is looked at, the same seed gives the same losses."""
-    plain = WATCHED._replace(display_freq=0, histogram_freq=0, trace_freq=0, eval_freq=0)
+    plain = replace(WATCHED, display_freq=0, histogram_freq=0, trace_freq=0, eval_freq=0)
     training.train(pairs, str(tmp_path), plain)
     runs = [
         [row['losses/gen_loss'] for row in losses.load(out)]
@@ -131,19 +135,19 @@ def test_a_validation_image_that_cannot_be_decoded_costs_only_itself(pairs, tmp_
     folder = tmp_path / 'val'
     write_pair(folder / '1.jpg')
     write_cut_off(folder / '2.jpg')
-    config = WATCHED._replace(trace_freq=0, histogram_freq=0)
-    assert training.train(pairs, str(tmp_path / 'out'), config, val_dir=str(folder)) == 4
+    config = replace(WATCHED, trace_freq=0, histogram_freq=0)
+    assert training.train(pairs, str(tmp_path / 'out'), config, val_data=str(folder)).step == 4
     printed = capsys.readouterr().out
-    assert f'{folder}/2.jpg can not be decoded' in printed
-    assert 'training goes on without it' in printed
+    assert f'{folder}/2.jpg cannot be decoded' in printed
+    assert 'training continues without it' in printed
     assert 'validation/L1' not in losses.load(str(tmp_path / 'out'))[-1]
 
 
 def test_a_validation_folder_that_is_not_there_is_named_at_once(pairs, tmp_path):
     with pytest.raises(DataError) as error:
-        training.train(pairs, str(tmp_path / 'out'), WATCHED, val_dir=str(tmp_path / 'val'))
+        training.train(pairs, str(tmp_path / 'out'), WATCHED, val_data=str(tmp_path / 'val'))
     assert f'no data folder {tmp_path}/val' in str(error.value)
-    assert '--val_data' in str(error.value)
+    assert '`val_data`' in str(error.value)
 
 
 def test_once_stopped_nothing_further_is_looked_at(pairs, tmp_path):
@@ -154,7 +158,7 @@ def test_once_stopped_nothing_further_is_looked_at(pairs, tmp_path):
         os.link(os.path.join(pairs, '1.jpg'), str(folder / f'{number}.jpg'))
     out = tmp_path / 'out'
     flags = [f'--data={pairs}', f'--val_data={folder}', f'--out={out}', '--eval_freq=1']
-    flags += ['--eval_pictures=1500', '--display_freq=1', '--summary_freq=1', *NARROW_FLAGS]
+    flags += ['--eval_images=1500', '--display_freq=1', '--summary_freq=1', *NARROW_FLAGS]
     process = fork_command('train', *flags)
     wait_for(process, 'step 1 ')  # the evaluation comes next
     process.terminate()

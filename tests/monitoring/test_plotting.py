@@ -6,12 +6,12 @@ from helpers import ROOT, error_line, run_command, run_real_command
 from PIL import Image
 
 from pix2pix_tf.monitoring import events, plotting
-from pix2pix_tf.monitoring.losses import Recorder
+from pix2pix_tf.monitoring.losses import LossLog
 from pix2pix_tf.system.errors import Pix2PixError
 
 
 def record(out, steps, validation):
-    recorder = Recorder(str(out), events.EventWriter(str(out)), 0)
+    recorder = LossLog(str(out), events.EventWriter(str(out)), 0)
     for step in range(10, 10 * steps + 1, 10):
         values = dict.fromkeys(
             ['losses/discrim_loss', 'losses/gen_loss_GAN', 'losses/gen_loss_L1'], 1 / step
@@ -59,4 +59,4 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / 'curves.png').mkdir()
     with pytest.raises(Pix2PixError) as error:
         plotting.plot(str(tmp_path))
-    assert f'can not write {tmp_path}/curves.png' in str(error.value)
+    assert f'cannot write {tmp_path}/curves.png' in str(error.value)

@@ -70,10 +70,9 @@ def archive(files, **special):
 
 
 def tree(folder):
-    """Every file and folder below, hidden ones too."""
-    return sorted(
-        str(path.relative_to(str(folder))) for path in pathlib.Path(str(folder)).rglob('*')
-    )
+    """Every file and folder below, hidden ones too, except for the lock."""
+    paths = [path for path in pathlib.Path(str(folder)).rglob('*') if path.suffix != '.lock']
+    return sorted(str(path.relative_to(str(folder))) for path in paths)
 
 
 WHOLE = ['facades', 'facades/train', 'facades/train/1.jpg', 'facades/val', 'facades/val/2.jpg']
@@ -96,7 +95,7 @@ def test_a_broken_download_is_resumed(server, tmp_path):
     server.limit = 100000
     with pytest.raises(DataError) as error:
         download.fetch('facades', str(tmp_path), server.url)
-    assert f'broke off after 100000 of {len(server.contents)} bytes' in str(error.value)
+    assert f'it ended after 100000 of {len(server.contents)} bytes' in str(error.value)
     assert not (tmp_path / 'facades').exists()
     server.limit = None
     download.fetch('facades', str(tmp_path), server.url)
@@ -152,7 +151,7 @@ def test_an_archive_that_is_not_whole_is_refused_and_fetched_again(server, tmp_p
     server.contents = whole[:cut] or b'<html>no archive</html>'
     with pytest.raises(DataError) as error:
         download.fetch('facades', str(tmp_path), server.url)
-    assert 'is not a whole .tar.gz' in str(error.value)
+    assert 'is not a complete .tar.gz' in str(error.value)
     assert tree(tmp_path) == []
     server.contents = whole
     download.fetch('facades', str(tmp_path), server.url)
@@ -176,7 +175,7 @@ def test_members_that_would_leave_the_folder_are_refused(server, tmp_path, name)
     root = tmp_path / 'root'
     with pytest.raises(DataError) as error:
         download.fetch('facades', str(root), server.url)
-    assert 'would leave the folder' in str(error.value)
+    assert 'would leave its folder' in str(error.value)
     assert tree(tmp_path) == ['root']
     assert not os.path.exists('/tmp/evil')
 
@@ -188,7 +187,7 @@ def test_members_that_are_not_files_are_refused(server, tmp_path, kind):
     server.contents = archive({'facades/x': b''}, type=kind, linkname='/etc/passwd')
     with pytest.raises(DataError) as error:
         download.fetch('facades', str(tmp_path), server.url)
-    assert "'facades/x' is neither file nor folder" in str(error.value)
+    assert "'facades/x' is neither a file nor a folder" in str(error.value)
     assert tree(tmp_path) == []
 
 
@@ -196,7 +195,7 @@ def test_an_archive_of_something_else_is_refused(server, tmp_path):
     server.contents = archive({'maps/train/1.jpg': b'1'})
     with pytest.raises(DataError) as error:
         download.fetch('facades', str(tmp_path), server.url)
-    assert 'holds no folder of that name' in str(error.value)
+    assert 'has no folder facades' in str(error.value)
 
 
 def test_permissions_are_not_taken_from_the_archive(server, tmp_path):
@@ -209,5 +208,5 @@ def test_permissions_are_not_taken_from_the_archive(server, tmp_path):
 def test_names_that_cannot_be_a_folder_of_the_root_are_refused(tmp_path, name):
     with pytest.raises(UsageError) as error:
         download.fetch(name, str(tmp_path))
-    assert 'known are cityscapes, edges2handbags' in str(error.value)
+    assert 'is not a known dataset (cityscapes, edges2handbags' in str(error.value)
     assert tree(tmp_path) == []

@@ -12,7 +12,7 @@ import pytest
 from helpers import error_line, pair_pixels, run_command, run_process, write_pair
 from PIL import Image
 
-from pix2pix_tf import dataset
+from pix2pix_tf.pairs import folders
 from pix2pix_tf.system.errors import DataError
 
 
@@ -39,11 +39,11 @@ def test_all_bad_files_are_listed_at_once(tmp_path):
     for number in range(25):
         (tmp_path / f'{number}.jpg').write_bytes(b'no image')
     with pytest.raises(DataError) as error:
-        dataset.check_images(dataset.find_images(str(tmp_path)))
+        folders.find_pairs(str(tmp_path))
     message = str(error.value)
     named = [number for number in range(25) if f'{tmp_path}/{number}.jpg ' in message]
     assert named == list(range(20))
-    assert '; and 5 more: mend or remove them' in message
+    assert '; and 5 more: repair or remove them' in message
 
 
 def test_bad_files_can_be_skipped(tmp_path):
@@ -64,7 +64,7 @@ def test_bad_files_can_be_skipped(tmp_path):
 def test_a_folder_of_bad_files_only_cannot_be_skipped(tmp_path):
     (tmp_path / '1.jpg').write_bytes(b'')
     with pytest.raises(DataError):
-        dataset.check_images([str(tmp_path / '1.jpg')], skip_bad_files=True)
+        folders.find_pairs(str(tmp_path), skip_bad_files=True)
 
 
 def test_anything_but_a_file_is_named_and_never_waited_for(tmp_path):
@@ -72,18 +72,18 @@ def test_anything_but_a_file_is_named_and_never_waited_for(tmp_path):
     os.mkfifo(str(tmp_path / 'pipe.jpg'))
     (tmp_path / 'link.jpg').symlink_to(tmp_path / 'nowhere')
     faults = {
-        name: dataset.header_fault(str(tmp_path / name)) for name in os.listdir(str(tmp_path))
+        name: folders.read_header(str(tmp_path / name)).fault for name in os.listdir(str(tmp_path))
     }
     assert faults['folder.jpg'] == faults['pipe.jpg'] == 'is not a file'
-    assert faults['link.jpg'] == 'can not be read as an image (No such file or directory)'
+    assert faults['link.jpg'] == 'cannot be read as an image (No such file or directory)'
 
 
 @pytest.mark.parametrize('width, height', [(60000, 60000), (4098, 4096), (2**31 - 2, 2**31 - 1)])
 def test_huge_images_are_refused_by_their_header(tmp_path, width, height):
     png = encoded(Image.fromarray(pair_pixels(1)), 'PNG')
     (tmp_path / '1.png').write_bytes(with_png_size(png, width, height))
-    fault = dataset.header_fault(str(tmp_path / '1.png'))
-    assert f'more than {dataset.MAX_PIXELS}' in fault
+    fault = folders.read_header(str(tmp_path / '1.png')).fault
+    assert f'more than {folders.MAX_PIXELS}' in fault
 
 
 # The first of the mutants, which are valid
@@ -148,6 +148,7 @@ READER = """
 import json, resource, sys
 import tensorflow.compat.v1 as tf
 from pix2pix_tf import dataset
+from pix2pix_tf.pairs import folders
 from pix2pix_tf.system import runtime
 from pix2pix_tf.config import Config
 
@@ -162,8 +163,8 @@ answers = {}
 with tf.Session() as session:
     session.run(image, {path: sys.argv[2]})
     before = peak()
-    for name in dataset.find_images(sys.argv[1]):
-        fault = dataset.header_fault(name)
+    for name in folders.find_images(sys.argv[1])[0]:
+        fault = folders.read_header(name).fault
         if fault:
             answers[name] = 'header: ' + fault
             continue
@@ -210,6 +211,6 @@ def test_headers_are_read_without_the_pixels(tmp_path, monkeypatch):
         read.append(file.tell())
         return image
 
-    monkeypatch.setattr(dataset.Image, 'open', counting)
-    assert dataset.header_fault(str(tmp_path / '1.png')) is None
+    monkeypatch.setattr(folders.Image, 'open', counting)
+    assert folders.read_header(str(tmp_path / '1.png')).fault is None
     assert read[0] < 4096 < size

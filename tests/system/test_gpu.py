@@ -1,6 +1,7 @@
 """The switches for GPUs, as a CPU runs them, and GPUs that are too new."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def plain_losses(pairs, narrow, tmp_path_factory):
 
 
 def losses_of(pairs, out, config):
-    training.train(pairs, out, config._replace(max_steps=STEPS, summary_freq=1))
+    training.train(pairs, out, replace(config, max_steps=STEPS, summary_freq=1))
     rows = recorded(out)
     assert len(rows) == STEPS
     return rows
@@ -48,8 +49,8 @@ def test_by_default_the_session_is_tensorflows_own(narrow):
 def test_switches_change_nothing_on_a_cpu(pairs, narrow, tmp_path, plain_losses):
     switches = {'mixed_precision': True, 'memory_growth': True}
     for switch in switches:
-        assert gpu.session_config(narrow._replace(**{switch: True})) != tf.ConfigProto()
-    losses = losses_of(pairs, str(tmp_path), narrow._replace(**switches))
+        assert gpu.session_config(replace(narrow, **{switch: True})) != tf.ConfigProto()
+    losses = losses_of(pairs, str(tmp_path), replace(narrow, **switches))
     # Scaling gradients by a power of 2 and back loses nothing, but for the smallest of all
     np.testing.assert_allclose(losses, plain_losses, rtol=1e-4)
 
@@ -65,7 +66,7 @@ def test_deterministic_ops_change_nothing_on_a_cpu(pairs, narrow, tmp_path, plai
 def test_deterministic_ops_reach_tensorflow(narrow, monkeypatch):
     for name in ('TF_CUDNN_DETERMINISTIC', 'TF_DETERMINISTIC_OPS'):
         monkeypatch.setenv(name, '0')  # so that it is put back afterwards
-    gpu.session_config(narrow._replace(deterministic_ops=True))
+    gpu.prepare(replace(narrow, deterministic_ops=True), print)
     assert os.environ['TF_CUDNN_DETERMINISTIC'] == os.environ['TF_DETERMINISTIC_OPS'] == '1'
 
 
@@ -88,7 +89,7 @@ def test_xla_compiles_the_step(pairs, narrow, tmp_path, plain_losses):
 def test_gradients_are_what_they_are_without_mixed_precision(narrow):
     gradients = []
     for mixed in (False, True):
-        config = narrow._replace(mixed_precision=mixed, dropout=0.0)
+        config = replace(narrow, mixed_precision=mixed, dropout=0.0)
         with tf.Graph().as_default(), tf.Session() as session:
             tf.set_random_seed(1)
             images = tf.random.stateless_uniform([2, 1, 256, 256, 3], [1, 2], minval=-1)
@@ -110,7 +111,7 @@ def ampere(monkeypatch):
 
 def test_a_new_gpu_that_computes_rightly_is_warned_of(ampere, narrow):
     lines = []
-    gpu.check(narrow, lines.append)
+    gpu.prepare(narrow, lines.append)
     assert len(lines) == 1
     assert 'compute capability 8.0' in lines[0]
 
@@ -122,8 +123,8 @@ def test_a_new_gpu_that_computes_wrongly_stops_the_run(
     monkeypatch.setattr(
         gpu, '_convolve', lambda device, proto: convolve(device, proto) * (device == '/cpu:0')
     )
-    with pytest.raises(Pix2PixError, match='off by 100%.*RUNTIME=tf2'):
-        training.train(pairs, str(tmp_path / 'out'), narrow._replace(max_steps=1))
+    with pytest.raises(Pix2PixError, match='off by 100%.*use TensorFlow 2.x'):
+        training.train(pairs, str(tmp_path / 'out'), replace(narrow, max_steps=1))
     assert not [name for name in os.listdir(str(tmp_path / 'out')) if name.startswith('model')]
 
 
@@ -132,7 +133,7 @@ def test_other_gpus_are_taken_as_they_are(capabilities, cuda_10, narrow, monkeyp
     monkeypatch.setattr(gpu, '_compute_capabilities', lambda proto: capabilities)
     monkeypatch.setattr(gpu, '_is_built_for_cuda_10', lambda: cuda_10)
     monkeypatch.setattr(gpu, '_convolve', None)
-    gpu.check(narrow, None)
+    gpu.prepare(narrow, None)
 
 
 def test_the_build_is_known(narrow):

@@ -17,7 +17,7 @@ def resident():  # in MiB
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
-malloc.keep()
+malloc.keep_freed_blocks()
 before = resident()
 block = ctypes.c_void_p(libc.malloc(64 << 20))
 ctypes.memset(block, 1, 64 << 20)

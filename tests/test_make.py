@@ -1,0 +1,138 @@
+"""The Makefile hands its variables on, whatever characters they have."""
+
+import os
+import shutil
+
+import pytest
+from helpers import ROOT, run_process
+
+WEIRD = ['two  spaces', "kid's", 'a$b', 'a$(b)', 'a"b', 'a;b', 'a\\b', 'ä', '#1', 'a%b']
+
+
+@pytest.fixture
+def make(tmp_path):
+    """A function: what `make TARGET VARIABLE=value ...` runs, one list of arguments per command."""
+    stamp = tmp_path / '.installed'
+    stamp.write_text('')
+    programs = tmp_path / 'programs'
+    programs.mkdir()
+    for name in ('python', 'tensorboard', 'docker'):
+        program = programs / name
+        program.write_text('#!/bin/sh\nprintf "<%s>" "${0##*/}" "$@"\necho\n')
+        program.chmod(0o755)
+
+    def run(target, **variables):
+        result = run_process(
+            'make',
+            '--no-print-directory',
+            '-C',
+            ROOT,
+            target,
+            f'RUN={programs}/python',
+            f'STAMP={stamp}',
+            *[f'{name}={value}' for name, value in variables.items()],
+            environment={'PATH': f'{programs}:{os.environ["PATH"]}', 'HOME': str(tmp_path)},
+        )
+        lines = [line[1:-1].split('><') for line in result.stdout.splitlines() if line[:1] == '<']
+        return lines, result
+
+    return run
+
+
+def test_names_are_downloaded_and_trained_on(make):
+    (data, train), _ = make('train', DATA='maps')
+    assert data == ['python', 'bin/pix2pix-data', '--name=maps', '--root=data/pix2pix']
+    assert train[:4] == [
+        'python',
+        'bin/pix2pix-train',
+        '--data=data/pix2pix/maps/train',
+        '--out=out/maps',
+    ]
+    (data, train), _ = make('train', DATA='maps', DATA_ROOT='/d', DATA_URL='file:///a b', OUT='/o')
+    assert data[2:] == ['--url=file:///a b', '--name=maps', '--root=/d'] or data[2:] == [
+        '--name=maps',
+        '--root=/d',
+        '--url=file:///a b',
+    ]
+    assert train[2:4] == ['--data=/d/maps/train', '--out=/o']
+
+
+def test_limits_and_flags_are_handed_on(make):
+    (_, train), _ = make('train', EPOCHS=3, ARGS="--ngf=8 --val_data='a b'")
+    assert train[-3:] == ['--max_epochs=3', '--ngf=8', '--val_data=a b']
+    (_, train), _ = make('train', STEPS=9)
+    assert train[-1] == '--max_steps=9'
+    for target in ('export', 'evaluate'):
+        (_, command), _ = make(target, ARGS='--seed=1')
+        assert command == [
+            'python',
+            f'bin/pix2pix-{target}',
+            '--data=data/pix2pix/facades/val',
+            '--out=out/facades',
+            '--seed=1',
+        ]
+    ([plot], _), (board, _) = make('plot', DATA='maps'), make('tensorboard', OUT='/o')
+    assert plot == ['python', 'bin/pix2pix-plot', '--out=out/maps']
+    assert board == [['tensorboard', '--logdir=/o']]
+
+
+@pytest.mark.parametrize('name', WEIRD)
+def test_any_path_works(make, tmp_path, name):
+    folder = tmp_path / name
+    (folder / 'val').mkdir(parents=True)
+    [train], result = make('train', DATA=f'{folder}/', OUT=f'{tmp_path}/out {name}')
+    assert result.returncode == 0, result.stderr
+    assert train[2:] == [
+        f'--data={folder}/train',
+        f'--out={tmp_path}/out {name}',
+        f'--val_data={folder}/val',
+    ]
+    [export], _ = make('export', DATA=str(folder))
+    assert export[2:] == [f'--data={folder}/val', f'--out=out/{name}']
+
+
+def test_a_tilde_is_the_home_folder(make, tmp_path):
+    [train], _ = make('train', DATA='~/x', OUT='~/o')
+    assert train[2:4] == [f'--data={tmp_path}/x/train', f'--out={tmp_path}/o']
+
+
+def test_validation_images_are_optional(make, tmp_path):
+    (tmp_path / 'x').mkdir()
+    [train], _ = make('train', DATA=f'{tmp_path}/x')
+    assert not [flag for flag in train if flag.startswith('--val_data')]
+
+
+def test_no_data_is_one_line(make):
+    commands, result = make('train', DATA='')
+    assert commands == []
+    assert result.stderr.splitlines()[0] == 'DATA is empty: give a name, or a path with a /'
+
+
+@pytest.mark.parametrize('name', ['x', *WEIRD])
+def test_a_container_gets_the_folders_of_the_data_and_of_the_output(make, tmp_path, name):
+    folder, out = tmp_path / name, tmp_path / 'o ut'
+    (folder / 'val').mkdir(parents=True)
+    [train], result = make('docker-train', DATA=str(folder), OUT=str(out), GPUS='', STEPS=3)
+    assert result.returncode == 0, result.stderr
+    at = train.index('pix2pix_tf')
+    user = f'{os.getuid()}:{os.getgid()}'
+    assert train[:at] == [
+        'docker', 'run', '--rm', '--user', user, '-v', f'{tmp_path}:/data', '-v', f'{out}:/out'
+    ]  # fmt: skip
+    assert train[at + 1 : at + 4] == ['pix2pix-train', f'--data=/data/{name}/train', '--out=/out']
+    assert set(train[at + 4 :]) == {f'--val_data=/data/{name}/val', '--max_steps=3'}
+    [export], _ = make('docker-export', DATA=str(folder), OUT=str(out))
+    assert export[3:5] == ['--gpus', 'all']
+    assert export[-3:] == ['pix2pix-export', f'--data=/data/{name}/val', '--out=/out']
+
+
+def test_a_container_sees_the_archive_of_a_file_url(make, tmp_path):
+    root = tmp_path / 'root'
+    root.mkdir()
+    variables = {'DATA': 'maps', 'DATA_ROOT': str(root), 'OUT': str(tmp_path / 'o')}
+    (data, _), _ = make('docker-train', DATA_URL='file:///x/maps.tar.gz', **variables)
+    assert '/x/maps.tar.gz:/archive.tar.gz:ro' in data
+    assert data[-3:] == ['--name=maps', '--root=/data', '--url=file:///archive.tar.gz']
+    (data, _), _ = make('docker-train', DATA_URL='http://x/y', **variables)
+    assert data[-1] == '--url=http://x/y'
+    shutil.rmtree(str(root))
