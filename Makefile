@@ -17,6 +17,7 @@ STAMP := $(VENV)/.installed
 LIMITS := $(if $(EPOCHS),--max_epochs=$(EPOCHS)) $(if $(STEPS),--max_steps=$(STEPS))
 IMAGE ?= pix2pix_tf
 GPUS ?= all
+JOBS ?= 2
 
 help:
 	@echo 'Targets'
@@ -46,6 +47,7 @@ help:
 	@echo '  RUNTIME=tf1 or tf2      TensorFlow 1.15 or 2.x'
 	@echo '  PYTHON=python3.x        the Python to use'
 	@echo '  IMAGE=pix2pix_tf        the Docker image; BASE=image: its base'
+	@echo '  JOBS=2                  processes that run the tests'
 	@echo '  GPUS=all                the GPUs of a container; GPUS= for none'
 
 .venv/%/.installed: requirements/%.txt setup.py
@@ -81,10 +83,10 @@ demo: setup
 	@echo 'open out/demo/index.html, and development.html and curves.png next to it'
 
 test: setup
-	@$(RUN) -m pytest -m 'not slow' $(ARGS)
+	@$(RUN) -m pytest -n $(JOBS) -m 'not slow' $(ARGS)
 
 test-all: setup
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest -n $(JOBS) $(ARGS)
 
 bench: setup
 	@mkdir -p out && $(RUN) bench/run.py --json=out/bench-$(RUNTIME).json $(ARGS)

@@ -50,6 +50,6 @@ setup(
     ],
     extras_require={
         'plot': ['matplotlib>=3.3'],
-        'test': ['pytest', 'pytest-timeout', 'matplotlib>=3.3'],
+        'test': ['pytest', 'pytest-timeout', 'pytest-xdist', 'matplotlib>=3.3'],
     },
 )

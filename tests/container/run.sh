@@ -44,6 +44,7 @@ training=$!
 for _ in $(seq 120); do ! grep -q 'step 2 ' "$WORK/log" || break; sleep 0.5; done
 docker stop -t 60 "$(docker ps -q)" >/dev/null
 wait $training
+expect 'resuming from /out/model-3'
 expect 'SIGTERM: finishing the step and saving'
 expect 'saved in /out'
 step 'stopped, saved'
