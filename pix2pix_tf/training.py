@@ -18,6 +18,7 @@ from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError
 
 TRIM_FREQ = 50  # steps between two calls of malloc.trim
+LONGEST_STEP = '-999999999'  # in the name of a validation image
 
 
 class TrainingResult(typing.NamedTuple):
@@ -38,8 +39,8 @@ def train(
     """Trains on the side-by-side pairs in the folder `data`; writes to the folder `out`.
 
     Resumes from the newest checkpoint in `out`, if there is one, with the options saved there. A
-    different value is an error, unless the option is changeable or `override` is on. SIGINT and
-    SIGTERM end the run after the current step, saved.
+    different value or other data are an error, unless the option is changeable or `override` is on.
+    SIGINT, SIGTERM, SIGHUP and a closed standard output end the run after the current step, saved.
 
     On a terminal, a live line shows the progress; elsewhere the post's lines do. The losses go to
     losses.csv and to TensorBoard's events. With the folder `val_data`, some of its pairs are
@@ -57,7 +58,7 @@ def train(
     validation = None
     if val_data and (config.display_freq or config.eval_freq):
         validation = folders.find_pairs(val_data, skip_bad_files, 'val_data', config.eval_images)
-        images.check_names(images.output_names(validation.paths), '-123456789.png')
+        images.check_names(images.output_names(validation.paths), LONGEST_STEP + '.png')
     source = options.describe_data(data, pairs.paths)
     files.prepare_directory(out)
     with locks.locked(out), signals.stopping_on_signals(print_line) as stop:
@@ -68,9 +69,8 @@ def train(
         _describe(data, pairs, config)
         gpu.prepare(config, print_line)
         with tf.Graph().as_default():
-            run = _build(
-                pairs.paths, validation.paths if validation else [], out, config, checkpoint
-            )
+            val_paths = validation.paths if validation else []
+            run = _build(pairs.paths, val_paths, out, config, checkpoint)
             try:
                 supervisor = _make_supervisor(run, checkpoint)
                 with supervisor.managed_session(config=gpu.session_config(config)) as session:
@@ -87,8 +87,6 @@ def train(
 
 def _describe(data, pairs, config):
     """Prints what the training will learn from, and how."""
-    for note in pairs.notes:
-        print_line(note)
     learns = {'BtoA': 'left half from the right', 'AtoB': 'right half from the left'}
     other = {'BtoA': 'AtoB', 'AtoB': 'BtoA'}[config.direction]
     crop = f'{config.crop_size}x{config.crop_size}'
@@ -97,6 +95,8 @@ def _describe(data, pairs, config):
         f'reverse); halves of {folders.describe_halves(pairs.sizes)} are scaled to '
         f'{config.scale_size}x{config.scale_size} and cropped to {crop}'
     )
+    for note in pairs.notes:
+        print_line(note)
 
 
 def _check_options(out, config, source):
@@ -205,7 +205,7 @@ class _Loop:
             self.saves.save(step)
         if self.saves.error:
             raise self.saves.error
-        if console.output_closed.is_set():
+        if console.output_closed.is_set() and step < last_step:
             raise Pix2PixError(
                 f'standard output was closed: stopped at step {step}, saved in {out}'
             )

@@ -67,15 +67,11 @@ class Monitor:
         self, session: tf.Session, fetches: typing.Dict[str, typing.Any], step: int
     ) -> Results:
         """Runs `fetches` and whatever else is due after `step`, with a trace if one is due."""
-        fetches = dict(fetches)
+        # The scalars are always fetched: TensorFlow prepares every new set of fetches for a second
+        fetches = dict(fetches, **self.scalars)
         for name, (freq, op) in self.summaries.items():
             if self.schedule.is_due(freq, step):
                 fetches[name] = op
-        if any(
-            self.schedule.is_due(freq, step)
-            for freq in (self.config.summary_freq, self.config.progress_freq)
-        ):
-            fetches.update(self.scalars)
         if not self.schedule.is_due(self.config.trace_freq, step):
             return session.run(fetches)
         metadata = tf.RunMetadata()
