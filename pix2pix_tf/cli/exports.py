@@ -21,59 +21,58 @@ _CHANGEABLE = (
 )
 
 
-def define_flags(flag_values: flags.FlagValues) -> None:
-    """Defines the flags of a command that runs the generator on validation pairs."""
-    flags.DEFINE_string(
-        'data',
-        'data/pix2pix/facades/val',
-        'Folder of the validation pairs.',
-        flag_values=flag_values,
-    )
-    flags.DEFINE_string(
+_FLAGS = (
+    (flags.DEFINE_string, 'data', 'data/pix2pix/facades/val', 'Folder of the validation pairs.'),
+    (
+        flags.DEFINE_string,
         'out',
         'out/facades',
         'Folder of the checkpoint; the results are written there.',
-        flag_values=flag_values,
-    )
-    flags.DEFINE_string(
+    ),
+    (
+        flags.DEFINE_string,
         'checkpoint',
         None,
-        'Checkpoint to use instead of the newest one in `out`, such as out/facades/model-5000.',
-        flag_values=flag_values,
-    )
-    flags.DEFINE_boolean(
-        'skip_bad_files', False, 'Leaves out files that are not pairs.', flag_values=flag_values
-    )
-    flags.DEFINE_integer(
+        'Checkpoint to use instead of the newest one in `out`: its path, or a folder.',
+    ),
+    (flags.DEFINE_boolean, 'skip_bad_files', False, 'Leaves out files that are not pairs.'),
+    (
+        flags.DEFINE_integer,
         'samples',
         1,
         'Outputs per input; above 1, their diversity is measured.',
-        flag_values=flag_values,
-    )
-    flags.DEFINE_string(
+    ),
+    (
+        flags.DEFINE_string,
         'features',
         None,
         'Frozen graph or SavedModel of a feature network; FID and KID use its features.',
-        flag_values=flag_values,
-    )
-    flags.DEFINE_string(
+    ),
+    (
+        flags.DEFINE_string,
         'features_input',
         None,
         'The tensor for the images, if the network has several inputs.',
-        flag_values=flag_values,
-    )
-    flags.DEFINE_string(
+    ),
+    (
+        flags.DEFINE_string,
         'features_output',
         None,
         'The tensor of the features, if the network has several outputs.',
-        flag_values=flag_values,
-    )
-    flags.DEFINE_list(
+    ),
+    (
+        flags.DEFINE_list,
         'features_range',
         '0,255',
         'The values of black and white that the network expects.',
-        flag_values=flag_values,
-    )
+    ),
+)
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Defines the flags of a command that runs the generator on validation pairs."""
+    for define, name, default, meaning in _FLAGS:
+        define(name, default, meaning, flag_values=flag_values)
     # Without a value, the options saved with the checkpoint count
     options = [o._replace(default=None) for o in config.OPTIONS if o.name in _CHANGEABLE]
     common.define_option_flags(flag_values, options)

@@ -17,7 +17,7 @@ WEIGHTS = np.random.RandomState(2).randn(3, 5).astype(np.float32)
 
 
 def build_network(size=None, outputs=1):
-    """Features that depend on the mean colour alone: (placeholder, feature tensors)."""
+    """Features that depend on the mean color alone: (placeholder, feature tensors)."""
     images = tf.placeholder(tf.float32, [None, size, size, 3], 'images')
     maps = tf.tensordot(images, tf.constant(WEIGHTS), 1)
     return images, [tf.multiply(maps, n + 1, f'features_{n}') for n in range(outputs)]

@@ -142,8 +142,8 @@ def test_a_browser_shows_the_gallery_without_errors(browser):
     assert console == []
     assert order(dom) == [0, 1, 2, 3, 4]
     with Image.open(screenshot) as image:
-        colours = image.convert('RGB').getcolors(1000000)
-    assert len(colours) > 50  # text and images, not a blank page
+        colors = image.convert('RGB').getcolors(1000000)
+    assert len(colors) > 50  # text and images, not a blank page
 
 
 @pytest.mark.parametrize(

@@ -27,10 +27,10 @@ def test_images_follow_their_labels(tmp_path):
         pair = np.array(Image.open(str(tmp_path / f'{number}.png')))
         assert pair.shape == (256, 512, 3)
         image, labels = pair[:, :256].astype(float), pair[:, 256:]
-        colours = {tuple(colour) for colour in labels.reshape(-1, 3)}
-        assert colours <= set(drawing.LABELS.values())
-        assert {drawing.LABELS[n] for n in ('facade', 'window', 'door', 'cornice')} <= colours
-        drawn = {name: c for name, c in drawing.LABELS.items() if c in colours}
+        colors = {tuple(color) for color in labels.reshape(-1, 3)}
+        assert colors <= set(drawing.LABELS.values())
+        assert {drawing.LABELS[n] for n in ('facade', 'window', 'door', 'cornice')} <= colors
+        drawn = {name: c for name, c in drawing.LABELS.items() if c in colors}
         mean = {name: image[(labels == c).all(2)].mean(0) for name, c in drawn.items()}
         assert mean['facade'][0] > mean['facade'][2] + 40  # red bricks
         assert mean['background'][2] > mean['background'][0] + 20  # blue sky
