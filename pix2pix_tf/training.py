@@ -145,8 +145,15 @@ def _make_supervisor(run, checkpoint):
             checkpoints.restore(run.saver, session, checkpoint, tf.global_variables())
 
     # With a logdir it would write the graph as text, which takes a tenth of the time to the first
-    # step. TensorBoard gets the graph from the summary_writer.
-    return tf.train.Supervisor(init_fn=restore, saver=None, summary_writer=run.monitor.writer)
+    # step. TensorBoard gets the graph from the summary_writer. Its check that all variables have
+    # values, with an op per variable, is not needed: `init_op` and `restore` give values to all.
+    return tf.train.Supervisor(
+        ready_op=None,
+        ready_for_local_init_op=None,
+        init_fn=restore,
+        saver=None,
+        summary_writer=run.monitor.writer,
+    )
 
 
 class _Loop:

@@ -78,3 +78,8 @@ def watched_run(tmp_path_factory, graph_mode, pairs):
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         training.train(pairs, out, helpers.WATCHED, val_data=pairs)
     return Run(out, printed.getvalue())
+
+
+def pytest_collection_modifyitems(items):
+    """Slow tests first: with several processes, none of them then waits for the last one."""
+    items.sort(key=lambda item: item.get_closest_marker('slow') is None)

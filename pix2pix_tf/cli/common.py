@@ -86,6 +86,9 @@ def run(command: types.ModuleType) -> typing.NoReturn:
     Pix2PixError becomes one line on standard error, in which options are flags.
     """
     name = 'pix2pix-' + command.__name__.rpartition('.')[2]
+    # Started with `>&-` or `2>&-`, it would write lines into the next file that it opens
+    sys.stdout = sys.stdout or open(os.devnull, 'w')  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, 'w')  # noqa: SIM115
     try:
         if {'-h', '--help', '-help'} & set(sys.argv[1:]):
             print_line(help_text(command))

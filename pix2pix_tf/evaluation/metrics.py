@@ -196,7 +196,8 @@ def save(result: Report, directory: str) -> None:
     writer = csv.DictWriter(stream, ['name', *result.summaries], lineterminator='\n')
     writer.writeheader()
     writer.writerows(result.images)
-    files.write_whole(os.path.join(directory, CSV_FILE), stream.getvalue().encode())
+    table = stream.getvalue().encode('utf-8', 'surrogateescape')  # the bytes of any file name
+    files.write_whole(os.path.join(directory, CSV_FILE), table)
 
 
 def format_table(result: Report) -> str:

@@ -1,6 +1,7 @@
 """TensorBoard's event files, written so that a full disk does not stop the training."""
 
 import os
+import re
 import socket
 import time
 
@@ -40,9 +41,7 @@ class EventWriter(SummaryToEventTransformer):
     def _write(self, event):
         try:
             if self.file is None:
-                # TensorBoard reads files in the order of their names
-                name = f'events.out.tfevents.{time.time():.6f}.{socket.gethostname()}'
-                self.path = os.path.join(self.directory, name)
+                self.path = self._new_path()
                 self.file = tf.python_io.TFRecordWriter(self.path)
                 first = tf.Event(wall_time=time.time(), file_version='brain.Event:2')
                 self.file.write(first.SerializeToString())
@@ -50,11 +49,22 @@ class EventWriter(SummaryToEventTransformer):
             self.file.flush()
         except (tf.errors.OpError, OSError) as error:
             self.file = None
-            if os.path.exists(self.path) and not os.path.getsize(self.path):
+            if self.path and os.path.exists(self.path) and not os.path.getsize(self.path):
                 os.remove(self.path)
             raise Pix2PixError(
                 f'cannot write for TensorBoard in {self.directory}: {runtime.one_line(error)}'
             ) from error
+
+    def _new_path(self):
+        """A path that sorts after the event files there are, even if the clock was set back.
+
+        TensorBoard reads them in the order of their names.
+        """
+        names = os.listdir(self.directory)
+        found = (re.match(r'events\.out\.tfevents\.([0-9]+(\.[0-9]+)?)', name) for name in names)
+        times = [float(match.group(1)) + 1 for match in found if match]
+        name = f'events.out.tfevents.{max([time.time(), *times]):.6f}.{socket.gethostname()}'
+        return os.path.join(self.directory, name)
 
     def reopen(self) -> None:
         """Required by Supervisor; nothing to do."""

@@ -181,7 +181,7 @@ def _fault(image):
         return f'is {width} pixels wide, an odd number, so it cannot be split into two halves'
     if width * height > MAX_PIXELS:
         factor = (MAX_PIXELS / (width * height)) ** 0.5
-        fitting = f'{int(width * factor) // 2 * 2}x{int(height * factor)}'
+        fitting = f'{max(2, int(width * factor) // 2 * 2)}x{max(1, int(height * factor))}'
         return f'has {width}x{height} pixels, more than {MAX_PIXELS}: scale it down to {fitting}'
     orientation = _orientation(image)
     if orientation != 1:

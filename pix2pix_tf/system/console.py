@@ -6,7 +6,7 @@ import threading
 
 from tqdm import tqdm
 
-# Set once nobody reads standard output any more, as after `| head`
+# Set once standard output cannot be written any more, as after `| head`
 output_closed = threading.Event()
 
 
@@ -23,7 +23,7 @@ def print_line(line: str) -> None:
         with tqdm.external_write_mode(file=sys.stdout):
             sys.stdout.write(text)
             sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:  # a closed pipe, a closed terminal, a full disk
         output_closed.set()
         # Python flushes standard output again when it exits
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
