@@ -175,7 +175,7 @@ def bench_start(table, rounds, data_dir):
             seconds.append(time.perf_counter() - start)
             process.kill()
             process.communicate()
-    table.row('seconds to the first step', float(np.median(seconds)), 's', digits=1)
+    table.row('seconds to the first step', float(np.median(seconds)), 's')
 
 
 def write_pairs(directory, count):

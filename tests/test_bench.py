@@ -65,3 +65,19 @@ def test_help_names_the_flags():
     command = [sys.executable, os.path.join(BENCH, 'run.py'), '--help']
     text = subprocess.check_output(command, universal_newlines=True)
     assert all(flag in text for flag in ('--rounds', '--data', '--torch', '--json'))
+
+
+def test_rows_are_printed_and_kept(capsys):
+    from table import Table
+
+    table = Table()
+    table.head('speed')
+    table.row('a', 2.0, 's', ('as fast as b', (1.5, 1.25, 1.75)), peak=100.0)
+    table.row('b', 3.0, 'images/s')
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        '  a                                     2.000 s        1.50 times as fast as b '
+        '(1.25 to 1.75)  peak 100 MiB',
+        '  b                                       3.0 images/s',
+    ]
+    assert [row['name'] for row in table.rows] == ['a', 'b']
+    assert table.rows[0]['ratio'] == (1.5, 1.25, 1.75)
