@@ -83,10 +83,10 @@ demo: setup
 	@echo 'open out/demo/index.html, and development.html and curves.png next to it'
 
 test: setup
-	@$(RUN) -m pytest -n $(JOBS) --dist loadfile -m 'not slow' $(ARGS)
+	@$(RUN) -m pytest -n $(JOBS) -m 'not slow' $(ARGS)
 
 test-all: setup
-	@$(RUN) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@$(RUN) -m pytest -n $(JOBS) $(ARGS)
 
 bench: setup
 	@mkdir -p out && $(RUN) bench/run.py --json=out/bench-$(RUNTIME).json $(ARGS)

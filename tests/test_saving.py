@@ -93,6 +93,7 @@ def small_disk(tmp_path):
     subprocess.check_call(['umount', '-l', str(folder)])
 
 
+@pytest.mark.slow
 def test_a_full_disk_fails_the_run_only_if_it_stays_full(pairs, small_disk):
     out = small_disk / 'out'
     flags = ('train', f'--data={pairs}', f'--out={out}', '--ngf=16', '--ndf=4', '--save_freq=2')

@@ -51,6 +51,7 @@ def test_a_run_reports_saves_and_ends(pairs, tmp_path, narrow, capsys):
     assert options.load(out).max_epochs == 1
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_losses_digit_by_digit(pairs, tmp_path):
     runs = []
     for name, seed in (('a', 7), ('b', 7), ('c', 8)):

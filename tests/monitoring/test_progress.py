@@ -74,6 +74,7 @@ def on_terminal(*arguments):
     return process.wait(timeout=60), written.decode()
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_one_live_line(pairs, tmp_path):
     flags = [f'--data={pairs}', f'--val_data={pairs}', f'--out={tmp_path}', '--ngf=4', '--ndf=4']
     flags += ['--max_steps=7', '--progress_freq=2', '--eval_freq=3']

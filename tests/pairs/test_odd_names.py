@@ -16,6 +16,8 @@ PAIRS = [LATIN_1, 'ä b#%.png', 'a.jpg', 'a.png', 'a.jpg.png']
 STALE = ['a.png-outputs-2.png', 'a.png-outputs-3.png']
 OTHERS = ['x-outputs-2.png', 'a.png-outputs-2.jpg', 'notes.txt']
 
+pytestmark = pytest.mark.slow
+
 
 def snapshot(folder):
     """What would show a change of a folder or of one of its files."""

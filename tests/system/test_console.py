@@ -54,6 +54,7 @@ def assert_saved(out):
     return step
 
 
+@pytest.mark.slow
 def test_a_training_whose_output_nobody_reads_saves_and_ends_in_one_line(pairs, tmp_path, capsys):
     out = str(tmp_path)
     process = start_command('train', f'--data={pairs}', f'--out={out}', *NARROW_FLAGS)
@@ -69,6 +70,7 @@ def test_a_training_whose_output_nobody_reads_saves_and_ends_in_one_line(pairs, 
     assert f'resuming from {out}/model-{step}' in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_training_whose_terminal_is_closed_saves(pairs, tmp_path):
     """Its signal is SIGHUP, and from then on every write to the terminal fails."""
     master, terminal = pty.openpty()
