@@ -85,7 +85,7 @@ def run(command: types.ModuleType) -> typing.NoReturn:
     The exit status is 0, 1 for a failure, 2 for wrong usage, or 130 for an interrupt. A
     Pix2PixError becomes one line on standard error, in which options are flags.
     """
-    name = 'pix2pix-' + command.__name__.rpartition('.')[2]
+    name = name_of(command)
     # Started with `>&-` or `2>&-`, it would write lines into the next file that it opens
     sys.stdout = sys.stdout or open(os.devnull, 'w')  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, 'w')  # noqa: SIM115
@@ -118,11 +118,15 @@ def with_flags(message: str) -> str:
     return re.sub(r'`(\w+)`', r'--\1', message)
 
 
+def name_of(command: types.ModuleType) -> str:
+    """The name of a command in a shell, from its module."""
+    return 'pix2pix-' + command.__name__.rpartition('.')[2]
+
+
 def help_text(command: types.ModuleType) -> str:
     """The page that --help prints."""
-    name = 'pix2pix-' + command.__name__.rpartition('.')[2]
     lines = [
-        f'usage: {name} [--flag=value ...]',
+        f'usage: {name_of(command)} [--flag=value ...]',
         '',
         (command.__doc__ or '').rstrip(),
         '',

@@ -19,16 +19,12 @@ def page() -> str:
         '- [Options](#options)',
     ]
     commands = [importlib.import_module('pix2pix_tf.cli.' + name) for name in common.COMMANDS]
-    lines += [f'- [{_name(command)}](#{_name(command)})' for command in commands]
+    lines += [f'- [{common.name_of(command)}](#{common.name_of(command)})' for command in commands]
     lines += ['', '## Options', '', *_option_rows()]
     for command in commands:
         words = re.sub(r'(--[\w/.]*\w)', r'`\1`', (command.__doc__ or '').strip())
-        lines += ['', f'## {_name(command)}', '', words, '', *_flag_rows(command)]
+        lines += ['', f'## {common.name_of(command)}', '', words, '', *_flag_rows(command)]
     return '\n'.join(lines) + '\n'
-
-
-def _name(command):
-    return 'pix2pix-' + command.__name__.rpartition('.')[2]
 
 
 def _as_typed(default):
@@ -51,7 +47,7 @@ def _option_rows() -> typing.Iterator[str]:
 
 def _flag_rows(command: types.ModuleType) -> typing.Iterator[str]:
     if command is evaluate:
-        yield f'The flags are those of [{_name(export)}](#{_name(export)}).'
+        yield f'The flags are those of [{common.name_of(export)}](#{common.name_of(export)}).'
         return
     options = [option.name for option in OPTIONS]
     yield '| flag | default | meaning |'
