@@ -116,20 +116,32 @@ def save(saver: tf.train.Saver, session: tf.Session, directory: str, step: int) 
         raise CheckpointError(f'cannot save {prefix}-{step}: {runtime.one_line(error)}') from error
 
 
-def keep_newest(directory: str, checkpoint: str, keep: int = 1) -> None:
+def keep_newest(
+    directory: str,
+    checkpoint: str,
+    keep: int = 1,
+    beside: typing.Optional[typing.Dict[str, bytes]] = None,
+) -> None:
     """Makes `checkpoint` the newest of `directory`, and removes all but the `keep` newest.
 
-    Older ones are removed only after the file that names the newest has reached the disk.
+    Older ones are removed only after the file that names the newest has reached the disk. The
+    files `beside` it, {path: bytes}, are written together with that one.
 
     Raises:
-        Pix2PixError: the file that names them cannot be written; none is removed then.
+        Pix2PixError: a file cannot be written. Then all is as before, and the files of `checkpoint`
+            are removed; or an older checkpoint cannot be removed.
     """
     named = [path for path in _named(directory) if path != checkpoint] + [checkpoint]
     kept = named[-keep:]
     lines = [f'model_checkpoint_path: "{os.path.basename(checkpoint)}"']
     lines += [f'all_model_checkpoint_paths: "{os.path.basename(path)}"' for path in kept]
     contents = '\n'.join(lines) + '\n'
-    files.write_whole(os.path.join(directory, 'checkpoint'), contents.encode(), durable=True)
+    state = {os.path.join(directory, 'checkpoint'): contents.encode()}
+    try:
+        files.write_together(dict(beside or {}, **state), durable=True)
+    except Pix2PixError:
+        _remove(checkpoint)
+        raise
     try:
         for path in named[:-keep]:
             _remove(path)
@@ -165,10 +177,10 @@ class Saves:
         self.last_time = time.monotonic()
         try:
             path = save(self.saver, self.session, self.out, step)
-            # Not earlier: until now, options.json belongs to the checkpoint of an earlier run
-            if self.saved_step is None:
-                options.save(self.config, self.out, self.data)
-            keep_newest(self.out, path, self.config.keep)
+            beside = {}
+            if self.saved_step is None:  # until now, they are those of an earlier run
+                beside = options.contents(self.config, self.out, self.data)
+            keep_newest(self.out, path, self.config.keep, beside)
         except Pix2PixError as error:
             self.error = error
             print_line(f'{error}; earlier checkpoints are kept, and the next save tries again')

@@ -35,11 +35,18 @@ def save(config: Config, directory: str, data: typing.Optional[Data] = None) -> 
     Raises:
         Pix2PixError: the file cannot be written; it is then as it was before.
     """
+    files.write_together(contents(config, directory, data), durable=True)
+
+
+def contents(
+    config: Config, directory: str, data: typing.Optional[Data] = None
+) -> typing.Dict[str, bytes]:
+    """What `save` writes: {path: bytes}."""
     values = dataclasses.asdict(config)
     if data:
         values[DATA] = data._asdict()
     text = json.dumps(values, indent=2) + '\n'
-    files.write_whole(os.path.join(directory, FILENAME), text.encode(), durable=True)
+    return {os.path.join(directory, FILENAME): text.encode()}
 
 
 def load(directory: str) -> typing.Optional[Config]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import NARROW, read_checkpoint, read_events
+from helpers import NARROW, contents, read_checkpoint, read_events
 
 from pix2pix_tf import checkpoints, options, training
 from pix2pix_tf.config import Config
@@ -73,6 +73,26 @@ def test_nothing_is_removed_when_the_state_cannot_be_written(tmp_path, session):
     with pytest.raises(Pix2PixError, match='cannot write .*/checkpoint'):
         checkpoints.keep_newest(str(tmp_path), path, 1)
     assert checkpoints.latest(str(tmp_path)) == str(tmp_path / 'model-1')
+    assert [name for name in os.listdir(str(tmp_path)) if name.startswith('model-2')] == []
+
+
+@pytest.mark.parametrize('full', ['options.json.tmp', 'checkpoint.tmp'])
+def test_options_and_state_change_together_or_not_at_all(tmp_path, session, full):
+    """The files of a checkpoint fit on the disk, one of those that belong to it does not."""
+    folder = str(tmp_path)
+    saver = tf.train.Saver(max_to_keep=None)
+    checkpoints.Saves(saver, session, folder, Config(learning_rate=0.1)).save(1)
+    before = contents(folder)
+    saves = checkpoints.Saves(saver, session, folder, Config(learning_rate=0.2))
+    (tmp_path / full).mkdir()  # in the way
+    saves.save(2)
+    assert f'cannot write {folder}/{full[:-4]}' in str(saves.error)
+    assert contents(folder) == before
+    (tmp_path / full).rmdir()
+    saves.save(2)
+    assert saves.error is None
+    assert checkpoints.latest(folder) == str(tmp_path / 'model-2')
+    assert options.load(folder).learning_rate == 0.2
 
 
 def test_options_belong_to_the_checkpoint_beside_them(pairs, trained, tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import typing
 
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import Pix2PixError
@@ -17,19 +18,34 @@ def write_whole(path: str, contents: bytes, durable: bool = False) -> None:
     Raises:
         Pix2PixError: it cannot be written; the message names it.
     """
-    temporary = path + TEMPORARY
+    write_together({path: contents}, durable)
+
+
+def write_together(contents: typing.Dict[str, bytes], durable: bool = False) -> None:
+    """Writes files that belong together, {path: bytes}: if one fails, none of them changes.
+
+    They are replaced in the given order, once all are written. `durable` is as in `write_whole`.
+
+    Raises:
+        Pix2PixError: one cannot be written; the message names it.
+    """
+    written: typing.List[str] = []
     try:
-        with open(temporary, 'wb') as file:
-            file.write(contents)
+        for path, data in contents.items():
+            written.append(path + TEMPORARY)
+            with open(path + TEMPORARY, 'wb') as file:
+                file.write(data)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+        for path in contents:
+            os.replace(path + TEMPORARY, path)
             if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-        if durable:
-            sync(os.path.dirname(path) or '.')
+                sync(os.path.dirname(path) or '.')
     except OSError as error:
-        if os.path.isfile(temporary):
-            os.remove(temporary)
+        for temporary in written:
+            if os.path.isfile(temporary):
+                os.remove(temporary)
         raise unwritable(path, error) from error
 
 
