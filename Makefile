@@ -7,6 +7,9 @@ export PIX2PIX_DATA := $(value DATA)
 export PIX2PIX_DATA_ROOT := $(value DATA_ROOT)
 export PIX2PIX_DATA_URL := $(value DATA_URL)
 export PIX2PIX_OUT := $(value OUT)
+export PIX2PIX_IN := $(value IN)
+export PIX2PIX_MODEL := $(value MODEL)
+export PIX2PIX_TO := $(value TO)
 ifndef RUNTIME
 RUNTIME := $(shell bin/find-python tf1 $(PYTHON) >/dev/null && echo tf1 || echo tf2)
 CHOSEN := RUNTIME=$(RUNTIME): $(if $(filter tf1,$(RUNTIME)),a Python for TensorFlow 1.15 was found,no Python 3.7 or 3.6 was found for TensorFlow 1.15)
@@ -24,6 +27,7 @@ help:
 	@echo '  make train        train on DATA; the same command resumes'
 	@echo '  make export       write the validation images as PNG files, with a page and metrics'
 	@echo '  make evaluate     only measure them'
+	@echo '  make predict      run a trained generator on IN, an image or a folder of images'
 	@echo '  make demo         try everything on drawn facades, in two and a half minutes'
 	@echo '  make plot         plot the losses and metrics of a training'
 	@echo '  make tensorboard  watch a training in TensorBoard'
@@ -42,6 +46,9 @@ help:
 	@echo '  DATA_ROOT=data/pix2pix  where named datasets are'
 	@echo '  DATA_URL=URL            another archive to download; file:// works, too'
 	@echo '  OUT=out/NAME            where results are written'
+	@echo '  IN=path                 what make predict reads'
+	@echo '  MODEL=OUT               what it uses: a training, a checkpoint, a SavedModel'
+	@echo '  TO=folder               where it writes; by default predictions/ in MODEL'
 	@echo '  EPOCHS=200, STEPS=N     how long to train'
 	@echo '  ARGS="--flag=value"     flags of the command; docs/reference.md lists them'
 	@echo '  RUNTIME=tf1 or tf2      TensorFlow 1.15 or 2.x'
@@ -71,7 +78,7 @@ train: data
 evaluate export: data
 	@bin/on-dataset $(RUN) $@ $(ARGS)
 
-plot tensorboard: setup
+plot tensorboard predict: setup
 	@bin/on-dataset $(RUN) $@ $(ARGS)
 
 demo: setup
@@ -111,5 +118,5 @@ docker-train docker-export docker-evaluate:
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist *.egg-info && find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup data train export evaluate plot tensorboard demo test test-all bench lint format \
+.PHONY: help setup data train export evaluate predict plot tensorboard demo test test-all bench lint format \
 	reference docker docker-train docker-export docker-evaluate clean

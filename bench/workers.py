@@ -115,7 +115,7 @@ def generator():
 def export_ours(data_dir):
     """The package's export loop with its metrics: seconds per image, without the start."""
     tf = load_ours()
-    from pix2pix_tf import exporting, images
+    from pix2pix_tf import exporting, images, sources
     from pix2pix_tf.config import Config
     from pix2pix_tf.model import build_generator
 
@@ -124,7 +124,7 @@ def export_ours(data_dir):
             build_generator(tf.zeros([1, SIZE, SIZE, 3]))
             with running(tf) as session:
                 checkpoint = tf.train.Saver().save(session, os.path.join(out, 'model'))
-        config = Config(batch_size=exporting.BATCH_SIZE)
+        config = Config(batch_size=sources.BATCH_SIZE)
         job = exporting.prepare(data_dir, out, config, checkpoint)
 
         def export():

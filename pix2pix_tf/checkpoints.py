@@ -210,7 +210,8 @@ def _readable(checkpoint):
     """Turns an error while `checkpoint` is read into a CheckpointError."""
     try:
         yield
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:  # RuntimeError: a reader's, 2.x
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
+        # The last two are those of a reader in 2.x
         raise CheckpointError(
             f'cannot read the checkpoint {checkpoint}: {runtime.one_line(error)}'
         ) from error

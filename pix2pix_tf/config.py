@@ -4,6 +4,7 @@ import dataclasses
 import math
 import typing
 
+from pix2pix_tf import sizes
 from pix2pix_tf.system import cpus
 from pix2pix_tf.system.errors import UsageError
 
@@ -33,7 +34,8 @@ GENERATOR_SIZE = Range(
 )
 
 # {annotation: (type, whether None is a value)}
-_KINDS = {
+_KINDS: typing.Dict[typing.Any, typing.Tuple[typing.Any, bool]] = {
+    sizes.Size: (sizes.Size, False),
     int: (int, False),
     float: (float, False),
     bool: (bool, False),
@@ -60,13 +62,16 @@ class Config:
     """
 
     # Load Data
-    scale_size: int = _option(
-        286, AT_LEAST_1, 'Side in pixels to which each half is scaled before the crop.'
+    scale_size: sizes.Size = _option(
+        286,
+        AT_LEAST_1,
+        'Pixels to which each half is scaled before the crop: a side, or width x height (572x286).',
     )
-    crop_size: int = _option(
+    crop_size: sizes.Size = _option(
         256,
         GENERATOR_SIZE,
-        'Side in pixels of the images in the networks; in training, a random crop.',
+        'Pixels of the images in the networks, in training a random crop: a side, or width x '
+        'height (512x256).',
     )
     direction: str = _option(
         'BtoA',
@@ -154,7 +159,7 @@ class Option(typing.NamedTuple):
 
     name: str
     default: typing.Any
-    kind: type  # int, float, bool or str
+    kind: typing.Any  # int, float, bool, str or sizes.Size
     optional: bool  # whether None is a value
     valid: Range
     meaning: str
@@ -175,6 +180,15 @@ def check(name: str, value: object) -> None:
     [option] = [option for option in OPTIONS if option.name == name]
     if value is None and option.optional:
         return
+    if option.kind is sizes.Size:
+        try:
+            sides = sizes.height_and_width(value)
+        except ValueError as error:
+            raise UsageError(f'`{name}` is {value!r}: it must be {error}') from error
+        if not all(map(option.valid.contains, sides)):
+            each = 'it' if sides[0] == sides[1] else 'each side'
+            raise UsageError(f'`{name}` is {value}: {each} must be {option.valid.words}')
+        return
     fits = type(value) is option.kind or (option.kind is float and type(value) is int)
     if not fits:
         names = {int: 'a whole number', float: 'a number', bool: 'true or false', str: 'a word'}
@@ -193,7 +207,16 @@ def create(**values: typing.Any) -> Config:
     config = Config(**values)
     for name, value in dataclasses.asdict(config).items():
         check(name, value)
-    if config.scale_size < config.crop_size:
+    config = dataclasses.replace(
+        config,
+        scale_size=sizes.shortest(config.scale_size),
+        crop_size=sizes.shortest(config.crop_size),
+    )
+    scaled, cropped = (
+        sizes.height_and_width(config.scale_size),
+        sizes.height_and_width(config.crop_size),
+    )
+    if scaled[0] < cropped[0] or scaled[1] < cropped[1]:
         raise UsageError(
             f'`scale_size` is {config.scale_size}, below `crop_size` {config.crop_size}: '
             'a crop cannot be larger than the image'

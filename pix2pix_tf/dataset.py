@@ -10,13 +10,14 @@ import typing
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.config import Config, reader_threads
+from pix2pix_tf.sizes import height_and_width
 
 
 class Batches(typing.NamedTuple):
     """What `load_data` returns; the fields are those of the post."""
 
     paths: tf.Tensor  # [batch] string
-    inputs: tf.Tensor  # [batch, crop_size, crop_size, 3] float32 in [-1, 1]
+    inputs: tf.Tensor  # [batch, height, width, 3] float32 in [-1, 1], of crop_size
     targets: tf.Tensor  # the same
     steps_per_epoch: int
 
@@ -30,7 +31,7 @@ def decode_image(contents: tf.Tensor) -> tf.Tensor:
 def process_image(
     image: tf.Tensor, offset: typing.Optional[tf.Tensor], config: Config = Config()
 ) -> tf.Tensor:
-    """[height, width, 3] uint8 => [crop_size, crop_size, 3] float32 in [-1, 1].
+    """[height, width, 3] uint8 => the same of crop_size, float32 in [-1, 1].
 
     With an `offset` (two int32: rows, columns) the image is scaled to scale_size and cropped at
     that offset. Without one it is scaled to crop_size and not cropped. The post draws the offset
@@ -40,17 +41,18 @@ def process_image(
     # [0, 255] => [-1, 1]
     image = tf.cast(image, tf.float32) / 127.5 - 1
     scale_size = config.crop_size if offset is None else config.scale_size
-    image = tf.image.resize_area(tf.expand_dims(image, 0), [scale_size, scale_size])
+    image = tf.image.resize_area(tf.expand_dims(image, 0), height_and_width(scale_size))
     image = tf.squeeze(image, 0)
     if offset is not None:
-        image = _crop(image, offset, [config.crop_size, config.crop_size])
+        image = _crop(image, offset, height_and_width(config.crop_size))
     return image
 
 
 def random_offset(config: Config = Config()) -> tf.Tensor:
-    """The corner of a crop: two int32 from 0 to scale_size - crop_size inclusive."""
-    largest = config.scale_size - config.crop_size
-    return tf.cast(tf.floor(tf.random_uniform([2], 0, largest + 1)), tf.int32)
+    """The corner of a crop: rows and columns, int32 from 0 to scale_size - crop_size inclusive."""
+    scaled, cropped = height_and_width(config.scale_size), height_and_width(config.crop_size)
+    count = [float(s - c + 1) for s, c in zip(scaled, cropped)]
+    return tf.cast(tf.floor(tf.random_uniform([2], 0, count)), tf.int32)
 
 
 def decode_pair(
@@ -106,17 +108,28 @@ def _crop(image, offset, size):
     return tf.reshape(matrix, [size[0], size[1], 3])
 
 
-def image_seeds(paths: tf.Tensor, seed: int, samples: int = 1) -> tf.Tensor:
-    """Seeds for the noise of each image, which depend only on `seed` and its file's name.
+def image_seeds(inputs: tf.Tensor, seed: typing.Any, samples: int = 1) -> tf.Tensor:
+    """Seeds for the noise of each image, which depend only on `seed` and its pixels.
 
-    [batch] string => [batch * samples, 2] int64, the samples of an image one after the other;
-    `seed` is from 0 to 2**31 - 1. The last four bits are free: the layers use them.
+    [batch, height, width, 3] in [-1, 1] => [batch * samples, 2] int64, the samples of an image one
+    after the other; `seed`, a number or a scalar int64 tensor, is from 0 to 2**31 - 1. The last
+    four bits are free: the layers use them.
     """
-    names = tf.strings.regex_replace(paths, '.*/', '')
-    name_seeds = tf.strings.to_hash_bucket_fast(names, 2**31 - 1) * 16
-    sample_seeds = tf.constant([seed + (number << 31) for number in range(samples)], tf.int64)
-    sample_seeds = tf.tile(sample_seeds, tf.shape(paths))
-    return tf.stack([sample_seeds, repeat(name_seeds, samples)], axis=1)
+    image_part = repeat(_checksum(inputs) * 16, samples)
+    sample_part = tf.range(samples, dtype=tf.int64) * 2**31 + tf.cast(seed, tf.int64)
+    sample_part = tf.tile(sample_part, tf.shape(inputs)[:1])
+    return tf.stack([sample_part, image_part], axis=1)
+
+
+def _checksum(inputs):
+    """[batch, height, width, 3] in [-1, 1] => [batch] int64, the same wherever it is computed.
+
+    Every pixel value times its place, summed. In float64 these whole numbers are exact.
+    """
+    values = tf.reshape(tf.round((inputs + 1) * 127.5), [tf.shape(inputs)[0], -1])
+    places = tf.floormod(tf.range(tf.shape(values)[1]), 65521) + 1  # a prime: no row repeats one
+    weighted = tf.cast(values, tf.float64) * tf.cast(places, tf.float64)
+    return tf.cast(tf.reduce_sum(weighted, axis=1), tf.int64)
 
 
 def repeat(tensor: tf.Tensor, times: int) -> tf.Tensor:

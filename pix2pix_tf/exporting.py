@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import contextlib
-import dataclasses
 import os
 import random
 import typing
@@ -10,18 +9,16 @@ import typing
 import tensorflow.compat.v1 as tf
 from tqdm import tqdm
 
-from pix2pix_tf import checkpoints, dataset, diagnosis, images, options
-from pix2pix_tf.config import Config, create
+from pix2pix_tf import checkpoints, dataset, diagnosis, images
+from pix2pix_tf.config import Config
 from pix2pix_tf.evaluation import metrics, pages
 from pix2pix_tf.evaluation.evaluator import Evaluator, Measures
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.pairs import folders
+from pix2pix_tf.sources import find_checkpoint, saved_config
 from pix2pix_tf.system import files, gpu, runtime
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import CheckpointError, DataError
-
-# Images per session.run. Each is normalized alone; running several keeps all cores busy.
-BATCH_SIZE = 8
 
 Batch = typing.Dict[str, typing.Any]
 
@@ -103,38 +100,6 @@ def _save_and_print(report, out):
     print_line(metrics.format_table(report))
 
 
-def saved_config(
-    out: str, checkpoint: typing.Optional[str] = None, **changes: typing.Any
-) -> Config:
-    """The options next to `checkpoint` (by default the newest in `out`), as an export needs them.
-
-    An export has its own batch size, reads in order and draws new noise every time. `changes` are
-    options that differ from that. Without an options.json, the post's defaults count.
-
-    Raises:
-        CheckpointError: there is no checkpoint.
-        Pix2PixError: options.json or a value in `changes` cannot be used; the message names it.
-    """
-    runtime.use_graph_mode()
-    directory = os.path.dirname(_find_checkpoint(out, checkpoint))
-    saved = options.load(directory) or Config()
-    values = dict(dataclasses.asdict(saved), batch_size=BATCH_SIZE, deterministic_ops=False)
-    values.update(num_threads=None, seed=None)
-    values.update(changes)
-    # Nothing is cropped, so only crop_size matters
-    values['scale_size'] = max(values['scale_size'], values['crop_size'])
-    return create(**values)
-
-
-def _find_checkpoint(out, checkpoint):
-    checkpoint = checkpoints.resolve(checkpoint) if checkpoint else checkpoints.latest(out)
-    if checkpoint is None:
-        raise CheckpointError(
-            f'no checkpoint in {out}: train first, or choose one with `checkpoint`'
-        )
-    return checkpoint
-
-
 class Job(typing.NamedTuple):
     """One pass of a checkpoint's generator over pairs."""
 
@@ -163,7 +128,7 @@ def prepare(
     if measures.network and len(pairs.paths) < 2:
         raise DataError(f'FID and KID need at least two pairs, and {data} has only one')
     follow = checkpoint is None
-    checkpoint = _find_checkpoint(out, checkpoint)
+    checkpoint = find_checkpoint(out, checkpoint)
     config = config or saved_config(out, checkpoint)
     gpu.prepare(config, print_line)
     source = {
@@ -224,7 +189,7 @@ def _fetches(batches, job):
     """The tensors of a batch, as `running` describes it."""
     config, samples = job.config, job.measures.samples
     seed = random.SystemRandom().randrange(2**31) if config.seed is None else config.seed
-    seeds = dataset.image_seeds(batches.paths, seed, samples)
+    seeds = dataset.image_seeds(batches.inputs, seed, samples)
     outputs = build_generator(dataset.repeat(batches.inputs, samples), config, seeds)
     fetches = {'paths': batches.paths}
     for kind, image in (

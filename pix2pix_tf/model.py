@@ -55,6 +55,8 @@ def build_generator(
     with tf.variable_scope('generator', reuse=tf.AUTO_REUSE):
         if image_seeds is None:
             return create_generator(inputs, config)
+        if inputs.get_shape().as_list()[0] == 1:
+            return create_generator(inputs, config, image_seeds[0])
         return tf.map_fn(
             lambda one: create_generator(one[0][None], config, one[1])[0],
             (inputs, image_seeds),

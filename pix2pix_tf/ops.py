@@ -87,5 +87,9 @@ def dropout(x: tf.Tensor, rate: float, seed: typing.Optional[tf.Tensor] = None) 
     """
     if seed is None:
         return tf.nn.dropout(x, rate=rate)
-    drawn = tf.random.stateless_uniform(x.get_shape(), seed)
+    # The op behind tf.random.stateless_uniform in 1.15; that of 2.x is unknown to 1.15, which then
+    # could not load a model that 2.x has exported. The numbers are the same.
+    drawn = tf.raw_ops.StatelessRandomUniform(
+        shape=x.get_shape().as_list(), seed=seed, dtype=tf.float32
+    )
     return tf.where(drawn >= rate, x / (1 - rate), tf.zeros_like(x))

@@ -13,6 +13,7 @@ from pix2pix_tf.monitoring.progress import Progress
 from pix2pix_tf.monitoring.schedule import Schedule
 from pix2pix_tf.monitoring.validation import Validation
 from pix2pix_tf.pairs import folders
+from pix2pix_tf.sizes import describe_size
 from pix2pix_tf.system import console, files, gpu, locks, malloc, runtime, signals
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError
@@ -89,11 +90,10 @@ def _describe(data, pairs, config):
     """Prints what the training will learn from, and how."""
     learns = {'BtoA': 'left half from the right', 'AtoB': 'right half from the left'}
     other = {'BtoA': 'AtoB', 'AtoB': 'BtoA'}[config.direction]
-    crop = f'{config.crop_size}x{config.crop_size}'
     print_line(
         f'direction {config.direction}: learns the {learns[config.direction]} ({other} is the '
         f'reverse); halves of {folders.describe_halves(pairs.sizes)} are scaled to '
-        f'{config.scale_size}x{config.scale_size} and cropped to {crop}'
+        f'{describe_size(config.scale_size)} and cropped to {describe_size(config.crop_size)}'
     )
     for note in pairs.notes:
         print_line(note)

@@ -15,7 +15,7 @@ from forking import ROOT, Forked, killed_after
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from pix2pix_tf import checkpoints, exporting
+from pix2pix_tf import checkpoints, exporting, sources
 from pix2pix_tf.config import Config
 from pix2pix_tf.evaluation.evaluator import Measures
 
@@ -86,7 +86,7 @@ def read_events(out):
 
 def export(data, out, checkpoint=None, measures=Measures(), function='export', **changes):
     """`exporting.export` with the options saved next to the checkpoint, except for `changes`."""
-    config = exporting.saved_config(out, checkpoint, **changes)
+    config = sources.saved_config(out, checkpoint, **changes)
     return getattr(exporting, function)(data, out, config, checkpoint, measures=measures)
 
 

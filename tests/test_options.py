@@ -7,6 +7,7 @@ import pytest
 from pix2pix_tf import options
 from pix2pix_tf.config import OPTIONS, Config
 from pix2pix_tf.options import Data
+from pix2pix_tf.sizes import Size
 from pix2pix_tf.system.errors import Pix2PixError
 
 DATA = Data('/data/train', 'abc')
@@ -16,7 +17,7 @@ def another(option):
     """A value that is not the default."""
     if option.kind is bool:
         return not option.default
-    return {int: 77, float: 0.77, str: 'AtoB'}[option.kind]
+    return {int: 77, float: 0.77, str: 'AtoB', Size: '768x512'}[option.kind]
 
 
 @pytest.mark.parametrize('option', OPTIONS, ids=[option.name for option in OPTIONS])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from helpers import error_line, read_checkpoint, run_command, write_pair
 
-from pix2pix_tf import exporting, options, training
+from pix2pix_tf import exporting, options, sources, training
 from pix2pix_tf.system.errors import CheckpointError
 
 FLAGS = ('--ngf=4', '--ndf=4', '--progress_freq=0', '--display_freq=0')
@@ -70,7 +70,7 @@ def test_a_checkpoint_may_be_named_by_its_files_or_its_folder(
     pairs, out, tmp_path, monkeypatch, name
 ):
     monkeypatch.chdir(str(tmp_path))
-    job = exporting.prepare(pairs, 'elsewhere', exporting.saved_config('elsewhere', name), name)
+    job = exporting.prepare(pairs, 'elsewhere', sources.saved_config('elsewhere', name), name)
     assert os.path.abspath(job.source['checkpoint']) == os.path.join(out, 'model-2')
     assert job.config.ngf == 4  # the options beside it
 
@@ -84,5 +84,5 @@ def test_the_command_takes_the_name_of_a_file(pairs, out, tmp_path):
 
 def test_a_named_folder_without_a_checkpoint_is_an_error(tmp_path):
     with pytest.raises(CheckpointError) as error:
-        exporting.saved_config('elsewhere', str(tmp_path))
+        sources.saved_config('elsewhere', str(tmp_path))
     assert str(error.value) == f'no checkpoint in the folder {tmp_path}'

@@ -11,16 +11,18 @@ import typing
 from absl import flags
 
 from pix2pix_tf.config import OPTIONS, Option
+from pix2pix_tf.sizes import Size
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
 
-COMMANDS = ('train', 'export', 'evaluate', 'plot', 'data', 'demo')
+COMMANDS = ('train', 'export', 'evaluate', 'predict', 'plot', 'data', 'demo')
 
 _DEFINE = {
     int: flags.DEFINE_integer,
     float: flags.DEFINE_float,
     bool: flags.DEFINE_boolean,
     str: flags.DEFINE_string,
+    Size: flags.DEFINE_string,
 }
 
 
@@ -29,7 +31,10 @@ def define_option_flags(
 ) -> None:
     """Defines a flag for each of `options`, with its default."""
     for option in options:
-        _DEFINE[option.kind](option.name, option.default, help_of(option), flag_values=flag_values)
+        default = option.default
+        if option.kind is Size and default is not None:
+            default = str(default)
+        _DEFINE[option.kind](option.name, default, help_of(option), flag_values=flag_values)
 
 
 def help_of(option: Option) -> str:
@@ -93,8 +98,8 @@ def run(command: types.ModuleType) -> typing.NoReturn:
         if {'-h', '--help', '-help'} & set(sys.argv[1:]):
             print_line(help_text(command))
         else:
-            _parse(command.FLAGS)
-            command.main()
+            arguments = _parse(command)
+            command.main(*([arguments] if hasattr(command, 'ARGUMENTS') else []))
     except Pix2PixError as error:
         print(f'{name}: {with_flags(str(error))}', file=sys.stderr)
         sys.exit(error.exit_status)
@@ -104,13 +109,15 @@ def run(command: types.ModuleType) -> typing.NoReturn:
     sys.exit(0)
 
 
-def _parse(flag_values):
+def _parse(command):
+    """Sets the flags of `command`; returns what else was typed."""
     try:
-        rest = flag_values(sys.argv)
+        rest = command.FLAGS(sys.argv)[1:]
     except flags.Error as error:
         raise UsageError(' '.join(str(error).split())) from error
-    if len(rest) > 1:
-        raise UsageError(f'{rest[1]} is not a flag: see --help')
+    if rest and not hasattr(command, 'ARGUMENTS'):
+        raise UsageError(f'{rest[0]} is not a flag: see --help')
+    return rest
 
 
 def with_flags(message: str) -> str:
@@ -125,8 +132,9 @@ def name_of(command: types.ModuleType) -> str:
 
 def help_text(command: types.ModuleType) -> str:
     """The page that --help prints."""
+    arguments = f' {command.ARGUMENTS} ...' if hasattr(command, 'ARGUMENTS') else ''
     lines = [
-        f'usage: {name_of(command)} [--flag=value ...]',
+        f'usage: {name_of(command)} [--flag=value ...]{arguments}',
         '',
         (command.__doc__ or '').rstrip(),
         '',

@@ -100,7 +100,7 @@ def call(function: str, flag_values: flags.FlagValues) -> None:
     getattr(exporting, function)(
         flag_values.data,
         flag_values.out,
-        exporting.saved_config(flag_values.out, flag_values.checkpoint, **given),
+        common.load('sources').saved_config(flag_values.out, flag_values.checkpoint, **given),
         flag_values.checkpoint,
         flag_values.skip_bad_files,
         exporting.Measures(flag_values.samples, network),

@@ -11,16 +11,17 @@ import jinja2
 
 from pix2pix_tf import images
 from pix2pix_tf.evaluation import metrics
+from pix2pix_tf.sizes import Size, height_and_width
 from pix2pix_tf.system import files
 
 GALLERY_FILE = 'index.html'
 DEVELOPMENT_FILE = 'development.html'
 
 
-def write_gallery(report: metrics.Report, out: str, size: int) -> str:
+def write_gallery(report: metrics.Report, out: str, size: Size) -> str:
     """Writes index.html in `out`: the images of `report` in `out`/images, sortable by metric.
 
-    `size` is the side of an image in pixels. Returns the path of the page.
+    `size` is that of an image in pixels. Returns the path of the page.
 
     Raises:
         Pix2PixError: it cannot be written.
@@ -32,7 +33,7 @@ def write_gallery(report: metrics.Report, out: str, size: int) -> str:
         'gallery.html',
         title=f'{len(rows)} pairs of {source["data"]}',
         subtitle=f'{source["checkpoint"]}, step {source["step"]}',
-        size=size,
+        **_sides(size),
         rows=rows,
         summaries=report.summaries,
         distances=report.distances,
@@ -59,7 +60,7 @@ def write_development(
     directory: str,
     names: typing.Sequence[str],
     steps: typing.Sequence[int],
-    size: int,
+    size: Size,
 ) -> str:
     """Writes development.html in `out`: a row for each of `names`, a column for each of `steps`.
 
@@ -88,10 +89,53 @@ def write_development(
         'development.html',
         title='Validation images during training',
         subtitle=f'{out}, one column per step',
-        size=size,
+        **_sides(size),
         steps=steps,
         rows=rows,
     )
+
+
+class Prediction(typing.NamedTuple):
+    """A row of the page of predictions; paths are relative to the page."""
+
+    name: str
+    preview: str  # path of an image for browsers of the input
+    outputs: typing.List[str]  # paths
+    size: Size
+
+
+def write_predictions(to: str, subtitle: str, predictions: typing.Sequence[Prediction]) -> str:
+    """Writes index.html in the folder `to`: input and outputs of each of `predictions`.
+
+    Returns the path of the page.
+
+    Raises:
+        Pix2PixError: it cannot be written.
+    """
+    rows = [
+        {
+            'name': p.name,
+            'images': [
+                ('input', _address(p.preview)),
+                *(('output', _address(output)) for output in p.outputs),
+            ],
+            **_sides(p.size),
+        }
+        for p in predictions
+    ]
+    count = len(rows)
+    return _write(
+        os.path.join(to, GALLERY_FILE),
+        'predictions.html',
+        title=f'{count} image{"" if count == 1 else "s"}',
+        subtitle=subtitle,
+        rows=rows,
+    )
+
+
+def _sides(size):
+    height, width = height_and_width(size)
+    return {'width': width, 'height': height}
 
 
 def _address(*parts):

@@ -39,7 +39,7 @@ class Validation:
         inputs, targets = (
             image[None] for image in dataset.decode_pair(tf.read_file(self.path), None, config)
         )
-        seeds = dataset.image_seeds(self.path[None], _SEED)
+        seeds = dataset.image_seeds(inputs, _SEED)
         outputs = build_generator(inputs, config, seeds)
         pixels = {
             kind: images.deprocess_image(image)

@@ -84,10 +84,11 @@ def find_images(
             f'leaving out {_count(others, "file")} of {folder} that are not JPEG or PNG: '
             f'{_some(others)}; convert them to use them'
         )
-    return [os.path.join(folder, name) for name in sorted(images, key=_by_number)], notes
+    return [os.path.join(folder, name) for name in sorted(images, key=by_number)], notes
 
 
-def _by_number(name):
+def by_number(name: str) -> typing.Tuple[int, int, str]:
+    """Sorts names that are numbers by number, before the others."""
     stem = os.path.splitext(name)[0]
     if re.match('[0-9]+$', stem):
         return 0, int(stem), name

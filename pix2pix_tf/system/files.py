@@ -5,9 +5,22 @@ import tempfile
 import typing
 
 from pix2pix_tf.system.console import print_line
-from pix2pix_tf.system.errors import Pix2PixError
+from pix2pix_tf.system.errors import DataError, Pix2PixError
 
 TEMPORARY = '.tmp'  # of a file while it is written
+
+
+def read(path: str) -> bytes:
+    """The contents of a file.
+
+    Raises:
+        DataError: it cannot be read; the message names it.
+    """
+    try:
+        with open(path, 'rb') as file:
+            return file.read()
+    except OSError as error:
+        raise DataError(f'{path} cannot be read ({error.strerror})') from error
 
 
 def write_whole(path: str, contents: bytes, durable: bool = False) -> None:

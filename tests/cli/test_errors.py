@@ -57,7 +57,7 @@ def test_help_ends_well_and_needs_no_tensorflow(broken, command):
     trap = broken('import os; os._exit(7)')
     result = run_real_command(command, '--help', environment=trap)
     assert (result.returncode, result.stderr) == (0, '')
-    assert result.stdout.startswith(f'usage: pix2pix-{command} [--flag=value ...]\n')
+    assert result.stdout.startswith(f'usage: pix2pix-{command} [--flag=value ...]')
 
 
 def test_data_and_demo_need_no_tensorflow(broken, tmp_path):

@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 from helpers import pair_pixels, write_pair
 from PIL import Image, features
 
-from pix2pix_tf import dataset, exporting, images, training
+from pix2pix_tf import dataset, exporting, images, sources, training
 from pix2pix_tf.config import Config
 from pix2pix_tf.pairs import folders
 from pix2pix_tf.system.errors import DataError
@@ -156,7 +156,7 @@ def test_a_name_that_is_too_long_is_refused_before_anything_is_written(pairs, tr
     longest, too_long = folder / ('x' * LONGEST + '.jpg'), folder / ('ä' * 119 + '.jpg')
     write_pair(longest)
     checkpoint = os.path.join(trained, 'model-2')
-    config = exporting.saved_config(trained)
+    config = sources.saved_config(trained)
     assert str(longest) in exporting.prepare(str(folder), out, config, checkpoint).paths
     write_pair(too_long)
     for call in (

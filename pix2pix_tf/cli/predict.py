@@ -1,0 +1,93 @@
+"""Runs a trained generator on single images: files, or folders of them.
+
+Each result is --to/NAME.png. --to/index.html shows inputs and outputs side by side.
+"""
+
+import os
+import typing
+
+from absl import flags
+
+from pix2pix_tf import config
+from pix2pix_tf.cli import common
+from pix2pix_tf.pairs import reading
+from pix2pix_tf.system.console import print_line
+from pix2pix_tf.system.errors import Pix2PixError, UsageError
+
+ARGUMENTS = 'FILE_OR_FOLDER'
+
+FLAGS = flags.FlagValues()
+flags.DEFINE_string(
+    'model',
+    'out/facades',
+    'Folder of a training, a checkpoint, or a SavedModel that pix2pix-convert has written.',
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    'to',
+    None,
+    'Folder for the results; by default predictions/ in that of `model`.',
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    'name', '{name}', 'Name of a result; {name} is that of its input.', flag_values=FLAGS
+)
+flags.DEFINE_enum(
+    'fit',
+    'scale',
+    ['scale', 'whole'],
+    'scale: scaled to the size of the training; whole: at its own resolution.',
+    flag_values=FLAGS,
+)
+flags.DEFINE_boolean(
+    'keep_size', False, 'Scales a result back to the size of its input.', flag_values=FLAGS
+)
+flags.DEFINE_integer(
+    'tile',
+    None,
+    'Side in pixels beyond which `fit`=whole works in tiles; by default by the free memory.',
+    flag_values=FLAGS,
+)
+flags.DEFINE_integer('samples', 1, 'Outputs per input.', flag_values=FLAGS)
+common.define_option_flags(
+    FLAGS,
+    [
+        option._replace(default=None)
+        for option in config.OPTIONS
+        if option.name in ('crop_size', 'seed', 'xla', 'mixed_precision', 'memory_growth')
+    ],
+)
+
+
+def main(paths: typing.Sequence[str]) -> None:
+    """Runs the command on `paths`."""
+    changes = {n: v for n, v in common.option_values(FLAGS).items() if v is not None}
+    for name, value in changes.items():
+        config.check(name, value)
+    if FLAGS.samples < 1:
+        raise UsageError(f'`samples` is {FLAGS.samples}: it must be at least 1')
+    if FLAGS.tile is not None and not config.GENERATOR_SIZE.contains(FLAGS.tile):
+        raise UsageError(f'`tile` is {FLAGS.tile}: it must be {config.GENERATOR_SIZE.words}')
+    if not paths:
+        raise UsageError('no image is given: add files or folders')
+
+    folder = FLAGS.model if os.path.isdir(FLAGS.model) else os.path.dirname(FLAGS.model)
+    to = FLAGS.to or os.path.join(folder, 'predictions')
+    inputs, others = reading.find_images(paths, leave_out=to)
+    if not inputs:
+        raise Pix2PixError(f'no image in {", ".join(paths)}')
+    if others:
+        print_line(f'leaving out {others} files that are not images')
+
+    predicting_files = common.load('predicting_files')
+    predicting = common.load('predicting')
+    results = predicting_files.plan(inputs, to, FLAGS.name)
+    seed = changes.pop('seed', None)
+    settings = predicting_files.Settings(
+        seed, FLAGS.samples, FLAGS.fit, FLAGS.tile, FLAGS.keep_size
+    )
+    with predicting.load(FLAGS.model, **changes) as generator:
+        done = predicting_files.predict_files(generator, results, to, settings)
+    print_line(f'wrote {done.written} images to {to}; open {done.page}')
+    if done.failures:
+        raise Pix2PixError(f'{len(done.failures)} of {len(results)} images failed, as named above')

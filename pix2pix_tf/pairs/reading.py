@@ -1,0 +1,105 @@
+"""Reading any image that Pillow opens, as people see it."""
+
+import io
+import os
+import typing
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from pix2pix_tf.pairs import folders
+from pix2pix_tf.system.errors import DataError
+
+Decoder = typing.Callable[[bytes], np.ndarray]  # of a file => [height, width, 3] uint8
+
+
+def read_image(
+    contents: bytes, name: str, decode_jpeg: typing.Optional[Decoder] = None
+) -> Image.Image:
+    """The image in the bytes of a file, in mode RGB and upright; of several frames the first.
+
+    Transparent parts become white, 16-bit values lose their lower 8 bits. JPEG is decoded by
+    `decode_jpeg`, by default Pillow: TensorFlow's pixels differ by up to 20 of 255.
+
+    Raises:
+        DataError: it cannot be read; the message begins with `name`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # Pillow warns of large images and of damaged EXIF
+            with Image.open(io.BytesIO(contents)) as image:
+                if decode_jpeg and image.format in ('JPEG', 'MPO'):
+                    decoded = Image.fromarray(decode_jpeg(contents))
+                    decoded.info['exif'] = image.info.get('exif', b'')
+                    return _upright(decoded).convert('RGB')
+                return to_rgb(_upright(image))
+    except DataError as error:
+        raise DataError(f'{name} {error}') from error
+    except Image.DecompressionBombError as error:
+        raise DataError(f'{name} has too many pixels to be read safely: scale it down') from error
+    except Exception as error:  # damaged files raise more kinds than Pillow documents
+        words = ' '.join(str(error).split())
+        if isinstance(error, Image.UnidentifiedImageError):
+            words = 'unknown format'
+        raise DataError(f'{name} cannot be read as an image ({words})') from error
+
+
+def _upright(image):
+    try:
+        return ImageOps.exif_transpose(image)
+    except (OSError, SyntaxError):  # of the pixels
+        raise
+    except Exception:  # damaged EXIF does not damage the image
+        return image
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Any image in mode RGB: alpha is flattened on white, 16 bits become 8."""
+    if image.mode.startswith('I'):
+        values = np.asarray(image)
+        image = Image.fromarray((np.clip(values, 0, 65535) >> 8).astype(np.uint8))
+    if image.mode in ('RGBA', 'LA', 'PA', 'RGBa', 'La') or 'transparency' in image.info:
+        image = image.convert('RGBA')
+        white = Image.new('RGBA', image.size, 'white')
+        image = Image.alpha_composite(white, image)
+    return image.convert('RGB')
+
+
+def find_images(
+    paths: typing.Sequence[str], leave_out: str
+) -> typing.Tuple[typing.List[typing.Tuple[str, str]], int]:
+    """([(path, path below the folder that was given)], number of other files) in `paths`.
+
+    Folders are walked, in order of names; files in them count if their extension is one that
+    Pillow knows. Hidden files and the folder `leave_out` do not count.
+
+    Raises:
+        DataError: a path does not exist.
+    """
+    Image.init()
+    extensions = set(Image.registered_extensions()) - {'.pdf'}  # which Pillow only writes
+    found, others = [], 0
+    for path in paths:
+        if not os.path.isdir(path):
+            if not os.path.exists(path):
+                raise DataError(f'no file or folder {path}')
+            found.append((path, os.path.basename(path)))
+            continue
+        for folder, subfolders, names in os.walk(path):
+            subfolders[:] = sorted(
+                name
+                for name in subfolders
+                if name[0] != '.' and not _same(os.path.join(folder, name), leave_out)
+            )
+            visible = [name for name in names if not name.startswith('.')]
+            images = [n for n in visible if os.path.splitext(n)[1].lower() in extensions]
+            others += len(visible) - len(images)
+            for name in sorted(images, key=folders.by_number):
+                file = os.path.join(folder, name)
+                found.append((file, os.path.relpath(file, path)))
+    return found, others
+
+
+def _same(path, other):
+    return os.path.realpath(path) == os.path.realpath(other)

@@ -1,0 +1,167 @@
+"""Files of images through a trained generator, into a folder of results."""
+
+import collections
+import concurrent.futures
+import io
+import os
+import typing
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from pix2pix_tf import images
+from pix2pix_tf.evaluation import pages
+from pix2pix_tf.predicting import Generator
+from pix2pix_tf.system import cpus, files
+from pix2pix_tf.system.errors import DataError, UsageError
+
+PREVIEWS = 'previews'  # folder of the inputs as the page shows them
+_PREVIEW_SIDE = 512  # pixels
+
+
+class Settings(typing.NamedTuple):
+    """How each image is computed; see `Generator.__call__`."""
+
+    seed: typing.Optional[int] = None
+    samples: int = 1
+    fit: str = 'scale'
+    tile: typing.Optional[int] = None
+    keep_size: bool = False  # after 'scale': the result is scaled to the size of its input
+
+
+class Predictions(typing.NamedTuple):
+    """What `predict_files` returns."""
+
+    written: int  # results
+    failures: typing.List[str]  # a line for each input that has none
+    page: str  # path of index.html
+
+
+def plan(
+    inputs: typing.Sequence[typing.Tuple[str, str]], to: str, name: str = '{name}'
+) -> typing.Dict[str, str]:
+    """{path of an input: path of its result, without .png}.
+
+    `inputs` comes from `reading.find_images`. `name` is the name of a result, where {name} stands
+    for the name of its input. Extensions stay where names would be equal without them.
+
+    Raises:
+        UsageError: `name` cannot be used; two inputs would have the same result; or a result would
+            replace an input or has too long a name.
+    """
+    try:
+        name.format(name='')
+    except (KeyError, IndexError, ValueError) as error:
+        raise UsageError(f'`name` is {name!r}: write {{name}} for the name of the input') from error
+    if '{name}' not in name or '/' in name:
+        raise UsageError(f'`name` is {name!r}: it must have {{name}} in it, and no /')
+    stems = collections.Counter(os.path.splitext(below)[0] for _, below in inputs)
+    results: typing.Dict[str, str] = {}
+    owners: typing.Dict[str, str] = {}
+    for path, below in inputs:
+        stem = os.path.splitext(below)[0]
+        folder, base = os.path.split(stem if stems[stem] == 1 else below)
+        result = os.path.join(to, folder, name.format(name=base))
+        if result in owners and not os.path.samefile(owners[result], path):
+            raise UsageError(
+                f'{owners[result]} and {path} would both become {result}.png: predict them into '
+                'two folders'
+            )
+        owners[result] = path
+        results[path] = result
+    taken = {os.path.realpath(path) for path in results}
+    for result in results.values():
+        if os.path.realpath(result + '.png') in taken:
+            raise UsageError(
+                f'{result}.png is one of the inputs: choose another folder with `to`, or a `name` '
+                'such as {name}-output'
+            )
+    images.check_names({p: os.path.basename(r) for p, r in results.items()}, '-999.png')
+    return results
+
+
+def predict_files(
+    generator: Generator,
+    results: typing.Dict[str, str],
+    to: str,
+    settings: Settings = Settings(),
+    notify: typing.Callable[[str], object] = tqdm.write,
+) -> Predictions:
+    """Writes {result}.png for every input of `results`, and index.html in the folder `to`.
+
+    From the second sample on, the name of a result ends in -2, -3, ... An input that cannot be read
+    is passed to `notify` as a line, and the others go on.
+
+    Raises:
+        UsageError: a setting cannot be used.
+        Pix2PixError: a file cannot be written, or there is too little memory.
+    """
+    files.prepare_directory(to)
+    rows, failures = [], []
+    # One more than cores: it reads and writes while the others compute
+    with concurrent.futures.ThreadPoolExecutor(cpus.available() + 1) as pool:
+        jobs = [
+            pool.submit(_predict, generator, path, result, _preview(to, result), settings)
+            for path, result in results.items()
+        ]
+        try:
+            for path, job in tqdm(zip(results, jobs), total=len(jobs), disable=None):
+                try:
+                    size = job.result()
+                except DataError as error:
+                    failures.append(str(error))
+                    notify(str(error))
+                else:
+                    rows.append((path, size))
+        finally:
+            for job in jobs:
+                job.cancel()
+    shown = [
+        pages.Prediction(
+            os.path.relpath(results[path], to),
+            os.path.relpath(_preview(to, results[path]), to),
+            [os.path.relpath(file, to) for file in _written(results[path], settings)],
+            size,
+        )
+        for path, size in rows
+    ]
+    page = pages.write_predictions(to, f'{generator.checkpoint}, step {generator.step}', shown)
+    return Predictions(len(rows) * settings.samples, failures, page)
+
+
+def _preview(to, result):
+    return os.path.join(to, PREVIEWS, os.path.relpath(result, to) + '.jpg')
+
+
+def _written(result, settings):
+    return [
+        result + ('.png' if number == 1 else f'-{number}.png')
+        for number in range(1, settings.samples + 1)
+    ]
+
+
+def _predict(generator, path, result, preview, settings):
+    """Writes the results of one input and its preview; returns their size as 'width x height'."""
+    image = generator.read(files.read(path), path)
+    outputs = _outputs(generator, np.asarray(image), settings)
+    if settings.keep_size:
+        outputs = [
+            np.asarray(Image.fromarray(output).resize(image.size, Image.BICUBIC))
+            for output in outputs
+        ]
+    for file in (result, preview):
+        os.makedirs(os.path.dirname(file), exist_ok=True)
+    for output, file in zip(outputs, _written(result, settings)):
+        files.write_whole(file, generator.encode(output))
+    image.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
+    encoded = io.BytesIO()
+    image.save(encoded, 'JPEG', quality=90)
+    files.write_whole(preview, encoded.getvalue())
+    height, width = outputs[0].shape[:2]
+    return f'{width}x{height}'
+
+
+def _outputs(generator, pixels, settings):
+    outputs = generator(pixels, settings.seed, settings.samples, settings.fit, settings.tile)
+    return outputs if settings.samples > 1 else outputs[None]

@@ -1,0 +1,1 @@
+"""A trained generator outside this package: converted, or served."""

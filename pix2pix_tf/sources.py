@@ -1,0 +1,79 @@
+"""Where a trained generator is, and the options it was trained with."""
+
+import dataclasses
+import os
+import typing
+
+import tensorflow.compat.v1 as tf
+
+from pix2pix_tf import checkpoints, options
+from pix2pix_tf.config import Config, create
+from pix2pix_tf.system import runtime
+from pix2pix_tf.system.errors import CheckpointError
+
+# Pairs per batch of an export. Each is normalized alone; running several keeps all cores busy.
+BATCH_SIZE = 8
+
+
+def saved_config(
+    out: str, checkpoint: typing.Optional[str] = None, **changes: typing.Any
+) -> Config:
+    """The options next to `checkpoint` (by default the newest in `out`), to run its generator.
+
+    It has a batch size of its own, reads in order and draws new noise every time. `changes` are
+    options that differ from that. Without an options.json, the post's defaults count.
+
+    Raises:
+        CheckpointError: there is no checkpoint.
+        Pix2PixError: options.json or a value in `changes` cannot be used; the message names it.
+    """
+    runtime.use_graph_mode()
+    directory = os.path.dirname(find_checkpoint(out, checkpoint))
+    return _config(options.load(directory), changes)
+
+
+def _config(saved, changes):
+    values = dict(dataclasses.asdict(saved or Config()), batch_size=BATCH_SIZE)
+    values.update(deterministic_ops=False, num_threads=None, seed=None)
+    values.update(changes)
+    values['scale_size'] = values['crop_size']  # nothing is cropped
+    return create(**values)
+
+
+def find_checkpoint(out: str, checkpoint: typing.Optional[str] = None) -> str:
+    """The path of `checkpoint`, by default of the newest in `out`.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    found = checkpoints.resolve(checkpoint) if checkpoint else checkpoints.latest(out)
+    if found is None:
+        raise CheckpointError(
+            f'no checkpoint in {out}: train first, or choose one with `checkpoint`'
+        )
+    return found
+
+
+class Source(typing.NamedTuple):
+    """Where the variables of a generator are, and the options they were trained with."""
+
+    checkpoint: str
+    config: Config
+
+
+def find_model(model: str, **changes: typing.Any) -> Source:
+    """The Source in `model`: the folder of a training, a checkpoint, or a SavedModel of ours.
+
+    Raises:
+        CheckpointError: there is no such model.
+        Pix2PixError: its options.json or a value in `changes` cannot be used.
+    """
+    runtime.use_graph_mode()
+    if os.path.isfile(os.path.join(model, 'saved_model.pb')):
+        # The variables of a SavedModel are a checkpoint
+        checkpoint = os.path.join(model, 'variables', 'variables')
+        return Source(checkpoint, _config(options.load(model), changes))
+    if not os.path.isdir(model) and not tf.train.checkpoint_exists(checkpoints.resolve(model)):
+        raise CheckpointError(f'there is no folder and no checkpoint {model}: train one first')
+    checkpoint = checkpoints.resolve(model)
+    return Source(checkpoint, saved_config(model, checkpoint, **changes))
