@@ -10,6 +10,7 @@ rounds with its 95% bootstrap interval. Absolute times mean little on another ma
 
 import argparse
 import atexit
+import importlib.util
 import json
 import os
 import platform
@@ -154,6 +155,20 @@ def bench_export(table, rounds, data_dir):
     table.row('its generator alone, one by one', rate, 'images/s', compared)
 
 
+def bench_predict(table, rounds, data_dir):
+    table.head('prediction of single images')
+    workers = {'files': Worker('predict', data_dir), 'generator': Worker('generator')}
+    if importlib.util.find_spec('onnxruntime'):
+        workers['onnx'] = Worker('generator-onnx')
+    seconds, peaks = take_turns(workers, rounds)
+    rates = {name: 1 / float(np.median(values)) for name, values in seconds.items()}
+    table.row('generator alone', rates['generator'], 'images/s', peak=peaks['generator'])
+    names = {'files': 'pix2pix-predict, files to files', 'onnx': 'the ONNX file in onnxruntime'}
+    for name in (n for n in names if n in workers):
+        compared = "the generator's rate", ratio(seconds['generator'], seconds[name])
+        table.row(names[name], rates[name], 'images/s', compared, peaks[name])
+
+
 def bench_start(table, rounds, data_dir):
     """From the command to the end of its first step, including imports."""
     table.head('start')
@@ -210,6 +225,7 @@ def main():
         bench_step(table, args.rounds, data_dir, args.torch)
         bench_pipeline(table, args.rounds, data_dir)
         bench_export(table, args.rounds, data_dir)
+        bench_predict(table, args.rounds, data_dir)
         bench_start(table, START_ROUNDS, data_dir)
     if args.json:
         with open(args.json, 'w') as file:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 
+from predict_workers import generator_onnx, predict
 from sessions import SIZE, load_ours, load_plain, noise, running, time_of
 
 # Images per round
@@ -185,6 +186,8 @@ KINDS = (
     pipeline_ours,
     pipeline_post,
     generator,
+    generator_onnx,
+    predict,
     export_ours,
     export_post,
     gemm,
