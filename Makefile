@@ -7,6 +7,10 @@ export PIX2PIX_DATA := $(value DATA)
 export PIX2PIX_DATA_ROOT := $(value DATA_ROOT)
 export PIX2PIX_DATA_URL := $(value DATA_URL)
 export PIX2PIX_OUT := $(value OUT)
+export PIX2PIX_PHOTOS := $(value PHOTOS)
+export PIX2PIX_INPUT := $(value INPUT)
+export PIX2PIX_A := $(value A)
+export PIX2PIX_B := $(value B)
 export PIX2PIX_IN := $(value IN)
 export PIX2PIX_MODEL := $(value MODEL)
 export PIX2PIX_TO := $(value TO)
@@ -34,6 +38,8 @@ help:
 	@echo '  make plot         plot the losses and metrics of a training'
 	@echo '  make tensorboard  watch a training in TensorBoard'
 	@echo '  make data         only download DATA'
+	@echo '  make pairs        make the folder DATA from PHOTOS, or from the folders A and B'
+	@echo '  make check-pairs  look for what would spoil a training on DATA'
 	@echo '  make setup        only install into .venv/RUNTIME'
 	@echo '  make test         the quick tests; make test-all: all tests'
 	@echo '  make bench        measure the speed, next to the code of the post'
@@ -48,6 +54,8 @@ help:
 	@echo '  DATA_ROOT=data/pix2pix  where named datasets are'
 	@echo '  DATA_URL=URL            another archive to download; file:// works, too'
 	@echo '  OUT=out/NAME            where results are written'
+	@echo '  PHOTOS=folder, INPUT=edges   what make pairs reads, and computes from it'
+	@echo '  A=folder, B=folder      or the two images of each pair, in files of equal names'
 	@echo '  IN=path                 what make predict reads'
 	@echo '  MODEL=OUT               what it uses: a training, a checkpoint, a SavedModel'
 	@echo '  TO=folder               where it writes; by default a folder in MODEL'
@@ -82,6 +90,9 @@ evaluate export: data
 	@bin/on-dataset $(RUN) $@ $(ARGS)
 
 plot tensorboard predict convert: setup
+	@bin/on-dataset $(RUN) $@ $(ARGS)
+
+pairs check-pairs: setup
 	@bin/on-dataset $(RUN) $@ $(ARGS)
 
 demo: setup
@@ -121,5 +132,5 @@ docker-train docker-export docker-evaluate:
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist *.egg-info && find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup data train export evaluate predict convert plot tensorboard demo test test-all bench lint format \
+.PHONY: help setup data pairs check-pairs train export evaluate predict convert plot tensorboard demo test test-all bench lint format \
 	reference docker docker-train docker-export docker-evaluate clean

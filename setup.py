@@ -9,6 +9,12 @@ from setuptools import find_packages, setup
 TF1 = "python_version < '3.8'"
 TF2 = "python_version >= '3.8'"
 
+# 4.6 is the last that works with the numpy of TensorFlow 1.15, and the last for Python 3.6.
+OPENCV = [
+    'opencv-python-headless>=4.5.5,<4.7; ' + TF1,
+    'opencv-python-headless>=4.6; ' + TF2,
+]
+
 
 def read(path):
     with open(path, encoding='utf-8') as file:
@@ -31,7 +37,11 @@ setup(
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
     ],
     packages=find_packages(include=['pix2pix_tf', 'pix2pix_tf.*']),
-    package_data={'pix2pix_tf': ['py.typed'], 'pix2pix_tf.evaluation': ['templates/*.html']},
+    package_data={
+        'pix2pix_tf': ['py.typed'],
+        'pix2pix_tf.evaluation': ['templates/*.html'],
+        'pix2pix_tf.pairs': ['templates/*.html'],
+    },
     scripts=sorted(glob.glob('bin/pix2pix-*')),
     python_requires='>=3.6',
     install_requires=[
@@ -51,6 +61,7 @@ setup(
     extras_require={
         'onnx': ['onnx>=1.14', 'onnxruntime>=1.16; ' + TF2],
         'plot': ['matplotlib>=3.3'],
-        'test': ['pytest', 'pytest-timeout', 'pytest-xdist', 'matplotlib>=3.3'],
+        'pairs': OPENCV,
+        'test': [*OPENCV, 'pytest', 'pytest-timeout', 'pytest-xdist', 'matplotlib>=3.3'],
     },
 )

@@ -12,7 +12,7 @@ from pix2pix_tf.monitoring.monitor import Monitor
 from pix2pix_tf.monitoring.progress import Progress
 from pix2pix_tf.monitoring.schedule import Schedule
 from pix2pix_tf.monitoring.validation import Validation
-from pix2pix_tf.pairs import folders
+from pix2pix_tf.pairs import folders, leaks
 from pix2pix_tf.sizes import describe_size
 from pix2pix_tf.system import console, files, gpu, locks, malloc, runtime, signals
 from pix2pix_tf.system.console import print_line
@@ -60,6 +60,8 @@ def train(
     if val_data and (config.display_freq or config.eval_freq):
         validation = folders.find_pairs(val_data, skip_bad_files, 'val_data', config.eval_images)
         images.check_names(images.output_names(validation.paths), LONGEST_STEP + '.png')
+    if val_data:
+        pairs.notes.extend(leaks.notes(pairs.paths, val_data))
     source = options.describe_data(data, pairs.paths)
     files.prepare_directory(out)
     with locks.locked(out), signals.stopping_on_signals(print_line) as stop:

@@ -77,7 +77,7 @@ def main(paths: typing.Sequence[str]) -> None:
     if not inputs:
         raise Pix2PixError(f'no image in {", ".join(paths)}')
     if others:
-        print_line(f'leaving out {others} files that are not images')
+        print_line(f'leaving out {len(others)} files that are not images')
 
     predicting_files = common.load('predicting_files')
     predicting = common.load('predicting')

@@ -1,12 +1,14 @@
 """Reading any image that Pillow opens, as people see it."""
 
+import contextlib
+import functools
 import io
 import os
 import typing
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from pix2pix_tf.pairs import folders
 from pix2pix_tf.system.errors import DataError
@@ -15,25 +17,45 @@ Decoder = typing.Callable[[bytes], np.ndarray]  # of a file => [height, width, 3
 
 
 def read_image(
-    contents: bytes, name: str, decode_jpeg: typing.Optional[Decoder] = None
+    contents: bytes,
+    name: str,
+    decode_jpeg: typing.Optional[Decoder] = None,
+    srgb: bool = False,
+    side: typing.Optional[int] = None,
 ) -> Image.Image:
     """The image in the bytes of a file, in mode RGB and upright; of several frames the first.
 
     Transparent parts become white, 16-bit values lose their lower 8 bits. JPEG is decoded by
-    `decode_jpeg`, by default Pillow: TensorFlow's pixels differ by up to 20 of 255.
+    `decode_jpeg`, by default Pillow: TensorFlow's pixels differ by up to 20 of 255. With `srgb`, a
+    color profile is applied. With `side`, a JPEG may be decoded smaller, to no less than `side`
+    pixels, which is faster.
 
     Raises:
         DataError: it cannot be read; the message begins with `name`.
+    """
+    with opened(contents, name) as image:
+        if decode_jpeg and image.format in ('JPEG', 'MPO'):
+            decoded = Image.fromarray(decode_jpeg(contents))
+            decoded.info['exif'] = image.info.get('exif', b'')
+            return _upright(decoded).convert('RGB')
+        if side:
+            image.draft(None, (side, side))
+        upright = _upright(image)
+        return to_rgb(to_srgb(upright) if srgb else upright)
+
+
+@contextlib.contextmanager
+def opened(contents: bytes, name: str) -> typing.Iterator[Image.Image]:
+    """The image in the bytes of a file, of which only the header has been read.
+
+    Raises:
+        DataError: it cannot be read, now or inside the block; the message begins with `name`.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # Pillow warns of large images and of damaged EXIF
             with Image.open(io.BytesIO(contents)) as image:
-                if decode_jpeg and image.format in ('JPEG', 'MPO'):
-                    decoded = Image.fromarray(decode_jpeg(contents))
-                    decoded.info['exif'] = image.info.get('exif', b'')
-                    return _upright(decoded).convert('RGB')
-                return to_rgb(_upright(image))
+                yield image
     except DataError as error:
         raise DataError(f'{name} {error}') from error
     except Image.DecompressionBombError as error:
@@ -54,6 +76,28 @@ def _upright(image):
         return image
 
 
+def to_srgb(image: Image.Image) -> Image.Image:
+    """`image` in the colors of sRGB, by its profile if it has a usable one; else as it is."""
+    if 'icc_profile' not in image.info:
+        return image
+    image.load()  # so that what fails below is the profile
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info['icc_profile']))
+        if 'sRGB' in ImageCms.getProfileDescription(profile):
+            return image
+        if image.mode == 'P':
+            image = image.convert('RGBA' if 'transparency' in image.info else 'RGB')
+        mode = 'RGBA' if image.mode == 'RGBA' else 'RGB'
+        return ImageCms.profileToProfile(image, profile, _srgb_profile(), outputMode=mode)
+    except Exception:  # damaged, or for other channels: the image itself is good
+        return image
+
+
+@functools.lru_cache()
+def _srgb_profile():
+    return ImageCms.createProfile('sRGB')
+
+
 def to_rgb(image: Image.Image) -> Image.Image:
     """Any image in mode RGB: alpha is flattened on white, 16 bits become 8."""
     if image.mode.startswith('I'):
@@ -68,8 +112,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 def find_images(
     paths: typing.Sequence[str], leave_out: str
-) -> typing.Tuple[typing.List[typing.Tuple[str, str]], int]:
-    """([(path, path below the folder that was given)], number of other files) in `paths`.
+) -> typing.Tuple[typing.List[typing.Tuple[str, str]], typing.List[str]]:
+    """([(path, path below the folder that was given)], paths of other files) in `paths`.
 
     Folders are walked, in order of names; files in them count if their extension is one that
     Pillow knows. Hidden files and the folder `leave_out` do not count.
@@ -79,7 +123,7 @@ def find_images(
     """
     Image.init()
     extensions = set(Image.registered_extensions()) - {'.pdf'}  # which Pillow only writes
-    found, others = [], 0
+    found, others = [], []
     for path in paths:
         if not os.path.isdir(path):
             if not os.path.exists(path):
@@ -94,7 +138,7 @@ def find_images(
             )
             visible = [name for name in names if not name.startswith('.')]
             images = [n for n in visible if os.path.splitext(n)[1].lower() in extensions]
-            others += len(visible) - len(images)
+            others += [os.path.join(folder, n) for n in sorted(set(visible) - set(images))]
             for name in sorted(images, key=folders.by_number):
                 file = os.path.join(folder, name)
                 found.append((file, os.path.relpath(file, path)))

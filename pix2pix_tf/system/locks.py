@@ -1,4 +1,4 @@
-"""One training at a time in an output folder."""
+"""One process at a time in an output folder."""
 
 import contextlib
 import fcntl
@@ -13,12 +13,15 @@ FILENAME = '.lock'
 
 
 @contextlib.contextmanager
-def locked(directory: str, filename: str = FILENAME, wait: bool = False) -> typing.Iterator[None]:
+def locked(
+    directory: str, filename: str = FILENAME, wait: bool = False, work: str = 'training'
+) -> typing.Iterator[None]:
     """Locks `directory` for this process, whose number is written to the file `filename` there.
 
     With `wait`, it waits for another process that holds the lock. The operating system releases the
     lock when the process ends, however it ends. A leftover file therefore locks nobody out. On a
     file system without locks, such as some network drives, it prints a warning and locks nothing.
+    `work` is what the message says that the other process is doing.
 
     Raises:
         Pix2PixError: another process holds the lock; the message names the folder and the process.
@@ -31,7 +34,7 @@ def locked(directory: str, filename: str = FILENAME, wait: bool = False) -> typi
         except BlockingIOError as error:
             file.seek(0)
             raise Pix2PixError(
-                f'process {file.read().strip() or "unknown"} is training in {directory}: wait '
+                f'process {file.read().strip() or "unknown"} is {work} in {directory}: wait '
                 'for it, stop it, or choose another folder'
             ) from error
         except OSError as error:

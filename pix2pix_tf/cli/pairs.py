@@ -1,0 +1,206 @@
+"""Makes, changes and checks the files of pairs that a training reads.
+
+    pix2pix-pairs make --photos=DIR --to=DIR     computes the input from each photo
+    pix2pix-pairs combine --a=DIR --b=DIR --to=DIR     joins images of equal names
+    pix2pix-pairs split DIR --to=DIR     takes pairs apart, into A/ and B/
+    pix2pix-pairs swap DIR --to=DIR     exchanges the halves
+    pix2pix-pairs import DIR --to=DIR     reads the layouts of other projects
+    pix2pix-pairs check DIR     looks for what would spoil a training
+
+The same command resumes, and adds what is new. No file is overwritten.
+"""
+
+import os
+import typing
+
+from PIL import ImageColor
+
+from pix2pix_tf.cli.pairs_flags import FLAGS, FLAGS_OF
+from pix2pix_tf.pairs import (
+    building,
+    check_pages,
+    checking,
+    inputs,
+    layouts,
+    making,
+    matching,
+    records,
+    shaping,
+    splitting,
+)
+from pix2pix_tf.system.console import print_line
+from pix2pix_tf.system.errors import DataError, UsageError
+
+ARGUMENTS = '|'.join(FLAGS_OF) + ' [DIR]'
+
+_NOT_IN_RECIPE = ('to', 'processes', 'partial')
+
+
+def main(arguments: typing.Sequence[str]) -> None:
+    """Runs the command that `arguments` begin with."""
+    if not arguments or arguments[0] not in FLAGS_OF:
+        given = f'{arguments[0]} is not one' if arguments else 'none is given'
+        raise UsageError(f'commands are {", ".join(FLAGS_OF)}; {given}: see --help')
+    command, *folders = arguments
+    names = FLAGS_OF[command].split()
+    for name in FLAGS:
+        if FLAGS[name].present and name not in names:
+            raise UsageError(f'`{name}` is not a flag of pix2pix-pairs {command}: see --help')
+    if command in ('make', 'combine'):
+        if folders:
+            raise UsageError(f'{folders[0]} is not a flag: see --help')
+        _require('photos' if command == 'make' else 'a')
+        _require('to' if command == 'make' else 'b')
+    elif len(folders) != 1:
+        raise UsageError(f'give one folder: pix2pix-pairs {command} DIR')
+    if 'to' in names:
+        _require('to')
+    try:
+        ImageColor.getrgb(FLAGS.background)
+    except ValueError as error:
+        raise UsageError(f'`background` is {FLAGS.background!r}: give a color, as white') from error
+    _COMMANDS[command](*folders)
+
+
+def _require(name):
+    if not FLAGS[name].value:
+        raise UsageError(f'`{name}` is missing: give a folder')
+
+
+def _make():
+    making.check_apart(FLAGS.to, FLAGS.photos)
+    found = matching.find_photos(FLAGS.photos)
+    # Flat colors stay flat in a PNG file
+    extension = 'png' if FLAGS.input == 'posterize' else 'jpg'
+    settings = _settings(
+        extension, kind=FLAGS.input, computing=inputs.Settings(*(FLAGS[n].value for n in _INPUTS))
+    )
+    _report(making.make(found, building.make, settings, _output('make', FLAGS.photos)))
+
+
+_INPUTS = inputs.Settings._fields
+
+
+def _combine():
+    making.check_apart(FLAGS.to, FLAGS.a, FLAGS.b)
+    found = matching.find_pairs(FLAGS.a, FLAGS.b, FLAGS.match)
+    _join(found, _output('combine', FLAGS.a, FLAGS.b))
+
+
+def _import(folder):
+    making.check_apart(FLAGS.to, folder)
+    output = _output('import', folder)
+    if FLAGS.panels is None:
+        found, renamed = layouts.as_parts(layouts.find_pairs(folder, FLAGS.match))
+    else:
+        panels = tuple(FLAGS.panels.split(','))
+        if sorted(panel for panel in panels if panel != '-') != ['a', 'b']:
+            raise UsageError(f'`panels` is {FLAGS.panels!r}: name a and b once, as in b,-,a')
+        found, renamed = layouts.as_parts(matching.find_photos(folder))
+    if renamed:
+        print_line('there is no val/, which exports read: the images of test/ go there')
+    if FLAGS.panels is None:
+        return _join(found, output)
+    labels = 'none' if FLAGS.labels == 'auto' else FLAGS.labels
+    settings = _settings(_extension_of(found, labels), labels=labels, panels=panels)
+    _report(making.make(found, building.rearrange, settings, output))
+
+
+def _join(found, output):
+    """Combines the two files of each of the sources."""
+    found = matching.leave_out_other_aspects(found, FLAGS.processes)
+    if found.left_out and not FLAGS.partial:
+        for line in found.left_out:
+            print_line(line)
+        raise DataError(
+            f'{len(found.left_out)} files, as named above, make no pair: repair them, or go on '
+            'without them with `partial`'
+        )
+    labels = FLAGS.labels
+    if labels == 'auto':
+        saved = records.read(FLAGS.to, output.recipe).found
+        labels = saved.get('labels') or matching.find_labels(found.sources)
+    settings = _settings('jpg' if labels == 'none' else 'png', labels=labels)
+    output = output._replace(found={'labels': labels})
+    made = making.make(found, building.combine, settings, output)
+    _report(made)
+    if len(made.left_out) > len(found.left_out) and not FLAGS.partial:
+        raise DataError('some files were left out, as named above: see `partial`')
+
+
+def _split(folder):
+    making.check_apart(FLAGS.to, folder)
+    found = matching.find_photos(folder)
+    output = _output('split', folder)._replace(folders=('A', 'B'))
+    _report(making.make(found, building.split, _settings('png'), output))
+
+
+def _swap(folder):
+    making.check_apart(FLAGS.to, folder)
+    found = matching.find_photos(folder)
+    settings = _settings(_extension_of(found), panels=('b', 'a'))
+    _report(making.make(found, building.rearrange, settings, _output('swap', folder)))
+
+
+def _check(folder):
+    report = checking.check(folder, FLAGS.processes)
+    page = check_pages.write(report, FLAGS.out)
+    for line in report.faults + report.warnings:
+        print_line(line)
+    print_line(f'{report.pairs} pairs checked; open {page}')
+    if report.faults:
+        raise DataError(f'{folder} is not fit for a training, as said above: repair it')
+
+
+def _extension_of(found, labels='none'):
+    """PNG where a source has it, so that no colors are lost."""
+    kinds = {os.path.splitext(path)[1].lower() for one in found.sources for path in one.paths}
+    return 'png' if '.png' in kinds or labels != 'none' else 'jpg'
+
+
+def _settings(extension, **changes):
+    shape = shaping.Shape(FLAGS.size, FLAGS.resize, FLAGS.background)
+    if FLAGS.format != 'auto':
+        extension = FLAGS.format
+    return building.Settings(shape, extension, FLAGS.quality, seed=FLAGS.seed, **changes)
+
+
+def _output(command, *sources):
+    """Where the pairs go, with a recipe of all that decides about their pixels and parts."""
+    names = [name for name in FLAGS_OF[command].split() if name not in _NOT_IN_RECIPE]
+    recipe = {'command': command, 'sources': [os.path.abspath(source) for source in sources]}
+    recipe.update((name, FLAGS[name].value) for name in names if name not in ('photos', 'a', 'b'))
+    shares = splitting.parse_shares(recipe['split']) if recipe.get('split') else None
+    if FLAGS.group is not None:
+        splitting.group_of('', FLAGS.group)
+        if not shares:
+            raise UsageError('`group` needs `split`')
+    return making.Output(
+        FLAGS.to, recipe, shares=shares, group=FLAGS.group, processes=FLAGS.processes
+    )
+
+
+def _report(made):
+    for line in made.left_out:
+        print_line(f'left out: {line}')
+    for line in made.others:
+        print_line(f'left out: {line}')
+    present = f', {made.present} were there' if made.present else ''
+    left_out = f', {len(made.left_out)} left out' if made.left_out else ''
+    parts = ''.join(f'; {count} in {part}' for part, count in made.parts.items())
+    print_line(f'made {made.made} pairs in {FLAGS.to}{present}{left_out}{parts}')
+    for part, count in made.parts.items():
+        if not count:
+            print_line(f'{part} has no pairs: there are too few files, or they belong together')
+    if not made.made + made.present:
+        raise DataError('no pair could be made, for the reasons above')
+
+
+_COMMANDS: typing.Dict[str, typing.Callable[..., None]] = {
+    'make': _make,
+    'combine': _combine,
+    'split': _split,
+    'swap': _swap,
+    'import': _import,
+    'check': _check,
+}

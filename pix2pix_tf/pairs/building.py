@@ -1,0 +1,130 @@
+"""The bytes of each pair, from its sources. Every function here runs in a worker process."""
+
+import hashlib
+import typing
+
+import numpy as np
+from PIL import Image
+
+from pix2pix_tf.pairs import hashing, inputs, reading, shaping
+from pix2pix_tf.pairs.matching import Sources
+from pix2pix_tf.system import files
+from pix2pix_tf.system.errors import DataError
+
+_MAX_PIXELS = 2**26  # of one photo: it then takes less than 200 MiB
+
+
+class Settings(typing.NamedTuple):
+    """How the halves and the file of a pair are made."""
+
+    shape: shaping.Shape = shaping.Shape()
+    extension: str = 'jpg'
+    quality: int = 95  # of JPEG
+    labels: str = 'none'  # which halves are label maps: a, b, both or none
+    kind: str = 'edges'  # of a computed input
+    computing: inputs.Settings = inputs.Settings()
+    seed: int = 0
+    panels: typing.Tuple[str, ...] = ('a', 'b')  # of a source, from left to right
+
+
+def make(settings: Settings, sources: Sources) -> typing.Tuple[bytes, ...]:
+    """A photo and the input that is computed from it.
+
+    Raises:
+        DataError: the photo cannot be used; the message begins with its path.
+    """
+    photo = _half(settings, sources.paths[0])
+    name = f'{settings.seed}/{sources.key}'.encode('utf-8', 'surrogateescape')
+    rng = np.random.RandomState(list(hashlib.sha256(name).digest()))
+    half = inputs.KINDS[settings.kind](photo, settings.computing, rng)
+    return (_pair(settings, sources, photo, half),)
+
+
+def combine(settings: Settings, sources: Sources) -> typing.Tuple[bytes, ...]:
+    """A and B from two files. B gets the size of A.
+
+    Raises:
+        DataError: one of them cannot be used; the message begins with its path.
+    """
+    a, b = (
+        _half(settings, path, settings.labels in (side, 'both'))
+        for path, side in zip(sources.paths, 'ab')
+    )
+    if b.size != a.size:
+        labels = settings.labels in ('b', 'both')
+        b = b.resize(a.size, Image.NEAREST if labels else Image.LANCZOS)
+    return (_pair(settings, sources, a, b),)
+
+
+def split(settings: Settings, sources: Sources) -> typing.Tuple[bytes, ...]:
+    """The halves of a pair, as two PNG files.
+
+    Raises:
+        DataError: it cannot be split; the message begins with its path.
+    """
+    return tuple(shaping.encoded(half, 'png') for half in _panels(sources.paths[0], ('a', 'b')))
+
+
+def rearrange(settings: Settings, sources: Sources) -> typing.Tuple[bytes, ...]:
+    """A pair from the `panels` of one file.
+
+    Raises:
+        DataError: it cannot be split; the message begins with its path.
+    """
+    labels = {'a': ('a', 'both'), 'b': ('b', 'both')}
+    halves = dict(
+        zip(
+            [panel for panel in settings.panels if panel != '-'],
+            _panels(sources.paths[0], settings.panels),
+        )
+    )
+    a, b = (
+        shaping.shaped(halves[side], settings.shape, settings.labels in labels[side])
+        for side in 'ab'
+    )
+    return (_pair(settings, sources, a, b),)
+
+
+def first_hash(settings: Settings, sources: Sources) -> bytes:
+    """The perceptual hash of A as the pair will have it, or of B if A is a label map.
+
+    Raises:
+        DataError: the file cannot be read; the message begins with its path.
+    """
+    if settings.labels == 'a' and len(sources.paths) > 1:
+        return hashing.perceptual_hash(_half(settings, sources.paths[1]))
+    return hashing.perceptual_hash(_half(settings, sources.paths[0]))
+
+
+def _half(settings, path, labels=False):
+    contents = files.read(path)
+    with reading.opened(contents, path) as image:
+        width, height = image.size
+        if width * height > _MAX_PIXELS:
+            raise DataError(f'has {width}x{height} pixels, over {_MAX_PIXELS}: scale it down')
+    side = None if labels else settings.shape.size
+    image = reading.read_image(contents, path, srgb=not labels, side=side)
+    return shaping.shaped(image, settings.shape, labels)
+
+
+def _panels(path, panels):
+    """The panels of a file that are not '-'."""
+    image = reading.read_image(files.read(path), path)
+    width, remainder = divmod(image.width, len(panels))
+    if remainder or not width:
+        raise DataError(
+            f'{path} is {image.width} pixels wide, so it cannot be split into {len(panels)}'
+        )
+    return [
+        image.crop((number * width, 0, (number + 1) * width, image.height))
+        for number, panel in enumerate(panels)
+        if panel != '-'
+    ]
+
+
+def _pair(settings, sources, a, b):
+    try:
+        pair = shaping.joined(a, b)
+    except DataError as error:
+        raise DataError(f'{sources.paths[0]} {error}') from error
+    return shaping.encoded(pair, settings.extension, settings.quality)

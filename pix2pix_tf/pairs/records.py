@@ -1,0 +1,74 @@
+"""pairs.json in a folder of pairs: how they were made, so that more are made in the same way."""
+
+import json
+import os
+import typing
+
+from pix2pix_tf.system import files
+from pix2pix_tf.system.errors import DataError, UsageError
+
+FILENAME = 'pairs.json'
+
+Recipe = typing.Dict[str, typing.Any]  # {option: value}
+
+
+class Record(typing.NamedTuple):
+    """The contents of the file."""
+
+    recipe: Recipe
+    found: typing.Dict[str, str]  # what was found out from the files, such as the label maps
+    parts: typing.Dict[str, str]  # {key: part}
+    hashes: typing.Dict[str, bytes]  # {key: perceptual hash}
+
+
+def read(to: str, recipe: Recipe) -> Record:
+    """The record in the folder `to`, or a new one if it is empty or missing.
+
+    Raises:
+        UsageError: it was made in another way, or by something else.
+        DataError: the record cannot be read.
+    """
+    path = os.path.join(to, FILENAME)
+    if not os.path.lexists(path):
+        try:
+            others = [name for name in os.listdir(to) if not _is_ours(name)]
+        except FileNotFoundError:
+            others = []
+        except OSError as error:
+            raise UsageError(f'`to` is {to}: {error.strerror}') from error
+        if others:
+            raise UsageError(
+                f'{to} has files already ({others[0]}), but no {FILENAME}: choose another `to`'
+            )
+        return Record(recipe, {}, {}, {})
+    try:
+        saved = json.loads(files.read(path).decode())
+        hashes = {key: bytes.fromhex(digits) for key, digits in saved['hashes'].items()}
+        record = Record(saved['recipe'], saved['found'], saved['parts'], hashes)
+        was = dict(record.recipe)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f'{path} is damaged: remove {to} and make it again') from error
+    changed = [name for name in recipe if was.get(name) != recipe[name]]
+    if changed:
+        name = changed[0]
+        raise UsageError(
+            f'{to} was made with `{name}` {was.get(name)}, not {recipe[name]}: use the same, or '
+            'another `to`'
+        )
+    return record
+
+
+def _is_ours(name):
+    return name.startswith('.') or name == FILENAME + files.TEMPORARY
+
+
+def write(to: str, record: Record) -> None:
+    """Writes the record to the folder `to`.
+
+    Raises:
+        Pix2PixError: it cannot be written.
+    """
+    fields = dict(record._asdict())
+    fields['hashes'] = {key: value.hex() for key, value in record.hashes.items()}
+    contents = json.dumps(fields, indent=1, sort_keys=True) + '\n'
+    files.write_whole(os.path.join(to, FILENAME), contents.encode(), durable=True)
