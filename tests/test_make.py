@@ -136,3 +136,31 @@ def test_a_container_sees_the_archive_of_a_file_url(make, tmp_path):
     (data, _), _ = make('docker-train', DATA_URL='http://x/y', **variables)
     assert data[-1] == '--url=http://x/y'
     shutil.rmtree(str(root))
+
+
+def test_pairs_are_made_from_photos_or_from_two_folders(make, tmp_path):
+    data, photos = tmp_path / 'mi ne', tmp_path / "pho'tos"
+    [command], _ = make('pairs', DATA=str(data), PHOTOS=str(photos), INPUT='grey', ARGS='--size=64')
+    assert command == [
+        'python',
+        'bin/pix2pix-pairs',
+        'make',
+        f'--photos={photos}',
+        '--input=grey',
+        f'--to={data}',
+        '--split=train:0.9,val:0.1',
+        '--size=64',
+    ]
+    [command], _ = make('pairs', DATA=str(data), A='~/a', B='b')
+    assert command[2:5] == ['combine', f'--a={tmp_path}/a', '--b=b']
+    [command], _ = make('check-pairs', DATA=str(data))
+    assert command[2:] == ['check', str(data), '--out=out/mi ne']
+
+
+@pytest.mark.parametrize(
+    'variables, words',
+    [({'PHOTOS': 'x'}, 'DATA is facades'), ({'DATA': './x'}, 'give PHOTOS, or A and B')],
+)
+def test_pairs_need_a_folder_and_photos(make, variables, words):
+    commands, result = make('pairs', **variables)
+    assert commands == [] and words in result.stderr.splitlines()[0]

@@ -1,13 +1,9 @@
 """Makes, changes and checks the files of pairs that a training reads.
 
-    pix2pix-pairs make --photos=DIR --to=DIR     computes the input from each photo
-    pix2pix-pairs combine --a=DIR --b=DIR --to=DIR     joins images of equal names
-    pix2pix-pairs split DIR --to=DIR     takes pairs apart, into A/ and B/
-    pix2pix-pairs swap DIR --to=DIR     exchanges the halves
-    pix2pix-pairs import DIR --to=DIR     reads the layouts of other projects
-    pix2pix-pairs check DIR     looks for what would spoil a training
-
-The same command resumes, and adds what is new. No file is overwritten.
+make computes an input for each image in --photos. combine joins images of equal names in --a and
+--b. split DIR takes pairs apart, into A/ and B/. swap DIR exchanges the halves. import DIR reads
+the layouts of other projects. All of them write to --to; the same command resumes, and adds what
+is new. check DIR looks for what would spoil a training.
 """
 
 import os

@@ -56,7 +56,7 @@ def _flag_rows(command: types.ModuleType) -> typing.Iterator[str]:
         if command is train and flag.name in options:
             continue
         default = '' if flag.default is None else f'`{common.default_of(flag)}`'
-        words = re.sub(r'`(\w+)`', r'`--\1`', flag.help)
+        words = re.sub(r'`(\w+)`', r'`--\1`', flag.help).replace('|', '\\|')
         yield f'| `--{flag.name}` | {default} | {words} |'
     if command is train:
         yield ''

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from pix2pix_tf.pairs import folders, hashing, reading, shaping
+from pix2pix_tf.pairs import folders, hashing, opencv, reading, shaping
 from pix2pix_tf.system import files, workers
 from pix2pix_tf.system.errors import DataError
 
@@ -130,8 +130,7 @@ def _colors(half):
 
 def _correlation(a, b):
     """Of the strengths of the edges of two images, from -1 to 1; 0 if one has none."""
-    import cv2
-
+    cv2 = opencv.load()
     edges = []
     for half in (a, b):
         pixels = np.asarray(half.resize((_SIDE, _SIDE), Image.BOX), np.float32)

@@ -5,6 +5,8 @@ import typing
 import numpy as np
 from PIL import Image
 
+from pix2pix_tf.pairs import opencv
+
 SIDE = 64  # pixels of the image that is hashed
 LOW = 16  # of its lowest frequencies in each direction: 256 bits
 
@@ -13,16 +15,16 @@ LOW = 16  # of its lowest frequencies in each direction: 256 bits
 NEAR = 32  # at most, for images that must stay together
 COPY = 24  # at most, for what is reported as a copy: fewer, so that what stays together is no leak
 
-_BLOCK = 512  # hashes that are compared with all the others at a time
+_BLOCK = 64  # hashes that are compared with all the others at a time
 
 
 def perceptual_hash(image: Image.Image) -> bytes:
     """32 bytes, of which copies of an image in another size or quality share most bits.
 
     The signs of the lowest frequencies, around their median (pHash, as in the ImageHash package).
+    Images without detail, such as a blurred sky, share their bits only if they are equal.
     """
-    import cv2
-
+    cv2 = opencv.load()
     gray = image.convert('L').resize((SIDE, SIDE), Image.LANCZOS)
     low = cv2.dct(np.asarray(gray, np.float32))[:LOW, :LOW]
     return np.packbits(low > np.median(low)).tobytes()
@@ -32,8 +34,7 @@ def near_pairs(
     hashes: typing.Sequence[bytes], others: typing.Sequence[bytes], distance: int
 ) -> typing.Iterator[typing.Tuple[int, int]]:
     """(index in `hashes`, index in `others`) of all that differ in at most `distance` bits."""
-    import cv2
-
+    cv2 = opencv.load()
     if not hashes or not others:
         return
     matcher = cv2.BFMatcher(cv2.NORM_HAMMING)

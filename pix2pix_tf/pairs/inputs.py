@@ -5,6 +5,8 @@ import typing
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from pix2pix_tf.pairs import opencv
+
 _LEAST_EDGE = 40  # of the gradient's strength, below which nothing is an edge, but grain
 
 
@@ -26,8 +28,7 @@ def edges(photo: Image.Image, settings: Settings, rng: np.random.RandomState) ->
     Where it is not given, the upper threshold is Otsu's of the strength of the gradient, and the
     lower one is 0.4 times that.
     """
-    import cv2
-
+    cv2 = opencv.load()
     gray = np.asarray(photo.convert('L'))
     if settings.edge_blur:
         gray = cv2.GaussianBlur(gray, (0, 0), settings.edge_blur)
@@ -72,8 +73,7 @@ def mask(photo: Image.Image, settings: Settings, rng: np.random.RandomState) -> 
 
 def posterize(photo: Image.Image, settings: Settings, rng: np.random.RandomState) -> Image.Image:
     """Flat areas of a few colors, as a sketch in paint."""
-    import cv2
-
+    cv2 = opencv.load()
     smooth = Image.fromarray(cv2.medianBlur(np.asarray(photo), 5))
     small = smooth.copy()
     small.thumbnail((128, 128))  # the search for colors is slow, their use is not

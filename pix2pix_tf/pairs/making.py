@@ -9,7 +9,7 @@ from tqdm import tqdm
 from pix2pix_tf.pairs import building, records, splitting
 from pix2pix_tf.pairs.matching import Found, Sources
 from pix2pix_tf.system import files, locks, workers
-from pix2pix_tf.system.errors import DataError, UsageError
+from pix2pix_tf.system.errors import DataError, Pix2PixError, UsageError
 
 _LONGEST_NAME = 255  # bytes, of a file while it is written
 
@@ -169,6 +169,8 @@ def _make(build, settings, job):
         built = build(settings, job.sources)
     except DataError as error:
         return str(error)
+    except Pix2PixError:
+        raise
     except Exception as error:  # an image that the libraries cannot process, such as a tiny one
         return f'{job.sources.paths[0]} cannot be made into a pair ({" ".join(str(error).split())})'
     missing = {t: data for t, data in zip(job.targets, built) if not os.path.exists(t)}

@@ -1,0 +1,113 @@
+"""Making pairs while things go wrong: kills, full disks, damaged files, what is not installed."""
+
+import os
+import subprocess
+import time
+
+import pytest
+from helpers import error_line, run_command, run_real_command, start_command, wait_until
+from PIL import Image
+from test_folders import mutants
+from test_making import make, pair_of, tree, write_photo
+
+from pix2pix_tf.system import locks
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / 'photos'
+    for number in range(12):
+        write_photo(folder / f'{number}.jpg', number)
+    return folder
+
+
+def wait_for_files(folder, count):
+    wait_until(lambda: len(tree(folder)) >= count, f'{count} files')
+
+
+def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path):
+    photos = tmp_path / 'photos'
+    for number in range(60):
+        write_photo(photos / f'{number}.png', number, (96, 96))
+    flags = ['make', f'--photos={photos}', '--split=train:0.8,val:0.2', '--processes=2']
+    run_command('pairs', *flags, f'--to={tmp_path / "whole"}')
+    to = tmp_path / 'to'
+    for number in range(4):
+        process = start_command('pairs', *flags, f'--to={to}')
+        if number:  # else at once, most likely before the first file
+            wait_for_files(to, 15 * number)
+        process.kill()
+        process.wait()
+        for path, data in tree(to).items():
+            if path.endswith('.jpg'):
+                assert data[:2] == b'\xff\xd8' and data[-2:] == b'\xff\xd9', path
+    result = run_command('pairs', *flags, f'--to={to}')
+    assert (result.returncode, result.stderr) == (0, '')
+    assert tree(to) == tree(tmp_path / 'whole')
+
+
+def test_workers_end_with_a_killed_command(tmp_path):
+    photos = tmp_path / 'photos'
+    for number in range(40):
+        write_photo(photos / f'{number}.png', number, (256, 256))
+    process = start_command(
+        'pairs', 'make', f'--photos={photos}', f'--to={tmp_path / "to"}', '--processes=2'
+    )
+    wait_for_files(tmp_path / 'to', 2)
+    process.kill()
+    process.wait()
+    time.sleep(0.2)
+    before = tree(tmp_path / 'to')
+    with locks.locked(str(tmp_path / 'to')):  # which the workers held, too
+        time.sleep(0.2)
+    assert tree(tmp_path / 'to') == before
+
+
+def test_mutated_files_are_made_or_named(tmp_path):
+    photos, to = tmp_path / 'photos', tmp_path / 'to'
+    photos.mkdir()
+    files = {f'{number}-{name}': data for number, (name, data) in zip(range(300), mutants())}
+    for name, data in files.items():
+        (photos / name).write_bytes(data)
+    result = make(photos, to, '--size=32', '--split=train:0.5,val:0.5', timeout=100)
+    assert (result.returncode, result.stderr) == (0, '')
+    made = [path for path in tree(to) if path.endswith('.jpg')]
+    left_out = [line for line in result.stdout.splitlines() if line.startswith('left out: ')]
+    assert len(made) + len(left_out) == 300 and len(made) > 10
+    for path in made:
+        with Image.open(str(to / path)) as image:
+            image.load()
+            assert image.size == (64, 32)
+
+
+def test_a_full_disk_leaves_whole_files_only(tmp_path, photos):
+    to = tmp_path / 'to'
+    to.mkdir()
+    mount = ['mount', '-t', 'tmpfs', '-o', 'size=48k', 'tmpfs', str(to)]
+    if subprocess.call(mount, stderr=subprocess.DEVNULL):
+        pytest.skip('mounting takes root')
+    try:
+        line = error_line(make(photos, to, '--size=128', '--quality=100'), 1)
+        assert f'cannot write {to}' in line and 'No space left on device' in line
+        made = [path for path in tree(to) if path.endswith('.jpg')]
+        assert len(made) < 12 and not list(to.glob('*.tmp'))
+        for path in made:
+            assert pair_of(to / path)[0].shape == (128, 128, 3)
+    finally:
+        subprocess.call(['umount', '-l', str(to)])
+
+
+def test_it_starts_without_tensorflow_and_says_that_opencv_is_missing(tmp_path, photos):
+    for name in ('tensorflow', 'cv2'):
+        (tmp_path / 'broken' / name).mkdir(parents=True)
+    (tmp_path / 'broken' / 'tensorflow' / '__init__.py').write_text('import os; os._exit(7)')
+    (tmp_path / 'broken' / 'cv2' / '__init__.py').write_text('raise ImportError("no cv2")')
+    path = os.pathsep.join([str(tmp_path / 'broken'), os.environ.get('PYTHONPATH', '')])
+    flags = ['make', f'--photos={photos}']
+    environment = {'PYTHONPATH': os.pathsep.join([path, os.path.abspath('.')])}
+    result = run_real_command(
+        'pairs', *flags, f'--to={tmp_path / "a"}', '--input=grey', environment=environment
+    )
+    assert (result.returncode, result.stderr) == (0, '')
+    result = run_real_command('pairs', *flags, f'--to={tmp_path / "b"}', environment=environment)
+    assert 'OpenCV is missing (no cv2): install it' in error_line(result, 1)
