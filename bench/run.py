@@ -23,6 +23,7 @@ from PIL import Image
 from table import Table, ratio
 from turns import ROOT, Worker, take_turns
 
+PHOTOS = 48  # from which pairs are made
 DRAWN = 24  # pairs, if there is no --data
 START_ROUNDS = 3  # a start takes long, and its interval does not matter
 STEP_GFLOP = 81  # of a train step on one pair
@@ -175,6 +176,29 @@ def bench_start(table, rounds, data_dir):
     table.row('seconds to the first step', float(np.median(seconds)), 's')
 
 
+def bench_pairs(table, rounds):
+    """Edges from photos of 512x512 pixels, as `make pairs` does."""
+    table.head('pairs from photos')
+    with tempfile.TemporaryDirectory() as photos:
+        write_pairs(photos, PHOTOS)
+        for name in os.listdir(photos):
+            path = os.path.join(photos, name)
+            Image.open(path).crop((0, 0, 256, 256)).resize((512, 512)).save(path, quality=90)
+        cores = len(os.sched_getaffinity(0))
+        workers = {
+            'loop': Worker('pairs-loop', photos),
+            'one': Worker('pairs-ours', photos, 1),
+            'all': Worker('pairs-ours', photos, cores),
+        }
+        seconds, peaks = take_turns(workers, rounds)
+    labels = {'loop': 'a loop of the same calls', 'one': 'pix2pix_tf, 1 process'}
+    for name in workers:
+        compared = 'as fast as the loop', ratio(seconds['loop'], seconds[name])
+        label = labels.get(name, f'pix2pix_tf, {cores} processes')
+        rate = 1 / float(np.median(seconds[name]))
+        table.row(label, rate, 'images/s', compared if name != 'loop' else None, peaks[name])
+
+
 def write_pairs(directory, count):
     """Draws pairs as JPEG files, the format of the real datasets."""
     from pix2pix_tf.pairs import drawing
@@ -209,6 +233,7 @@ def main():
         bench_pipeline(table, args.rounds, data_dir)
         bench_export(table, args.rounds, data_dir)
         bench_predict(table, args.rounds, data_dir)
+        bench_pairs(table, args.rounds)
         bench_start(table, START_ROUNDS, data_dir)
     if args.json:
         with open(args.json, 'w') as file:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 
+import pair_workers
 from predict_workers import generator_onnx, predict
 from sessions import SIZE, load_ours, load_plain, noise, running, time_of
 
@@ -198,6 +199,7 @@ KINDS = (
     export_ours,
     export_post,
     gemm,
+    *pair_workers.KINDS,
 )
 
 

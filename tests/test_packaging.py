@@ -34,7 +34,7 @@ def test_the_package_installs_with_its_commands(tmp_path):
     result = run(*pip, str(source))
     assert result.returncode == 0, result.stderr
     installed = {path.name for path in (tmp_path / 'there' / 'bin').iterdir()}
-    commands = ('train', 'export', 'evaluate', 'plot', 'data', 'demo')
+    commands = ('train', 'export', 'evaluate', 'plot', 'data', 'demo', 'pairs')
     assert installed >= {'pix2pix-' + command for command in commands}
     [package] = (tmp_path / 'there').glob('lib*/python*/site-packages/pix2pix_tf')
     source = pathlib.Path(ROOT, 'pix2pix_tf')
