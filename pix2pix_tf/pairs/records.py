@@ -51,11 +51,16 @@ def read(to: str, recipe: Recipe) -> Record:
     changed = [name for name in recipe if was.get(name) != recipe[name]]
     if changed:
         name = changed[0]
+        words = {'command': 'by', 'sources': 'from'}.get(name, f'with `{name}`')
         raise UsageError(
-            f'{to} was made with `{name}` {was.get(name)}, not {recipe[name]}: use the same, or '
-            'another `to`'
+            f'{to} was made {words} {_in_words(was.get(name))}, not {_in_words(recipe[name])}: use '
+            'the same, or another `to`'
         )
     return record
+
+
+def _in_words(value):
+    return ' and '.join(value) if isinstance(value, list) else value
 
 
 def _is_ours(name):

@@ -6,6 +6,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import typing
 from concurrent.futures.process import BrokenProcessPool
@@ -27,13 +28,14 @@ def each(
     """Yields (item, function(item)) in the order of `items`.
 
     By default there is a process for each core that this one may use. They end with this one,
-    however it ends. An exception in `function` ends the loop. With one process, it is this one.
+    however it ends. An exception in `function` ends the loop. With one process, it is this one, as
+    it always is on Python 3.6, whose pools cannot prepare their processes.
 
     Raises:
         Pix2PixError: a process was killed.
     """
     processes = processes or cpus.available()
-    if processes == 1:
+    if processes == 1 or sys.version_info < (3, 7):
         for item in items:
             yield item, function(item)
         return

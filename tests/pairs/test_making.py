@@ -117,6 +117,11 @@ def test_other_options_or_other_files_in_the_folder_are_refused(photos, tmp_path
     assert 'has files already' in error_line(make(photos, to, '--size=16'), 2)
     del before['pairs.json']
     assert tree(to) == before
+    other = tmp_path / 'other'
+    write_photo(other / '1.jpg')
+    make(other, tmp_path / 'second')
+    line = error_line(make(photos, tmp_path / 'second'), 2)
+    assert f'was made from {other}, not {photos}' in line
     for inside in (photos / 'to', photos, tmp_path):
         assert 'is in it or around it' in error_line(make(photos, inside), 2)
 
