@@ -190,13 +190,13 @@ def bench_pairs(table, rounds):
             'one': Worker('pairs-ours', photos, 1),
             'all': Worker('pairs-ours', photos, cores),
         }
-        seconds, peaks = take_turns(workers, rounds)
+        seconds, _ = take_turns(workers, rounds)
     labels = {'loop': 'a loop of the same calls', 'one': 'pix2pix_tf, 1 process'}
     for name in workers:
         compared = 'as fast as the loop', ratio(seconds['loop'], seconds[name])
         label = labels.get(name, f'pix2pix_tf, {cores} processes')
         rate = 1 / float(np.median(seconds[name]))
-        table.row(label, rate, 'images/s', compared if name != 'loop' else None, peaks[name])
+        table.row(label, rate, 'images/s', compared if name != 'loop' else None)
 
 
 def write_pairs(directory, count):
