@@ -18,8 +18,8 @@ PARTS = ('train', 'val', 'test')
 _THUMBNAIL = 64  # height of an image there, in pixels
 _SIDE = 128  # of the images in which edges are compared
 _FEWEST = 8  # pairs among which one can be far below the others
-# Of the median correlation of edges. Of the facades, 1 in 100 is below; after their halves are
-# exchanged among them, 6 in 7 are.
+# Of the median correlation of edges. Of the 450 facades, 8 are below; of 900 pairs of halves of two
+# different facades, 761 are.
 _FAR_BELOW = 0.25
 _UNRELATED = 0.05  # the median, where halves have nothing to do with each other
 
