@@ -6,7 +6,7 @@ const byId = id => document.getElementById(id);
 const input = byId('input');
 const output = byId('output');
 const ink = input.getContext('2d', { willReadFrequently: true });
-const LARGEST_SEED = 2 ** 31 - 1;
+const SEEDS = 10000; // that "Another sample" chooses from
 const REMEMBERED = 60; // drawings to undo
 
 let model; // model.json
@@ -404,7 +404,7 @@ byId('save').addEventListener('click', () => save(output, `result-${byId('seed')
 byId('save-input').addEventListener('click', () => save(input, 'drawing.png'));
 byId('seed').addEventListener('change', update);
 byId('sample').addEventListener('click', () => {
-  byId('seed').value = Math.floor(Math.random() * LARGEST_SEED);
+  byId('seed').value = Math.floor(Math.random() * SEEDS);
   update();
 });
 byId('size').addEventListener('input', event => {
