@@ -25,6 +25,8 @@ class Limits(typing.NamedTuple):
     whole_pixels: int = 2**22  # of an image for fit=whole, which takes time by its size
     queue: int = 16  # requests that wait
     seconds: float = 60.0  # from its arrival to its answer
+    header_seconds: float = 15.0  # within which its header must arrive
+    body_seconds: float = 60.0  # within which all of it must arrive
 
 
 class Settings(typing.NamedTuple):

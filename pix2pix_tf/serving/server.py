@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import logging
 import threading
 import time
 import typing
@@ -12,11 +13,10 @@ from waitress import channel, task, wasyncore
 from pix2pix_tf.serving.requests import Limits
 from pix2pix_tf.system.errors import Pix2PixError
 
-HEADER_SECONDS = 15  # within which the header of a request must arrive
-BODY_SECONDS = 60  # within which all of it must arrive
 IDLE_SECONDS = 30  # after which a connection without a request is closed
 HEADER_BYTES = 32 * 2**10
 CONNECTIONS = 500
+_GRACE_SECONDS = 0.5
 _SPARE = 8  # threads for requests that need no generator, among them those that are refused
 
 Map = typing.Dict[int, typing.Any]  # waitress's connections by file descriptor
@@ -35,13 +35,25 @@ class _ErrorTask(task.ErrorTask):
         self.write(body)
 
 
+class _Task(task.WSGITask):
+    """Answers a request; the last one of a connection once the server ends."""
+
+    def build_response_header(self):
+        if self.channel.ending.is_set():
+            self.request.headers['CONNECTION'] = 'close'
+        return super().build_response_header()
+
+
 class _Channel(channel.HTTPChannel):
     """A connection; one whose request takes too long to arrive is closed.
 
     waitress itself closes only those that send nothing for a while.
     """
 
+    task_class = _Task
     error_task_class = _ErrorTask
+    limits = Limits()
+    ending = threading.Event()
     _began = None  # when the request that has partly arrived did
 
     def received(self, data):
@@ -55,7 +67,8 @@ class _Channel(channel.HTTPChannel):
     def readable(self):
         request = self.request
         if self._began is not None and request is not None:
-            most = BODY_SECONDS if request.headers_finished else HEADER_SECONDS
+            limits = self.limits
+            most = limits.body_seconds if request.headers_finished else limits.header_seconds
             if time.monotonic() > self._began + most:
                 self.will_close = True
         return super().readable()
@@ -67,6 +80,7 @@ class Server(typing.NamedTuple):
     map: Map
     waitress: typing.Any
     port: int
+    ending: threading.Event  # no connection gets another request
 
 
 def listen(
@@ -80,6 +94,8 @@ def listen(
         Pix2PixError: the address cannot be used.
     """
     connections: Map = {}
+    ending = threading.Event()
+    logging.getLogger('waitress').setLevel(logging.ERROR)  # it warns of every request that waits
     try:
         server = waitress.create_server(
             application,
@@ -102,8 +118,9 @@ def listen(
             f'cannot listen on {host}:{port} ({words}): choose another `host` or `port`'
         ) from error
     for listener in _listeners(connections):
-        listener.channel_class = _Channel
-    return Server(connections, server, _listeners(connections)[0].effective_port)
+        listener.channel_class = type('Channel', (_Channel,), {'limits': limits, 'ending': ending})
+    port = _listeners(connections)[0].effective_port
+    return Server(connections, server, port, ending)
 
 
 def _listeners(connections):
@@ -114,12 +131,16 @@ def run(server: Server, stop: threading.Event, seconds: float) -> None:
     """Answers requests until `stop` is set; then finishes those that it has, within `seconds`."""
     while not stop.is_set():
         _turn(server)
+    server.ending.set()
     listeners = _listeners(server.map)
     channels = [one for one in server.map.values() if isinstance(one, _Channel)]
     for listener in listeners:
         wasyncore.dispatcher.close(listener)  # but not what wakes the loop
-    end = time.monotonic() + seconds
-    while any(_is_busy(one) for one in channels) and time.monotonic() < end:
+    # Clients that have just got an answer may be about to send their next request
+    least, most = time.monotonic() + _GRACE_SECONDS, time.monotonic() + seconds
+    while time.monotonic() < least or (
+        any(_is_busy(one) for one in channels) and time.monotonic() < most
+    ):
         _turn(server)
     server.waitress.task_dispatcher.shutdown()
     wasyncore.close_all(server.map)
