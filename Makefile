@@ -10,6 +10,7 @@ export PIX2PIX_OUT := $(value OUT)
 export PIX2PIX_IN := $(value IN)
 export PIX2PIX_MODEL := $(value MODEL)
 export PIX2PIX_TO := $(value TO)
+export PIX2PIX_FORMAT := $(value FORMAT)
 ifndef RUNTIME
 RUNTIME := $(shell bin/find-python tf1 $(PYTHON) >/dev/null && echo tf1 || echo tf2)
 CHOSEN := RUNTIME=$(RUNTIME): $(if $(filter tf1,$(RUNTIME)),a Python for TensorFlow 1.15 was found,no Python 3.7 or 3.6 was found for TensorFlow 1.15)
@@ -28,6 +29,7 @@ help:
 	@echo '  make export       write the validation images as PNG files, with a page and metrics'
 	@echo '  make evaluate     only measure them'
 	@echo '  make predict      run a trained generator on IN, an image or a folder of images'
+	@echo '  make convert      write it as FORMAT: saved_model, onnx or tflite'
 	@echo '  make demo         try everything on drawn facades, in two and a half minutes'
 	@echo '  make plot         plot the losses and metrics of a training'
 	@echo '  make tensorboard  watch a training in TensorBoard'
@@ -48,7 +50,8 @@ help:
 	@echo '  OUT=out/NAME            where results are written'
 	@echo '  IN=path                 what make predict reads'
 	@echo '  MODEL=OUT               what it uses: a training, a checkpoint, a SavedModel'
-	@echo '  TO=folder               where it writes; by default predictions/ in MODEL'
+	@echo '  TO=folder               where it writes; by default a folder in MODEL'
+	@echo '  FORMAT=saved_model      what make convert writes'
 	@echo '  EPOCHS=200, STEPS=N     how long to train'
 	@echo '  ARGS="--flag=value"     flags of the command; docs/reference.md lists them'
 	@echo '  RUNTIME=tf1 or tf2      TensorFlow 1.15 or 2.x'
@@ -78,7 +81,7 @@ train: data
 evaluate export: data
 	@bin/on-dataset $(RUN) $@ $(ARGS)
 
-plot tensorboard predict: setup
+plot tensorboard predict convert: setup
 	@bin/on-dataset $(RUN) $@ $(ARGS)
 
 demo: setup
@@ -118,5 +121,5 @@ docker-train docker-export docker-evaluate:
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist *.egg-info && find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup data train export evaluate predict plot tensorboard demo test test-all bench lint format \
+.PHONY: help setup data train export evaluate predict convert plot tensorboard demo test test-all bench lint format \
 	reference docker docker-train docker-export docker-evaluate clean

@@ -49,6 +49,7 @@ setup(
         'numpy; ' + TF2,
     ],
     extras_require={
+        'onnx': ['onnx>=1.14', 'onnxruntime>=1.16; ' + TF2],
         'plot': ['matplotlib>=3.3'],
         'test': ['pytest', 'pytest-timeout', 'pytest-xdist', 'matplotlib>=3.3'],
     },

@@ -9,11 +9,10 @@ rounds with its 95% bootstrap interval. Absolute times mean little on another ma
 """
 
 import argparse
-import atexit
+import importlib.util
 import json
 import os
 import platform
-import signal
 import subprocess
 import sys
 import tempfile
@@ -22,61 +21,13 @@ import time
 import numpy as np
 from PIL import Image
 from table import Table, ratio
+from turns import ROOT, Worker, take_turns
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(HERE)
-
-WARM_UP = 2  # rounds that do not count
 DRAWN = 24  # pairs, if there is no --data
 START_ROUNDS = 3  # a start takes long, and its interval does not matter
 STEP_GFLOP = 81  # of a train step on one pair
 GEMM_GFLOP = 2 * 2048**3 / 1e9
 COPY_BYTES = 2**28
-
-
-class Worker:
-    """A process of bench/workers.py that is ready to work."""
-
-    def __init__(self, kind, *arguments, python=sys.executable):
-        self.process = subprocess.Popen(
-            [python, os.path.join(HERE, 'workers.py'), kind, *map(str, arguments)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            universal_newlines=True,
-            cwd=ROOT,
-            env=dict(os.environ, PYTHONPATH=ROOT, TF_CPP_MIN_LOG_LEVEL='3'),
-        )
-        # A stopped process would outlive the bench
-        atexit.register(self.process.kill)
-        if self.process.stdout.readline() != 'ready\n':
-            raise SystemExit(f'bench: {kind} failed:\n{self.process.communicate()[1]}')
-        self.process.send_signal(signal.SIGSTOP)
-
-    def work(self):
-        """Lets it work once; returns the seconds. It is stopped before and after."""
-        self.process.send_signal(signal.SIGCONT)
-        self.process.stdin.write('\n')
-        self.process.stdin.flush()
-        seconds = float(self.process.stdout.readline())
-        self.process.send_signal(signal.SIGSTOP)
-        return seconds
-
-    def end(self):
-        """Ends it; returns its peak memory in MiB."""
-        self.process.send_signal(signal.SIGCONT)
-        return float(self.process.communicate()[0])
-
-
-def take_turns(workers, rounds):
-    """({name: seconds of each round}, {name: peak MiB}) of {name: Worker}."""
-    seconds = {name: [] for name in workers}
-    for number in range(WARM_UP + rounds):
-        for name, worker in workers.items():
-            taken = worker.work()
-            if number >= WARM_UP:
-                seconds[name].append(taken)
-    return seconds, {name: worker.end() for name, worker in workers.items()}
 
 
 def bench_step(table, rounds, data_dir, torch):
@@ -104,6 +55,38 @@ def bench_step(table, rounds, data_dir, torch):
     table.row(f'the arithmetic at {rate:.0f} GFLOP/s', floor, 's')
     table.row('pix2pix_tf over that', medians['ours'] / floor, 'times')
     table.row('copying memory', copy_rate(), 'GB/s')
+
+
+def bench_bfloat16(table, rounds, torch):
+    """The train step in mixed precision, on CPUs that have bfloat16."""
+    from pix2pix_tf.config import Config
+    from pix2pix_tf.system import gpu
+
+    if gpu.precision(Config(mixed_precision=True)) != 'bfloat16':
+        return
+    workers = {
+        'float32': Worker('step-ours'),
+        'ours': Worker('step-ours', 1),
+        'post': Worker('step-post', 1),
+        'post32': Worker('step-post'),
+    }
+    if torch:
+        workers['torch'] = Worker('step-torch', 1, python=torch)
+    seconds, peaks = take_turns(workers, rounds)
+    table.head('train step in bfloat16, one pair')
+    names = {
+        'ours': 'pix2pix_tf, --mixed_precision',
+        'float32': 'pix2pix_tf in float32',
+        'post': "the post's code, rewritten likewise",
+        'post32': "the post's code in float32",
+        'torch': 'PyTorch under autocast',
+    }
+    for name in (n for n in names if n in workers):
+        median = float(np.median(seconds[name]))
+        compared = None
+        if name != 'ours':
+            compared = "pix2pix_tf's bfloat16 time", ratio(seconds[name], seconds['ours'])
+        table.row(names[name], median, 's', compared, peaks[name])
 
 
 def copy_rate():
@@ -152,6 +135,20 @@ def bench_export(table, rounds, data_dir):
     compared = "the export's rate", ratio(seconds['ours'], seconds['generator'])
     rate = 1 / float(np.median(seconds['generator']))
     table.row('its generator alone, one by one', rate, 'images/s', compared)
+
+
+def bench_predict(table, rounds, data_dir):
+    table.head('prediction of single images')
+    workers = {'files': Worker('predict', data_dir), 'generator': Worker('generator')}
+    if importlib.util.find_spec('onnxruntime'):
+        workers['onnx'] = Worker('generator-onnx')
+    seconds, peaks = take_turns(workers, rounds)
+    rates = {name: 1 / float(np.median(values)) for name, values in seconds.items()}
+    table.row('generator alone', rates['generator'], 'images/s', peak=peaks['generator'])
+    names = {'files': 'pix2pix-predict, files to files', 'onnx': 'the ONNX file in onnxruntime'}
+    for name in (n for n in names if n in workers):
+        compared = "the generator's rate", ratio(seconds['generator'], seconds[name])
+        table.row(names[name], rates[name], 'images/s', compared, peaks[name])
 
 
 def bench_start(table, rounds, data_dir):
@@ -208,8 +205,10 @@ def main():
         machine = f'TensorFlow {version}, {os.cpu_count()} cores of {platform.machine()}'
         print(f'{machine}; medians of {args.rounds} rounds')
         bench_step(table, args.rounds, data_dir, args.torch)
+        bench_bfloat16(table, args.rounds, args.torch)
         bench_pipeline(table, args.rounds, data_dir)
         bench_export(table, args.rounds, data_dir)
+        bench_predict(table, args.rounds, data_dir)
         bench_start(table, START_ROUNDS, data_dir)
     if args.json:
         with open(args.json, 'w') as file:

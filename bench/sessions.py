@@ -37,9 +37,9 @@ def load_plain():
 
 
 @contextlib.contextmanager
-def running(tf):
+def running(tf, proto=None):
     """A session with the variables and queues of the default graph."""
-    with tf.Session() as session:
+    with tf.Session(config=proto) as session:
         session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
         coordinator = tf.train.Coordinator()
         threads = tf.train.start_queue_runners(session, coordinator)

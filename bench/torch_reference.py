@@ -45,23 +45,27 @@ def discriminator():
         layers.append(nn.Conv2d(widths[number], widths[number + 1], 4, stride, 1, bias=False))
         if 0 < number < 4:
             layers.append(nn.BatchNorm2d(widths[number + 1]))
-        layers.append(nn.LeakyReLU(0.2) if number < 4 else nn.Sigmoid())
+        layers += [nn.LeakyReLU(0.2)] if number < 4 else []
     return nn.Sequential(*layers)
 
 
-def train_step(images):
+def train_step(images, bfloat16=False):
     """A function that trains both networks for one step on `images` [batch, height, width, 3]."""
     images = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
     networks = Generator().train(), discriminator().train()
     generator, judge = networks
     optimizers = [torch.optim.Adam(n.parameters(), lr=0.0002, betas=(0.5, 0.999)) for n in networks]
-    loss = nn.BCELoss()
+    loss = nn.BCEWithLogitsLoss()
 
     def judged(outputs, real):
         answers = judge(torch.cat([images, outputs], 1))
-        return loss(answers, torch.full_like(answers, float(real)))
+        return loss(answers.float(), torch.full_like(answers, float(real), dtype=torch.float32))
 
     def step():
+        with torch.autocast('cpu', torch.bfloat16, enabled=bfloat16):
+            train()
+
+    def train():
         outputs = generator(images)
         judge.requires_grad_(True)
         optimizers[1].zero_grad()

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 
+from predict_workers import generator_onnx, predict
 from sessions import SIZE, load_ours, load_plain, noise, running, time_of
 
 # Images per round
@@ -21,13 +22,16 @@ QUEUED = 40  # more than any queue holds
 
 
 @contextlib.contextmanager
-def step_ours():
+def step_ours(mixed_precision=False):
     """The package's train step on constant inputs."""
     tf = load_ours()
+    from pix2pix_tf.config import Config
     from pix2pix_tf.model import build_model
+    from pix2pix_tf.system import gpu
 
-    op = build_model(tf.constant(noise()), tf.constant(noise())).train_op
-    with running(tf) as session:
+    config = Config(mixed_precision=bool(mixed_precision))
+    op = build_model(tf.constant(noise()), tf.constant(noise()), config).train_op
+    with running(tf, gpu.session_config(config)) as session:
         yield lambda: time_of(lambda: session.run(op))
 
 
@@ -47,22 +51,26 @@ def step_queue(data_dir):
 
 
 @contextlib.contextmanager
-def step_post():
+def step_post(mixed_precision=False):
     """The post's train step on constant inputs."""
     tf = load_plain()
+    proto = tf.ConfigProto()
+    if mixed_precision:
+        rewrites = proto.graph_options.rewrite_options
+        rewrites.auto_mixed_precision_onednn_bfloat16 = type(rewrites).ON
     import reference
 
     op = reference.train_op(tf.constant(noise()), tf.constant(noise()))
-    with running(tf) as session:
+    with running(tf, proto) as session:
         yield lambda: time_of(lambda: session.run(op))
 
 
 @contextlib.contextmanager
-def step_torch():
+def step_torch(mixed_precision=False):
     """The usual PyTorch networks of these shapes."""
     import torch_reference
 
-    step = torch_reference.train_step(noise())
+    step = torch_reference.train_step(noise(), bool(mixed_precision))
     yield lambda: time_of(step)
 
 
@@ -185,6 +193,8 @@ KINDS = (
     pipeline_ours,
     pipeline_post,
     generator,
+    generator_onnx,
+    predict,
     export_ours,
     export_post,
     gemm,

@@ -145,7 +145,9 @@ class Config:
     eval_images: int = _changeable(20, AT_LEAST_1, 'Number of validation images to evaluate.')
     # GPU
     xla: bool = _changeable(False, SWITCH, 'Compiles the graph with XLA.')
-    mixed_precision: bool = _option(False, SWITCH, 'Lets a GPU use float16 where it is safe.')
+    mixed_precision: bool = _option(
+        False, SWITCH, 'Lets a GPU use float16, or a CPU bfloat16, where it is safe.'
+    )
     memory_growth: bool = _changeable(
         False, SWITCH, 'Allocates GPU memory when it is needed instead of all at once.'
     )

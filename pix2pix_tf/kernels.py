@@ -18,6 +18,8 @@ For an image of few pixels, most of the time goes into reading or writing the fi
 TensorFlow's ops copy and transpose them on the way.
 """
 
+import weakref
+
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.system import runtime
@@ -27,6 +29,17 @@ from pix2pix_tf.system import runtime
 CONV_AS_MATMUL_UP_TO = 4
 DECONV_AS_MATMUL_UP_TO = 16
 FILTER_GRADIENT_AS_MATMUL_UP_TO = 8
+
+_plain_graphs: 'weakref.WeakSet[tf.Graph]' = weakref.WeakSet()
+
+
+def use_plain_ops(graph: tf.Graph) -> None:
+    """Makes `conv2d` and `conv2d_transpose` plain in `graph`, which is for other machines, too."""
+    _plain_graphs.add(graph)
+
+
+def _is_plain():
+    return runtime.has_gpu() or tf.get_default_graph() in _plain_graphs
 
 
 def plain_conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tensor:
@@ -72,7 +85,7 @@ def _check(images, stride):
 def conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tensor:
     """`plain_conv2d`, computed in the fastest way for this shape and device."""
     _check(images, stride)
-    if runtime.has_gpu():
+    if _is_plain():
         return plain_conv2d(images, filters, stride)
     if stride == 2:
         return _conv2d(images, filters)
@@ -83,7 +96,7 @@ def conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tensor:
 
 def conv2d_transpose(images: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
     """`plain_conv2d_transpose`, computed in the fastest way for this shape and device."""
-    if runtime.has_gpu():
+    if _is_plain():
         return plain_conv2d_transpose(images, filters)
     return _conv2d_transpose(images, filters)
 

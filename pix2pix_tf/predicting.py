@@ -43,8 +43,7 @@ class Generator:
     """
 
     def __init__(self, source: Source) -> None:
-        self.checkpoint, self.config = source
-        self.step = checkpoints.step_of(self.checkpoint)
+        self.checkpoint, self.config, self.step, _ = source
         self._lock = threading.Lock()
         self._networks: typing.Dict[typing.Any, _Network] = {}
         gpu.prepare(self.config, print_line)

@@ -1,6 +1,7 @@
 """Where a trained generator is, and the options it was trained with."""
 
 import dataclasses
+import glob
 import os
 import typing
 
@@ -59,6 +60,21 @@ class Source(typing.NamedTuple):
 
     checkpoint: str
     config: Config
+    step: int  # how long it was trained
+    folder: str  # of options.json
+
+
+def saved_model_version(folder: str) -> typing.Optional[str]:
+    """`folder`, if it is a SavedModel, or the newest SavedModel in it, as TensorFlow Serving does.
+
+    None if there is none. Versions are folders whose names are numbers.
+    """
+    versions = glob.glob(os.path.join(glob.escape(folder), '[0-9]*', 'saved_model.pb'))
+    names = [os.path.dirname(path) for path in versions]
+    numbered = [name for name in names if os.path.basename(name).isdigit()]
+    if os.path.isfile(os.path.join(folder, 'saved_model.pb')):
+        return folder
+    return max(numbered, key=lambda name: int(os.path.basename(name)), default=None)
 
 
 def find_model(model: str, **changes: typing.Any) -> Source:
@@ -69,11 +85,17 @@ def find_model(model: str, **changes: typing.Any) -> Source:
         Pix2PixError: its options.json or a value in `changes` cannot be used.
     """
     runtime.use_graph_mode()
-    if os.path.isfile(os.path.join(model, 'saved_model.pb')):
+    version = saved_model_version(model)
+    if version:
         # The variables of a SavedModel are a checkpoint
-        checkpoint = os.path.join(model, 'variables', 'variables')
-        return Source(checkpoint, _config(options.load(model), changes))
+        checkpoint = os.path.join(version, 'variables', 'variables')
+        folder = os.path.dirname(os.path.abspath(version))
+        name = os.path.basename(os.path.abspath(version))
+        step = int(name) if name.isdigit() else 0
+        return Source(checkpoint, _config(options.load(folder), changes), step, folder)
     if not os.path.isdir(model) and not tf.train.checkpoint_exists(checkpoints.resolve(model)):
         raise CheckpointError(f'there is no folder and no checkpoint {model}: train one first')
     checkpoint = checkpoints.resolve(model)
-    return Source(checkpoint, saved_config(model, checkpoint, **changes))
+    config = saved_config(model, checkpoint, **changes)
+    step = checkpoints.step_of(checkpoint)
+    return Source(checkpoint, config, step, os.path.dirname(checkpoint))

@@ -17,6 +17,16 @@ def available(cgroups: str = '/sys/fs/cgroup') -> int:
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
 
 
+def has_bfloat16(cpuinfo: str = '/proc/cpuinfo') -> bool:
+    """Whether the CPU multiplies bfloat16 numbers (avx512_bf16 or AMX); False if unknown."""
+    try:
+        with open(cpuinfo) as file:
+            flags = {flag for line in file if line.startswith('flags') for flag in line.split()}
+    except OSError:
+        return False
+    return bool(flags & {'avx512_bf16', 'amx_bf16'})
+
+
 def _quota(cgroups):
     """The CPU quota of the container, in cores; None without one."""
     try:  # version 2

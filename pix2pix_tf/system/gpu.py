@@ -1,4 +1,4 @@
-"""GPUs: the switches that are off by default, and GPUs that are too new for CUDA 10."""
+"""Switches of the session that are off by default, and GPUs that are too new for CUDA 10."""
 
 import os
 import re
@@ -9,10 +9,14 @@ import tensorflow.compat.v1 as tf
 from tensorflow.python.client import device_lib  # the only list with compute capabilities
 from tensorflow.python.platform import build_info  # the only place with the CUDA version
 
+from pix2pix_tf.system import cpus, runtime
 from pix2pix_tf.system.errors import Pix2PixError
 
 # TensorFlow reads both when it runs its first op; 1.15 knows only the first
 _DETERMINISTIC = {'TF_CUDNN_DETERMINISTIC': '1', 'TF_DETERMINISTIC_OPS': '1'}
+
+# The rewrite of oneDNN for CPUs; 1.15 has none
+_BFLOAT16_REWRITE = 'auto_mixed_precision_onednn_bfloat16'
 
 _AMPERE = 8.0  # the first compute capability for which CUDA 10 has no kernels
 _TOLERANCE = 0.01  # of the largest value; TF32, on by default in 2.x, stays below 0.002
@@ -24,11 +28,43 @@ def session_config(config: typing.Any) -> tf.ConfigProto:
     options = proto.graph_options
     if config.xla:
         options.optimizer_options.global_jit_level = tf.OptimizerOptions.ON_1
-    if config.mixed_precision:
-        options.rewrite_options.auto_mixed_precision = type(options.rewrite_options).ON
+    switch = {
+        'float16': 'auto_mixed_precision',
+        'bfloat16': _BFLOAT16_REWRITE,
+        'float32': None,
+    }[precision(config)]
+    if switch:
+        setattr(options.rewrite_options, switch, type(options.rewrite_options).ON)
     if config.memory_growth:
         proto.gpu_options.allow_growth = True
     return proto
+
+
+def precision(config: typing.Any) -> str:
+    """The type in which most of the arithmetic is done: float16, bfloat16 or float32.
+
+    With `mixed_precision` a GPU takes float16. A CPU that has bfloat16 takes that, on 2.x.
+    """
+    if not config.mixed_precision:
+        return 'float32'
+    if runtime.has_gpu():
+        return 'float16'
+    rewrites = tf.ConfigProto().graph_options.rewrite_options
+    if hasattr(rewrites, _BFLOAT16_REWRITE) and cpus.has_bfloat16():
+        return 'bfloat16'
+    return 'float32'
+
+
+def describe_precision(config: typing.Any) -> str:
+    """One line about what `mixed_precision` does here; empty if it is off."""
+    if not config.mixed_precision:
+        return ''
+    if precision(config) == 'float32':
+        return (
+            'mixed_precision has no effect: it needs a GPU, or TensorFlow 2.x and a CPU with '
+            'avx512_bf16 or AMX'
+        )
+    return f'mixed precision: {precision(config)} where it is safe, float32 elsewhere'
 
 
 def prepare(config: typing.Any, notify: typing.Callable[[str], object]) -> None:
@@ -36,11 +72,15 @@ def prepare(config: typing.Any, notify: typing.Callable[[str], object]) -> None:
 
     Call it before the first op runs. A GPU that is newer than the CUDA 10 of TensorFlow's build has
     no kernels there: CUDA compiles them for up to half an hour at the first start, and results are
-    reported to be wrong. `notify(line)` is called before that may happen.
+    reported to be wrong. `notify(line)` is called before that may happen, and with what
+    `describe_precision` says.
 
     Raises:
         Pix2PixError: a convolution gives different results on the GPU and the CPU.
     """
+    line = describe_precision(config)
+    if line:
+        notify(line)
     if config.deterministic_ops:
         os.environ.update(_DETERMINISTIC)
     if not _is_built_for_cuda_10():

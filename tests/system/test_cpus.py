@@ -78,3 +78,14 @@ def test_readers_are_at_most_eight(monkeypatch):
         assert config.reader_threads(Config()) == readers
     assert config.reader_threads(Config(num_threads=12)) == 12
     assert config.reader_threads(Config(seed=1)) == 1
+
+
+@pytest.mark.parametrize(
+    'flags, expected',
+    [('fpu avx512f', False), ('avx512f avx512_bf16', True), ('amx_bf16 amx_tile', True)],
+)
+def test_bfloat16_is_a_flag_of_the_cpu(tmp_path, flags, expected):
+    cpuinfo = tmp_path / 'cpuinfo'
+    cpuinfo.write_text(f'model name\t: avx512_bf16 inside\nflags\t\t: {flags}\n')
+    assert cpus.has_bfloat16(str(cpuinfo)) == expected
+    assert not cpus.has_bfloat16(str(tmp_path / 'none'))

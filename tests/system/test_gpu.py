@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import error_line, run_command, run_real_command
+from helpers import error_line, read_checkpoint, run_command, run_real_command
 
 from pix2pix_tf import training
 from pix2pix_tf.model import build_model
@@ -46,13 +46,48 @@ def test_by_default_the_session_is_tensorflows_own(narrow):
     assert gpu.session_config(narrow) == tf.ConfigProto()
 
 
-def test_switches_change_nothing_on_a_cpu(pairs, narrow, tmp_path, plain_losses):
+def test_switches_change_nothing_on_a_cpu(pairs, narrow, tmp_path, plain_losses, monkeypatch):
+    monkeypatch.setattr(gpu, 'precision', lambda config: 'float16')  # which a CPU ignores
     switches = {'mixed_precision': True, 'memory_growth': True}
     for switch in switches:
         assert gpu.session_config(replace(narrow, **{switch: True})) != tf.ConfigProto()
     losses = losses_of(pairs, str(tmp_path), replace(narrow, **switches))
     # Scaling gradients by a power of 2 and back loses nothing, but for the smallest of all
     np.testing.assert_allclose(losses, plain_losses, rtol=1e-4)
+
+
+@pytest.fixture
+def bfloat16(monkeypatch):
+    """A CPU that has it, and a runtime that uses it."""
+    if not hasattr(tf.ConfigProto().graph_options.rewrite_options, gpu._BFLOAT16_REWRITE):
+        pytest.skip('this TensorFlow has no bfloat16 on CPUs')
+    if not gpu.cpus.has_bfloat16():
+        pytest.skip('this CPU has no bfloat16')
+
+
+def test_a_cpu_takes_bfloat16(bfloat16, pairs, narrow, tmp_path, plain_losses, capsys):
+    mixed = losses_of(pairs, str(tmp_path), replace(narrow, mixed_precision=True))
+    assert (
+        'mixed precision: bfloat16 where it is safe, float32 elsewhere' in capsys.readouterr().out
+    )
+    assert mixed != plain_losses  # it has 8 bits instead of 24
+    np.testing.assert_allclose(mixed, plain_losses, rtol=0.03)
+    assert {v.dtype.name for v in read_checkpoint(tmp_path).values()} == {'float32', 'int64'}
+
+
+def test_mixed_precision_says_what_it_does_here(narrow, monkeypatch, tmp_path):
+    config = replace(narrow, mixed_precision=True)
+    assert gpu.describe_precision(narrow) == ''
+    monkeypatch.setattr(gpu.runtime, 'has_gpu', lambda: True)
+    assert gpu.describe_precision(config).startswith('mixed precision: float16')
+    assert gpu.session_config(config).graph_options.rewrite_options.auto_mixed_precision == 1
+    monkeypatch.setattr(gpu.runtime, 'has_gpu', lambda: False)
+    monkeypatch.setattr(gpu.cpus, 'has_bfloat16', lambda: False)
+    lines = []
+    gpu.prepare(config, lines.append)
+    assert lines == [gpu.describe_precision(config)]
+    assert lines[0].startswith('mixed_precision has no effect: it needs a GPU')
+    assert gpu.session_config(config) == tf.ConfigProto()
 
 
 def test_deterministic_ops_change_nothing_on_a_cpu(pairs, narrow, tmp_path, plain_losses):

@@ -1,0 +1,57 @@
+"""Workers that run a trained generator: from files to files, and by onnxruntime."""
+
+import contextlib
+import os
+import tempfile
+
+from sessions import SIZE, load_ours, noise, running, time_of
+
+GENERATED = 8  # images in one piece of work
+
+
+@contextlib.contextmanager
+def a_model():
+    """The folder of a checkpoint of the generator with the default options."""
+    tf = load_ours()
+    from pix2pix_tf.model import build_generator
+
+    with tempfile.TemporaryDirectory() as out:
+        with tf.Graph().as_default():
+            build_generator(tf.zeros([1, SIZE, SIZE, 3]))
+            with running(tf) as session:
+                tf.train.Saver().save(session, os.path.join(out, 'model'), write_meta_graph=False)
+        yield out
+
+
+@contextlib.contextmanager
+def predict(data_dir):
+    """`predict_files` on the files of a folder: seconds per image."""
+    with a_model() as out:
+        from pix2pix_tf import load, predicting_files
+        from pix2pix_tf.pairs import reading
+
+        inputs, _ = reading.find_images([data_dir], out)
+        plan = predicting_files.plan(inputs, out)
+        with load(out) as generator:
+            yield (
+                lambda: (
+                    time_of(lambda: predicting_files.predict_files(generator, plan, out))
+                    / len(plan)
+                )
+            )
+
+
+@contextlib.contextmanager
+def generator_onnx():
+    """The generator in onnxruntime, one image at a time: seconds per image."""
+    with a_model() as out:
+        import onnxruntime
+
+        from pix2pix_tf import sources
+        from pix2pix_tf.serving import onnx_file
+
+        path = os.path.join(out, 'model.onnx')
+        onnx_file.write(sources.find_model(out), path)
+        session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
+    image = {'input': noise()}
+    yield lambda: time_of(lambda: [session.run(None, image) for _ in range(GENERATED)]) / GENERATED

@@ -1,0 +1,57 @@
+"""Processes that take turns, so that other load on the machine affects all of them equally."""
+
+import atexit
+import os
+import signal
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+
+WARM_UP = 2  # rounds that do not count
+
+
+class Worker:
+    """A process of bench/workers.py that is ready to work."""
+
+    def __init__(self, kind, *arguments, python=sys.executable):
+        self.process = subprocess.Popen(
+            [python, os.path.join(HERE, 'workers.py'), kind, *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
+            cwd=ROOT,
+            env=dict(os.environ, PYTHONPATH=ROOT, TF_CPP_MIN_LOG_LEVEL='3'),
+        )
+        # A stopped process would outlive the bench
+        atexit.register(self.process.kill)
+        if self.process.stdout.readline() != 'ready\n':
+            raise SystemExit(f'bench: {kind} failed:\n{self.process.communicate()[1]}')
+        self.process.send_signal(signal.SIGSTOP)
+
+    def work(self):
+        """Lets it work once; returns the seconds. It is stopped before and after."""
+        self.process.send_signal(signal.SIGCONT)
+        self.process.stdin.write('\n')
+        self.process.stdin.flush()
+        seconds = float(self.process.stdout.readline())
+        self.process.send_signal(signal.SIGSTOP)
+        return seconds
+
+    def end(self):
+        """Ends it; returns its peak memory in MiB."""
+        self.process.send_signal(signal.SIGCONT)
+        return float(self.process.communicate()[0])
+
+
+def take_turns(workers, rounds):
+    """({name: seconds of each round}, {name: peak MiB}) of {name: Worker}."""
+    seconds = {name: [] for name in workers}
+    for number in range(WARM_UP + rounds):
+        for name, worker in workers.items():
+            taken = worker.work()
+            if number >= WARM_UP:
+                seconds[name].append(taken)
+    return seconds, {name: worker.end() for name, worker in workers.items()}

@@ -1,0 +1,49 @@
+"""Converts a trained generator to a SavedModel, an ONNX file or a TensorFlow Lite file.
+
+The result is compared with the checkpoint; a model card and the options are written next to it.
+"""
+
+import os
+
+from absl import flags
+
+from pix2pix_tf.cli import common
+from pix2pix_tf.system.console import print_line
+
+FLAGS = flags.FlagValues()
+flags.DEFINE_string(
+    'model', 'out/facades', 'Folder of a training, or a checkpoint.', flag_values=FLAGS
+)
+flags.DEFINE_enum(
+    'format', 'saved_model', ['saved_model', 'onnx', 'tflite'], 'What to write.', flag_values=FLAGS
+)
+flags.DEFINE_string(
+    'to', None, 'Folder for the result; by default FORMAT/ in that of `model`.', flag_values=FLAGS
+)
+flags.DEFINE_enum(
+    'weights',
+    'float32',
+    ['float32', 'float16', 'int8'],
+    'Type in which ONNX and TFLite store the filters.',
+    flag_values=FLAGS,
+)
+flags.DEFINE_boolean(
+    'masks',
+    False,
+    'Makes the noise an input of an ONNX file; otherwise it has none.',
+    flag_values=FLAGS,
+)
+
+
+def main() -> None:
+    """Runs the command."""
+    converting, sources = common.load('serving.converting'), common.load('sources')
+    source = sources.find_model(FLAGS.model)
+    folder = FLAGS.model if os.path.isdir(FLAGS.model) else os.path.dirname(FLAGS.model)
+    to = FLAGS.to or os.path.join(folder, FLAGS.format)
+    done = converting.convert(source, FLAGS.format, to, FLAGS.weights, FLAGS.masks)
+    if done.difference is None:
+        checked = 'not run: onnxruntime is not installed'
+    else:
+        checked = f'differs from the checkpoint by at most {done.difference:.1e} in [-1, 1]'
+    print_line(f'wrote {done.path} ({checked}), with README.md and options.json')

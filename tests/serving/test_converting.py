@@ -1,0 +1,174 @@
+"""What is converted gives what the checkpoint gives, and what does not is not left behind."""
+
+import io
+import os
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from helpers import contents, error_line, pair_pixels, run_command
+from PIL import Image
+
+import pix2pix_tf
+from pix2pix_tf import kernels, options, sources
+from pix2pix_tf.serving import converting, saved_model
+from pix2pix_tf.system.errors import Pix2PixError, UsageError
+
+
+@pytest.fixture(scope='module')
+def source(trained, graph_mode):
+    return sources.find_model(trained)
+
+
+@pytest.fixture(scope='module')
+def written(source, tmp_path_factory):
+    """A folder with a SavedModel."""
+    to = str(tmp_path_factory.mktemp('models') / 'mine')
+    assert converting.convert(source, 'saved_model', to).difference <= 2 / 127.5
+    return to
+
+
+def png_of(image):
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, 'PNG')
+    return stream.getvalue()
+
+
+def run_signature(folder, name, **feeds):
+    with tf.Graph().as_default(), tf.Session() as session:
+        loaded = tf.saved_model.loader.load(session, ['serve'], folder)
+        signature = loaded.signature_def[name]
+        [output] = signature.outputs.values()
+        return session.run(output.name, {signature.inputs[k].name: v for k, v in feeds.items()})
+
+
+def test_a_saved_model_answers_as_the_checkpoint(written, trained):
+    folder = os.path.join(written, '2')  # TensorFlow Serving's version: the step
+    image = pair_pixels(7, 300, 200)
+    with pix2pix_tf.load(trained) as generator:
+        expected = [generator(image, seed=seed).astype(int) for seed in (4, 5)]
+    files = [png_of(image)] * 2
+    answers = run_signature(folder, 'seeded', image_bytes=files, seed=[4, 5])
+    for answer, wanted in zip(answers, expected):
+        got = np.asarray(Image.open(io.BytesIO(answer))).astype(int)
+        assert np.abs(got - wanted).max() <= 2
+    # Without a seed, each is different
+    first, second = run_signature(folder, 'serving_default', image_bytes=files)
+    assert first != second
+    floats = run_signature(folder, 'floats', inputs=np.zeros([3, 256, 256, 3], np.float32))
+    assert floats.shape == (3, 256, 256, 3) and np.abs(floats).max() <= 1
+
+
+def test_a_saved_model_is_a_model_to_load(written, trained):
+    image = pair_pixels(8, 100, 100)
+    with pix2pix_tf.load(trained) as generator:
+        wanted = generator(image, seed=1)
+    for folder in (written, os.path.join(written, '2')):
+        with pix2pix_tf.load(folder) as generator:
+            np.testing.assert_array_equal(generator(image, seed=1), wanted)
+            assert (generator.step, generator.config.ngf) == (2, 4)
+
+
+def test_only_ops_that_both_runtimes_know(written):
+    """Ops of 2.x that 1.15 lacks, and matrix products, which are for this machine's CPU."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    model = saved_model_pb2.SavedModel()
+    with open(os.path.join(written, '2', 'saved_model.pb'), 'rb') as file:
+        model.ParseFromString(file.read())
+    graph = model.meta_graphs[0].graph_def
+    ops = {node.op for node in graph.node}
+    assert {'Conv2D', 'Conv2DBackpropInput', 'StatelessRandomUniform', 'DecodePng'} <= ops
+    assert not {'MatMul', 'DecodeImage', 'StatelessRandomUniformV2'} & ops
+    assert not any('discriminator' in node.name or 'Adam' in node.name for node in graph.node)
+
+
+def test_card_and_options_lie_beside_it(written, trained):
+    with open(os.path.join(written, 'README.md')) as file:
+        card = file.read()
+    assert card.startswith(
+        '---\nlicense: unknown\npipeline_tag: image-to-image\ntags:\n- pix2pix\n'
+    )
+    assert '| Training steps | 2 |' in card and '| Image size | 256x256 pixels |' in card
+    assert options.load(written) == options.load(trained)
+
+
+def test_other_graphs_keep_the_fast_ops(written):
+    with tf.Graph().as_default():
+        kernels.conv2d(tf.zeros([1, 4, 4, 8]), tf.zeros([4, 4, 8, 8]), 2)
+        types = {op.type for op in tf.get_default_graph().get_operations()}
+    assert 'MatMul' in types
+
+
+@pytest.mark.parametrize(
+    'weights, limit',
+    [('float32', 1e-4), pytest.param('float16', 0.02, marks=pytest.mark.slow), ('int8', 0.2)],
+)
+def test_tflite(source, tmp_path, weights, limit):
+    done = converting.convert(source, 'tflite', str(tmp_path / 'to'), weights)
+    assert 0 <= done.difference <= limit
+    assert sorted(os.listdir(str(tmp_path / 'to'))) == ['README.md', 'model.tflite', 'options.json']
+
+
+@pytest.mark.parametrize('masks', [False, True])
+@pytest.mark.parametrize('weights, limit', [('float32', 1e-4), ('float16', 0.02), ('int8', 0.2)])
+def test_onnx(source, tmp_path, weights, limit, masks):
+    onnx = pytest.importorskip('onnx')
+    done = converting.convert(source, 'onnx', str(tmp_path / 'to'), weights, masks)
+    model = onnx.load(done.path)
+    onnx.checker.check_model(model)
+    names = ['input'] + (['mask_8', 'mask_7', 'mask_6'] if masks else [])
+    assert [value.name for value in model.graph.input] == names
+    kinds = {tensor.data_type for tensor in model.graph.initializer}
+    assert {'float32': 1, 'float16': 10, 'int8': 3}[weights] in kinds
+    if converting.importlib.util.find_spec('onnxruntime'):
+        assert 0 <= done.difference <= limit
+    else:
+        assert done.difference is None
+
+
+def test_what_differs_is_not_left_behind(source, tmp_path, monkeypatch):
+    to = tmp_path / 'to'
+
+    def wrong(source, path):  # other weights: those of a generator that was never trained
+        with tf.Graph().as_default(), tf.Session() as session:
+            exported = saved_model.graph.build(source)
+            session.run(tf.global_variables_initializer())
+            builder = tf.saved_model.builder.SavedModelBuilder(path)
+            image_bytes = {'image_bytes': exported.image_bytes, 'seed': exported.seed}
+            signature = saved_model._signature(image_bytes, output_bytes=exported.seeded_bytes)
+            builder.add_meta_graph_and_variables(session, ['serve'], {'seeded': signature})
+            builder.save()
+
+    monkeypatch.setattr(saved_model, 'write', wrong)
+    with pytest.raises(Pix2PixError, match='the saved_model differs from the checkpoint by'):
+        converting.convert(source, 'saved_model', str(to))
+    assert not to.exists()
+    monkeypatch.setattr(saved_model, 'write', lambda source, path: os.mkdir(path))
+    with pytest.raises(Pix2PixError, match='the saved_model does not load, and was removed: '):
+        converting.convert(source, 'saved_model', str(to))
+    assert not to.exists()
+
+
+def test_nothing_is_written_over(source, written):
+    before = contents(written)
+    with pytest.raises(UsageError, match='/mine/2 exists already'):
+        converting.convert(source, 'saved_model', written)
+    assert contents(written) == before
+
+
+def test_the_command(trained, tmp_path):
+    out = str(tmp_path / 'out')
+    shutil.copytree(trained, out)
+    result = run_command('convert', f'--model={out}', '--format=tflite')
+    assert (result.returncode, result.stderr) == (0, '')
+    assert f'wrote {out}/tflite/model.tflite (differs from the checkpoint by' in result.stdout
+    for flags, words in (
+        (['--weights=int8'], '--weights is for ONNX and TFLite'),
+        (['--masks'], '--masks is for ONNX'),
+        (['--format=h5'], 'format'),
+    ):
+        assert words in error_line(run_command('convert', f'--model={out}', *flags), 2)
+    result = run_command('convert', f'--model={tmp_path}/none')
+    assert 'no folder and no checkpoint' in error_line(result, 1)
