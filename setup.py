@@ -31,7 +31,11 @@ setup(
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
     ],
     packages=find_packages(include=['pix2pix_tf', 'pix2pix_tf.*']),
-    package_data={'pix2pix_tf': ['py.typed'], 'pix2pix_tf.evaluation': ['templates/*.html']},
+    package_data={
+        'pix2pix_tf': ['py.typed'],
+        'pix2pix_tf.evaluation': ['templates/*.html'],
+        'pix2pix_tf.serving': ['page/*'],
+    },
     scripts=sorted(glob.glob('bin/pix2pix-*')),
     python_requires='>=3.6',
     install_requires=[
@@ -50,6 +54,7 @@ setup(
     ],
     extras_require={
         'onnx': ['onnx>=1.14', 'onnxruntime>=1.16; ' + TF2],
+        'serve': ['werkzeug>=2.0', 'waitress>=2.0', 'prometheus-client>=0.14'],
         'plot': ['matplotlib>=3.3'],
         'test': ['pytest', 'pytest-timeout', 'pytest-xdist', 'matplotlib>=3.3'],
     },

@@ -74,7 +74,10 @@ class Page:
         self.call('Emulation.setTouchEmulationEnabled', enabled=device['mobile'])
         scheme = {'name': 'prefers-color-scheme', 'value': 'dark' if dark else 'light'}
         self.call('Emulation.setEmulatedMedia', features=[scheme])
+        self.call('Page.navigate', url='about:blank')
+        self.errors.clear()
         self.call('Page.navigate', url=url)
+        self.wait("location.href !== 'about:blank' && document.readyState === 'complete'")
 
     def run(self, script):
         """The value of an expression in the page; a promise is awaited."""

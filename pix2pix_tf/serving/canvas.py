@@ -54,7 +54,7 @@ def prepare(source: Source, data: typing.Optional[str] = None) -> Canvas:
     """
     height, width = height_and_width(source.config.crop_size)
     if data is None:
-        recorded = options.load_data(os.path.dirname(source.checkpoint))
+        recorded = options.load_data(source.folder)
         data = recorded.folder if recorded else ''
         if not os.path.isdir(data):
             return Canvas(width, height, palette.PLAIN, [])

@@ -16,12 +16,11 @@ from pix2pix_tf.serving import requests
 from pix2pix_tf.serving.requests import Limits, Settings
 from pix2pix_tf.sizes import height_and_width
 
-# {signature: (inputs, outputs)}; a name that ends in _bytes stands for the bytes of an image file
+# {signature: (inputs, output)} as in a SavedModel of ours; a name that ends in _bytes stands for the bytes of an image file
 SIGNATURES = {
     'serving_default': (('image_bytes',), 'output_bytes'),
     'seeded': (('image_bytes', 'seed'), 'output_bytes'),
-    'floats': (('input',), 'output'),
-    'floats_seeded': (('input', 'seed'), 'output'),
+    'floats': (('inputs',), 'outputs'),
 }
 
 
@@ -38,8 +37,8 @@ def describe_model(generator: Generator, name: str) -> typing.Dict[str, typing.A
     tensors = {
         'image_bytes': _tensor('image_bytes', 'DT_STRING', [-1]),
         'output_bytes': _tensor('output_bytes', 'DT_STRING', [-1]),
-        'input': _tensor('input', 'DT_FLOAT', [-1, *sides, 3]),
-        'output': _tensor('output', 'DT_FLOAT', [-1, *sides, 3]),
+        'inputs': _tensor('inputs', 'DT_FLOAT', [-1, *sides, 3]),
+        'outputs': _tensor('outputs', 'DT_FLOAT', [-1, *sides, 3]),
         'seed': _tensor('seed', 'DT_INT64', [-1]),
     }
     signatures = {
@@ -134,7 +133,7 @@ def _compute(generator, instance, limits):
         contents = _decode(instance['image_bytes'])
         pixels = requests.read_pixels(generator, contents, settings, limits)
     else:
-        pixels = _pixels(instance['input'], generator)
+        pixels = _pixels(instance['inputs'], generator)
     return requests.compute(generator, pixels, settings)
 
 
@@ -153,11 +152,11 @@ def _pixels(value, generator):
     try:
         values = np.array(value, np.float32)
     except (TypeError, ValueError, OverflowError) as error:
-        raise exceptions.BadRequest('input must be nested lists of numbers') from error
+        raise exceptions.BadRequest('inputs must be nested lists of numbers') from error
     if values.shape != shape:
-        raise exceptions.BadRequest(f'an input has the shape {list(shape)}')
+        raise exceptions.BadRequest(f'an image has the shape {list(shape)}')
     if not np.all(np.abs(values) <= 1):
-        raise exceptions.BadRequest('the values of an input must be from -1 to 1')
+        raise exceptions.BadRequest('the values of an image must be from -1 to 1')
     return np.round((values + 1) * 127.5).astype(np.uint8)
 
 

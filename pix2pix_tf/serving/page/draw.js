@@ -329,20 +329,21 @@ byId('ask-done').addEventListener('click', () => byId('ask').close());
 byId('token').addEventListener('keydown', event => event.key === 'Enter' && byId('ask').close());
 
 // Without a server: the model runs in a worker of this page.
-async function useOnnx() {
+function useOnnx() {
   const worker = new Worker('onnx.js');
-  const next = () =>
+  const ask = message =>
     new Promise((done, fail) => {
       worker.onmessage = ({ data }) => (data.error ? fail(new Error(data.error)) : done(data));
-      worker.onerror = event => fail(new Error(event.message || 'This browser cannot run it'));
+      worker.onerror = event => fail(new Error(event.message || 'The model cannot run here'));
+      worker.postMessage(message);
     });
-  say('Loading the model, once …');
-  worker.postMessage(model);
-  const { runner } = await next();
-  byId('model').textContent += `, in your browser by ${runner}`;
+  say('Loading the model …');
+  const loaded = ask(model).then(({ runner }) => {
+    byId('model').textContent += `, in your browser by ${runner}`;
+  });
   compute = async seed => {
-    worker.postMessage({ image: snapshot(), seed });
-    const { image } = await next();
+    await loaded;
+    const { image } = await ask({ image: snapshot(), seed });
     return createImageBitmap(image);
   };
 }
@@ -488,7 +489,7 @@ async function main() {
   try {
     model = await (await request('model.json')).json();
     prepare();
-    if (model.onnx) await useOnnx();
+    if (model.onnx) useOnnx();
     for (let number = 0; number < model.examples; number++) addExample(number);
     byId('random').hidden = model.examples < 2;
     if (model.examples) await openExample(0);
