@@ -45,7 +45,7 @@ class Server(typing.NamedTuple):
         """What comes back on a connection of its own for the bytes of a request."""
         with socket.create_connection(('127.0.0.1', self.port), timeout=timeout) as connection:
             received = b''
-            with contextlib.suppress(ConnectionError, BrokenPipeError):
+            with contextlib.suppress(OSError):  # it may close before it has all
                 connection.sendall(raw)
                 connection.shutdown(socket.SHUT_WR)
                 for data in iter(lambda: connection.recv(65536), b''):
@@ -70,7 +70,7 @@ def served(model, *flags):
         yield Server(process, int(re.search(r':(\d+)/', line).group(1)))
         process.terminate()
         _, errors = process.communicate(60)
-        assert (process.returncode, errors) == (0, '')
+        assert process.returncode == 0 and 'Traceback' not in errors, errors
     finally:
         if process.returncode is None:
             process.kill()
