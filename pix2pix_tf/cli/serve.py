@@ -33,7 +33,10 @@ flags.DEFINE_string(
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
-    'name', None, 'Name of the model in addresses; by default that of its folder.', flag_values=FLAGS
+    'name',
+    None,
+    'Name of the model in addresses; by default its folder.',
+    flag_values=FLAGS,
 )
 flags.DEFINE_list(
     'names', [], 'Names by which clients reach this server, besides localhost.', flag_values=FLAGS

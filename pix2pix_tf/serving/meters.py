@@ -9,9 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 class Meters:
     """Counts and times of the requests; `queue` and `step` are asked when somebody reads them."""
 
-    def __init__(
-        self, queue: typing.Callable[[], float], step: typing.Callable[[], float]
-    ) -> None:
+    def __init__(self, queue: typing.Callable[[], float], step: typing.Callable[[], float]) -> None:
         self._registry = CollectorRegistry()
         labels = ['endpoint', 'status']
         self._requests = Counter(

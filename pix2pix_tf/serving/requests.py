@@ -1,4 +1,4 @@
-"""What a request asks of the generator: images out of its bytes, checked before they are decoded."""
+"""Requests for an image: their limits and settings, and images out of their bytes."""
 
 import io
 import random
@@ -72,9 +72,7 @@ def read_pixels(
     except Image.DecompressionBombError:
         width = height = 2**20
     except Exception as error:  # damaged files raise more kinds than Pillow documents
-        raise exceptions.UnsupportedMediaType(
-            f'this is no image ({", ".join(FORMATS)})'
-        ) from error
+        raise exceptions.UnsupportedMediaType(f'this is no image ({", ".join(FORMATS)})') from error
     most = limits.pixels
     if settings.fit == 'whole':  # it is padded
         width, height = (side + -side % GENERATOR_STRIDE for side in (width, height))

@@ -16,7 +16,8 @@ from pix2pix_tf.serving import requests
 from pix2pix_tf.serving.requests import Limits, Settings
 from pix2pix_tf.sizes import height_and_width
 
-# {signature: (inputs, output)} as in a SavedModel of ours; a name that ends in _bytes stands for the bytes of an image file
+# {signature: (inputs, output)} as in a SavedModel of ours. A name that ends in _bytes stands for
+# the bytes of an image file.
 SIGNATURES = {
     'serving_default': (('image_bytes',), 'output_bytes'),
     'seeded': (('image_bytes', 'seed'), 'output_bytes'),

@@ -84,7 +84,11 @@ class Server(typing.NamedTuple):
 
 
 def listen(
-    application: typing.Callable[..., typing.Any], host: str, port: int, workers: int, limits: Limits
+    application: typing.Callable[..., typing.Any],
+    host: str,
+    port: int,
+    workers: int,
+    limits: Limits,
 ) -> Server:
     """A Server for `application`; port 0 stands for a free one. `run` answers requests.
 

@@ -41,7 +41,7 @@ def test_the_browser_computes_what_tensorflow_does(facades, tmp_path):  # noqa: 
         page.open(server.url + '/')
         page.wait(READY)
         assert 'in your browser by' in page.run("document.querySelector('#model').textContent")
-        page.run("document.querySelector('input[value=\"#00aaff\"]').click()")
+        page.run('document.querySelector(\'input[value="#00aaff"]\').click()')
         page.drag([page.place('#input', 0.2, 0.2), page.place('#input', 0.6, 0.6)])
         done(page)
         drawn, output = pixels(page, 'input'), pixels(page, 'output')
@@ -52,7 +52,7 @@ def test_the_browser_computes_what_tensorflow_does(facades, tmp_path):  # noqa: 
     with pix2pix_tf.load(facades) as generator:
         expected = generator(drawn.astype(np.uint8), seed=1).astype(int)
     difference = np.abs(output - expected) / 127.5
-    assert difference.mean() < 0.005 and difference.max() < 0.05
+    assert difference.mean() < 0.005 and np.percentile(difference, 99.9) < 0.02
 
 
 def test_without_npm_it_is_one_line(trained, tmp_path):
