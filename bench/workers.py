@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 
-from predict_workers import generator_onnx, predict
+from predict_workers import generator_onnx, predict, serve
 from sessions import SIZE, load_ours, load_plain, noise, running, time_of
 
 # Images per round
@@ -195,6 +195,7 @@ KINDS = (
     generator,
     generator_onnx,
     predict,
+    serve,
     export_ours,
     export_post,
     gemm,
