@@ -15,6 +15,7 @@ export PIX2PIX_IN := $(value IN)
 export PIX2PIX_MODEL := $(value MODEL)
 export PIX2PIX_TO := $(value TO)
 export PIX2PIX_FORMAT := $(value FORMAT)
+export PIX2PIX_PORT := $(value PORT)
 ifndef RUNTIME
 RUNTIME := $(shell bin/find-python tf1 $(PYTHON) >/dev/null && echo tf1 || echo tf2)
 CHOSEN := RUNTIME=$(RUNTIME): $(if $(filter tf1,$(RUNTIME)),a Python for TensorFlow 1.15 was found,no Python 3.7 or 3.6 was found for TensorFlow 1.15)
@@ -34,6 +35,8 @@ help:
 	@echo '  make evaluate     only measure them'
 	@echo '  make predict      run a trained generator on IN, an image or a folder of images'
 	@echo '  make convert      write it as FORMAT: saved_model, onnx or tflite'
+	@echo '  make serve        serve it over HTTP, with a page to draw on'
+	@echo '  make page         write that page with its model, for any static host'
 	@echo '  make demo         try everything on drawn facades, in two and a half minutes'
 	@echo '  make plot         plot the losses and metrics of a training'
 	@echo '  make tensorboard  watch a training in TensorBoard'
@@ -60,6 +63,7 @@ help:
 	@echo '  MODEL=OUT               what it uses: a training, a checkpoint, a SavedModel'
 	@echo '  TO=folder               where it writes; by default a folder in MODEL'
 	@echo '  FORMAT=saved_model      what make convert writes'
+	@echo '  PORT=8000               where make serve listens'
 	@echo '  EPOCHS=200, STEPS=N     how long to train'
 	@echo '  ARGS="--flag=value"     flags of the command; docs/reference.md lists them'
 	@echo '  RUNTIME=tf1 or tf2      TensorFlow 1.15 or 2.x'
@@ -89,7 +93,7 @@ train: data
 evaluate export: data
 	@bin/on-dataset $(RUN) $@ $(ARGS)
 
-plot tensorboard predict convert: setup
+plot tensorboard predict convert serve page: setup
 	@bin/on-dataset $(RUN) $@ $(ARGS)
 
 pairs check-pairs: setup
@@ -102,6 +106,7 @@ demo: setup
 	@$(RUN) bin/pix2pix-export --data=data/demo/val --out=out/demo --seed=1
 	@$(RUN) bin/pix2pix-plot --out=out/demo
 	@echo 'open out/demo/index.html, and development.html and curves.png next to it'
+	@echo 'draw a facade of your own: make serve MODEL=out/demo'
 
 test: setup
 	@$(RUN) -m pytest -n $(JOBS) -m 'not slow' $(ARGS)
@@ -132,5 +137,5 @@ docker-train docker-export docker-evaluate:
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist *.egg-info && find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup data pairs check-pairs train export evaluate predict convert plot tensorboard demo test test-all bench lint format \
+.PHONY: help setup data pairs check-pairs train export evaluate predict convert serve page plot tensorboard demo test test-all bench lint format \
 	reference docker docker-train docker-export docker-evaluate clean

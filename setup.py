@@ -41,6 +41,7 @@ setup(
         'pix2pix_tf': ['py.typed'],
         'pix2pix_tf.evaluation': ['templates/*.html'],
         'pix2pix_tf.pairs': ['templates/*.html'],
+        'pix2pix_tf.serving': ['page/*'],
     },
     scripts=sorted(glob.glob('bin/pix2pix-*')),
     python_requires='>=3.6',
@@ -60,6 +61,7 @@ setup(
     ],
     extras_require={
         'onnx': ['onnx>=1.14', 'onnxruntime>=1.16; ' + TF2],
+        'serve': ['werkzeug>=2.0', 'waitress>=2.0', 'prometheus-client>=0.14'],
         'plot': ['matplotlib>=3.3'],
         'pairs': OPENCV,
         'test': [*OPENCV, 'pytest', 'pytest-timeout', 'pytest-xdist', 'matplotlib>=3.3'],

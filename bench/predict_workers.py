@@ -1,12 +1,17 @@
-"""Workers that run a trained generator: from files to files, and by onnxruntime."""
+"""Workers that run a trained generator: from files to files, by HTTP, and by onnxruntime."""
 
+import concurrent.futures
 import contextlib
+import io
 import os
 import tempfile
+import threading
+import urllib.request
 
 from sessions import SIZE, load_ours, noise, running, time_of
 
 GENERATED = 8  # images in one piece of work
+CLIENTS = 4  # of the server
 
 
 @contextlib.contextmanager
@@ -55,3 +60,38 @@ def generator_onnx():
         session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
     image = {'input': noise()}
     yield lambda: time_of(lambda: [session.run(None, image) for _ in range(GENERATED)]) / GENERATED
+
+
+@contextlib.contextmanager
+def serve():
+    """`pix2pix-serve` with several clients: seconds per answer to POST /predict."""
+    with a_model() as out:
+        from PIL import Image
+
+        from pix2pix_tf import sources
+        from pix2pix_tf.serving import application, canvas, server
+        from pix2pix_tf.serving.guard import Access
+        from pix2pix_tf.serving.line import Line
+        from pix2pix_tf.serving.models import Models
+        from pix2pix_tf.serving.requests import Limits
+        from pix2pix_tf.system import cpus
+
+        limits, workers = Limits(), cpus.available() + 1
+        line, drawn = Line(workers, limits.queue, 60), canvas.prepare(sources.find_model(out))
+        wsgi = application.create('m', Models(out), drawn, line, limits, Access())
+    listening = server.listen(wsgi, '127.0.0.1', 0, workers, limits)
+    stop = threading.Event()
+    thread = threading.Thread(target=server.run, args=(listening, stop, 60))
+    thread.start()
+    png = io.BytesIO()
+    Image.fromarray(((noise()[0] + 1) * 127.5).astype('uint8')).save(png, 'PNG')
+    address = f'http://127.0.0.1:{listening.port}/predict'
+
+    def ask(_):
+        with urllib.request.urlopen(address, png.getvalue()) as answer:
+            answer.read()
+
+    with concurrent.futures.ThreadPoolExecutor(CLIENTS) as clients:
+        yield lambda: time_of(lambda: list(clients.map(ask, range(GENERATED)))) / GENERATED
+    stop.set()
+    thread.join()

@@ -143,10 +143,13 @@ def bench_predict(table, rounds, data_dir):
     workers = {'files': Worker('predict', data_dir), 'generator': Worker('generator')}
     if importlib.util.find_spec('onnxruntime'):
         workers['onnx'] = Worker('generator-onnx')
+    if importlib.util.find_spec('waitress'):
+        workers['serve'] = Worker('serve')
     seconds, peaks = take_turns(workers, rounds)
     rates = {name: 1 / float(np.median(values)) for name, values in seconds.items()}
     table.row('generator alone', rates['generator'], 'images/s', peak=peaks['generator'])
     names = {'files': 'pix2pix-predict, files to files', 'onnx': 'the ONNX file in onnxruntime'}
+    names['serve'] = 'pix2pix-serve, four clients'
     for name in (n for n in names if n in workers):
         compared = "the generator's rate", ratio(seconds['generator'], seconds[name])
         table.row(names[name], rates[name], 'images/s', compared, peaks[name])

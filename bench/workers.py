@@ -12,7 +12,7 @@ import tempfile
 import time
 
 import pair_workers
-from predict_workers import generator_onnx, predict
+from predict_workers import generator_onnx, predict, serve
 from sessions import SIZE, load_ours, load_plain, noise, running, time_of
 
 # Images per round
@@ -196,6 +196,7 @@ KINDS = (
     generator,
     generator_onnx,
     predict,
+    serve,
     export_ours,
     export_post,
     gemm,

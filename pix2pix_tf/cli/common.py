@@ -15,7 +15,10 @@ from pix2pix_tf.sizes import Size
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
 
-COMMANDS = ('train', 'export', 'evaluate', 'predict', 'convert', 'plot', 'data', 'demo', 'pairs')
+COMMANDS = (
+    *('train', 'export', 'evaluate', 'predict', 'convert', 'serve', 'page'),
+    *('plot', 'data', 'demo', 'pairs'),
+)
 
 _DEFINE = {
     int: flags.DEFINE_integer,

@@ -12,9 +12,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # SIGHUP: the terminal
 @contextlib.contextmanager
 def stopping_on_signals(
     notify: typing.Callable[[str], object] = print,
+    ending: str = 'finishing the step and saving',
 ) -> typing.Iterator[threading.Event]:
     """Yields a threading.Event that a signal of SIGNALS sets; calls `notify(message)` once.
 
+    The message says that the run is `ending`.
     A second SIGINT ends the process at once, with exit status 130. A Python signal handler would
     have to wait until TensorFlow returns from the step. Therefore a thread reads the signal
     numbers from a pipe. Outside the main thread, where Python allows no handlers, signals keep
@@ -35,7 +37,7 @@ def stopping_on_signals(
             if number[0] in SIGNALS and not stop.is_set():
                 stop.set()
                 name = signal.Signals(number[0]).name
-                notify(f'{name}: finishing the step and saving; interrupt again to leave at once')
+                notify(f'{name}: {ending}; interrupt again to leave at once')
 
     # The handlers do nothing, but without one Python does not write the number to the pipe.
     before = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}

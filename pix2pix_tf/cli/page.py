@@ -1,0 +1,57 @@
+"""Writes the drawing page with its model to a folder that any static host can serve.
+
+The model runs in the visitor's browser, by onnxruntime-web, which npm downloads. Nothing that is
+drawn leaves the browser.
+"""
+
+import os
+
+from absl import flags
+
+from pix2pix_tf.cli import common
+from pix2pix_tf.system.console import print_line
+from pix2pix_tf.system.errors import Pix2PixError
+
+FLAGS = flags.FlagValues()
+flags.DEFINE_string(
+    'model',
+    'out/facades',
+    'Folder of a training, a checkpoint, or a SavedModel that pix2pix-convert has written.',
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    'to', None, 'Folder for the page; by default page/ in that of `model`.', flag_values=FLAGS
+)
+flags.DEFINE_string(
+    'name', None, 'Name of the model on the page; by default that of its folder.', flag_values=FLAGS
+)
+flags.DEFINE_enum(
+    'weights',
+    'int8',
+    ['int8', 'float16', 'float32'],
+    'Type of the filters: 1, 2 or 4 bytes to download for each.',
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    'data',
+    None,
+    'Folder of training images, for the palette; by default that of the training.',
+    flag_values=FLAGS,
+)
+
+
+def main() -> None:
+    """Runs the command."""
+    try:
+        import onnx  # noqa: F401
+    except ImportError as error:
+        raise Pix2PixError(f'{error}: install pix2pix-tf[onnx], or see `make setup`') from error
+    sources, static_page = common.load('sources'), common.load('serving.static_page')
+    source = sources.find_model(FLAGS.model)
+    to = FLAGS.to or os.path.join(source.folder, 'page')
+    name = FLAGS.name or os.path.basename(os.path.abspath(FLAGS.model))
+    static_page.write(source, to, name, FLAGS.weights, FLAGS.data)
+    print_line(
+        f'wrote {to}: try it with `{"python -m http.server --directory " + to}`, or copy it to a '
+        'static host'
+    )

@@ -1,0 +1,502 @@
+'use strict';
+// The page: draws an input, and shows what the model makes of it after every stroke.
+// `model.json` says what to draw with. The answer comes from the server, or from `onnx.js`.
+
+const byId = id => document.getElementById(id);
+const input = byId('input');
+const output = byId('output');
+const ink = input.getContext('2d', { willReadFrequently: true });
+const SEEDS = 10000; // that "Another sample" chooses from
+const REMEMBERED = 60; // drawings to undo
+
+let model; // model.json
+let background = '#ffffff';
+let token = new URLSearchParams(location.hash.slice(1)).get('token');
+
+const chosen = name => document.querySelector(`input[name=${name}]:checked`).value;
+const wait = seconds => new Promise(done => setTimeout(done, 1000 * seconds));
+
+function say(words, bad = false) {
+  byId('status').textContent = words;
+  byId('status').classList.toggle('bad', bad);
+}
+
+// --- Drawing: whole pixels, without smoothing, because labels are flat colors ---
+
+function stamp(x, y, color, size) {
+  ink.fillStyle = color;
+  const radius = size / 2;
+  const first = Math.ceil(-radius + 0.01);
+  for (let row = first; row < first + size; row++) {
+    const up = row + (size % 2 ? 0 : -0.5);
+    const half = Math.sqrt(Math.max(0, radius * radius - up * up));
+    const left = Math.round(x - half + (size % 2 ? 0.5 : 0));
+    ink.fillRect(left, y + row, Math.max(1, Math.round(2 * half)), 1);
+  }
+}
+
+function drawLine([x0, y0], [x1, y1], color, size) {
+  const steps = Math.max(1, Math.abs(x1 - x0), Math.abs(y1 - y0));
+  for (let step = 0; step <= steps; step++) {
+    const part = step / steps;
+    stamp(Math.round(x0 + (x1 - x0) * part), Math.round(y0 + (y1 - y0) * part), color, size);
+  }
+}
+
+function drawRectangle([x0, y0], [x1, y1], color) {
+  ink.fillStyle = color;
+  ink.fillRect(Math.min(x0, x1), Math.min(y0, y1), Math.abs(x1 - x0) + 1, Math.abs(y1 - y0) + 1);
+}
+
+// Fills the area of similar color around a pixel; files in JPEG have no area of equal color.
+function fill([x, y], color) {
+  const { width, height } = input;
+  const image = ink.getImageData(0, 0, width, height);
+  const { data } = image;
+  const start = 4 * (y * width + x);
+  const from = [data[start], data[start + 1], data[start + 2]];
+  const to = [1, 3, 5].map(at => parseInt(color.slice(at, at + 2), 16));
+  const seen = new Uint8Array(width * height);
+  const stack = [y * width + x];
+  while (stack.length) {
+    const pixel = stack.pop();
+    const at = 4 * pixel;
+    if (seen[pixel] || from.some((value, i) => Math.abs(data[at + i] - value) > 24)) continue;
+    seen[pixel] = 1;
+    data.set(to, at);
+    const column = pixel % width;
+    if (column > 0) stack.push(pixel - 1);
+    if (column < width - 1) stack.push(pixel + 1);
+    if (pixel >= width) stack.push(pixel - width);
+    if (pixel < width * (height - 1)) stack.push(pixel + width);
+  }
+  ink.putImageData(image, 0, 0);
+}
+
+// --- What was drawn, to undo ---
+
+let drawings = [];
+let current = -1;
+
+const snapshot = () => ink.getImageData(0, 0, input.width, input.height);
+
+function commit() {
+  drawings = [...drawings.slice(0, current + 1), snapshot()].slice(-REMEMBERED);
+  show(drawings.length - 1);
+}
+
+function show(number) {
+  current = number;
+  ink.putImageData(drawings[current], 0, 0);
+  byId('undo').disabled = current <= 0;
+  byId('redo').disabled = current >= drawings.length - 1;
+  update();
+}
+
+const undo = () => current > 0 && show(current - 1);
+const redo = () => current < drawings.length - 1 && show(current + 1);
+
+function clear() {
+  ink.fillStyle = background;
+  ink.fillRect(0, 0, input.width, input.height);
+  commit();
+}
+
+function start(image) {
+  ink.imageSmoothingQuality = 'high';
+  ink.fillStyle = '#ffffff'; // below what is transparent
+  ink.fillRect(0, 0, input.width, input.height);
+  ink.drawImage(image, 0, 0, input.width, input.height);
+  commit();
+}
+
+// --- One stroke, by a pointer or by keys ---
+
+let stroke = null; // { tool, color, size, from, last, before }
+
+function begin(at) {
+  const tool = chosen('tool');
+  const color = tool === 'eraser' ? background : chosen('color');
+  const size = Number(byId('size').value);
+  stroke = { tool, color, size, from: at, last: at, before: snapshot() };
+  if (tool === 'fill') {
+    fill(at, color);
+    end();
+  } else {
+    extend(at);
+  }
+}
+
+function extend(at) {
+  if (!stroke) return;
+  if (stroke.tool === 'rectangle') {
+    ink.putImageData(stroke.before, 0, 0);
+    drawRectangle(stroke.from, at, stroke.color);
+  } else {
+    drawLine(stroke.last, at, stroke.color, stroke.size);
+  }
+  stroke.last = at;
+}
+
+function end() {
+  if (!stroke) return;
+  stroke = null;
+  commit();
+}
+
+function giveUp() {
+  if (!stroke) return;
+  ink.putImageData(stroke.before, 0, 0);
+  stroke = null;
+}
+
+const inside = (value, side) => Math.min(side - 1, Math.max(0, Math.floor(value)));
+
+function pixelOf(event) {
+  const box = input.getBoundingClientRect();
+  return [
+    inside(((event.clientX - box.left) * input.width) / box.width, input.width),
+    inside(((event.clientY - box.top) * input.height) / box.height, input.height),
+  ];
+}
+
+input.addEventListener('pointerdown', event => {
+  if (!event.isPrimary || event.button !== 0 || !model) return;
+  byId('cursor').hidden = true;
+  giveUp();
+  input.setPointerCapture(event.pointerId);
+  begin(pixelOf(event));
+});
+input.addEventListener('pointermove', event => {
+  if (!event.isPrimary || !(event.buttons & 1)) return;
+  const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
+  for (const one of events.length ? events : [event]) extend(pixelOf(one));
+});
+input.addEventListener('pointerup', event => event.isPrimary && end());
+input.addEventListener('pointercancel', giveUp);
+
+// --- Keys ---
+
+const cursor = [0, 0];
+
+function moveCursor(x, y) {
+  cursor[0] = inside(cursor[0] + x, input.width);
+  cursor[1] = inside(cursor[1] + y, input.height);
+  const mark = byId('cursor');
+  mark.hidden = false;
+  mark.style.left = `${(100 * (cursor[0] + 0.5)) / input.width}%`;
+  mark.style.top = `${(100 * (cursor[1] + 0.5)) / input.height}%`;
+  extend([...cursor]);
+  say(`Column ${cursor[0]}, row ${cursor[1]}`);
+}
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+function drawByKey(event) {
+  const step = event.shiftKey ? 16 : 1;
+  if (ARROWS[event.key]) {
+    moveCursor(...ARROWS[event.key].map(way => way * step));
+  } else if (event.key === ' ' || event.key === 'Enter') {
+    moveCursor(0, 0);
+    if (stroke) end();
+    else begin([...cursor]);
+  } else if (event.key === 'Escape') {
+    giveUp();
+  } else {
+    return false;
+  }
+  return true;
+}
+
+function check(name, value) {
+  const radio = document.querySelector(`input[name=${name}][value="${value}"]`);
+  if (radio) radio.checked = true;
+}
+
+function resize(by) {
+  byId('size').value = Number(byId('size').value) + by;
+  byId('size').dispatchEvent(new Event('input'));
+}
+
+const LETTERS = {
+  r: () => check('tool', 'rectangle'),
+  b: () => check('tool', 'brush'),
+  f: () => check('tool', 'fill'),
+  e: () => check('tool', 'eraser'),
+  '[': () => resize(-2),
+  ']': () => resize(2),
+  n: () => byId('sample').click(),
+  d: () => byId('save').click(),
+  o: () => byId('open').click(),
+};
+
+document.addEventListener('keydown', event => {
+  if (!model || byId('ask').open) return;
+  const key = event.key.toLowerCase();
+  const typing = event.target.matches('input[type=number], input[type=password]');
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && !typing && (key === 'z' || key === 'y')) {
+    giveUp();
+    if (key === 'y' || event.shiftKey) redo();
+    else undo();
+    event.preventDefault();
+  }
+  // Letters elsewhere belong to the browser and to screen readers
+  const free = event.target === input || event.target === document.body;
+  if (!free || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target === input && drawByKey(event)) {
+    event.preventDefault();
+  } else if (LETTERS[key]) {
+    LETTERS[key]();
+  } else if (/^[1-9]$/.test(key) && key <= model.palette.length) {
+    check('color', model.palette[key - 1].color);
+  }
+});
+
+// --- The answer: one request at a time, and the newest drawing wins ---
+
+let busy = false;
+let stale = false;
+
+async function update() {
+  stale = true;
+  if (busy) return;
+  busy = true;
+  byId('result').setAttribute('aria-busy', 'true');
+  while (stale) {
+    stale = false;
+    try {
+      await answer();
+    } catch (error) {
+      say(error.message, true);
+    }
+  }
+  busy = false;
+  byId('result').setAttribute('aria-busy', 'false');
+}
+
+async function answer() {
+  const seed = Number(byId('seed').value) || 0;
+  const began = performance.now();
+  const image = await compute(seed);
+  if (!image) return;
+  output.width = image.width;
+  output.height = image.height;
+  output.getContext('2d').drawImage(image, 0, 0);
+  const seconds = ((performance.now() - began) / 1000).toFixed(2);
+  output.setAttribute('aria-label', `Result for seed ${seed}`);
+  byId('save').disabled = false;
+  say(`Result for seed ${seed}, ${image.width}×${image.height} pixels, in ${seconds} s`);
+}
+
+let compute = async seed => {
+  const body = await new Promise(done => input.toBlob(done, 'image/png'));
+  const response = await request(`predict?seed=${seed}`, { method: 'POST', body });
+  return createImageBitmap(await response.blob());
+};
+
+async function request(address, options = {}) {
+  for (;;) {
+    const headers = token ? { Authorization: `Bearer ${token}` } : {};
+    let response;
+    try {
+      response = await fetch(address, { ...options, headers });
+    } catch (error) {
+      throw new Error('The server does not answer: is it still running?');
+    }
+    if (response.ok) return response;
+    if (response.status === 503) {
+      say('The server is busy: trying again …');
+      await wait(Number(response.headers.get('Retry-After')) || 1);
+    } else if (response.status === 401) {
+      await askForToken();
+    } else {
+      const { error } = await response.json().catch(() => ({}));
+      throw new Error(error || `The server answers ${response.status}`);
+    }
+  }
+}
+
+function askForToken() {
+  byId('ask').showModal();
+  return new Promise(done => {
+    byId('ask').onclose = () => {
+      token = byId('token').value;
+      done();
+    };
+  });
+}
+byId('ask-done').addEventListener('click', () => byId('ask').close());
+byId('token').addEventListener('keydown', event => event.key === 'Enter' && byId('ask').close());
+
+// Without a server: the model runs in a worker of this page.
+function useOnnx() {
+  const worker = new Worker('onnx.js');
+  const ask = message =>
+    new Promise((done, fail) => {
+      worker.onmessage = ({ data }) => (data.error ? fail(new Error(data.error)) : done(data));
+      worker.onerror = event => fail(new Error(event.message || 'The model cannot run here'));
+      worker.postMessage(message);
+    });
+  say('Loading the model …');
+  const loaded = ask(model).then(({ runner }) => {
+    byId('model').textContent += `, in your browser by ${runner}`;
+  });
+  compute = async seed => {
+    await loaded;
+    const { image } = await ask({ image: snapshot(), seed });
+    return createImageBitmap(image);
+  };
+}
+
+// --- Files ---
+
+async function open(file) {
+  if (!file) return;
+  try {
+    start(await createImageBitmap(file));
+  } catch (error) {
+    say(`${file.name || 'This'} is no image that the browser can read`, true);
+  }
+}
+
+async function openExample(number) {
+  const response = await request(`examples/${number}.png`);
+  start(await createImageBitmap(await response.blob()));
+}
+
+function save(canvas, name) {
+  canvas.toBlob(blob => {
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }, 'image/png');
+}
+
+byId('open').addEventListener('click', () => byId('file').click());
+byId('file').addEventListener('change', event => {
+  open(event.target.files[0]);
+  event.target.value = '';
+});
+document.addEventListener('paste', event => {
+  const file = [...event.clipboardData.files].find(one => one.type.startsWith('image/'));
+  if (file) open(file);
+});
+document.addEventListener('dragover', event => {
+  event.preventDefault();
+  document.body.classList.add('dropping');
+});
+document.addEventListener('dragleave', event => {
+  if (!event.relatedTarget) document.body.classList.remove('dropping');
+});
+document.addEventListener('drop', event => {
+  event.preventDefault();
+  document.body.classList.remove('dropping');
+  open(event.dataTransfer.files[0]);
+});
+
+// --- The other controls ---
+
+byId('undo').addEventListener('click', undo);
+byId('redo').addEventListener('click', redo);
+byId('clear').addEventListener('click', clear);
+byId('save').addEventListener('click', () => save(output, `result-${byId('seed').value}.png`));
+byId('save-input').addEventListener('click', () => save(input, 'drawing.png'));
+byId('seed').addEventListener('change', update);
+byId('sample').addEventListener('click', () => {
+  byId('seed').value = Math.floor(Math.random() * SEEDS);
+  update();
+});
+byId('size').addEventListener('input', event => {
+  byId('size-value').textContent = event.target.value;
+});
+
+// --- The start ---
+
+function addColor({ color, name }, number) {
+  const label = document.createElement('label');
+  label.title = number < 9 ? `${name} (${number + 1})` : name;
+  const radio = document.createElement('input');
+  Object.assign(radio, { type: 'radio', name: 'color', value: color });
+  const swatch = document.createElement('span');
+  swatch.className = 'swatch';
+  swatch.style.background = color;
+  label.append(radio, swatch, name);
+  byId('palette').append(label);
+}
+
+// Any color, for inputs that are no labels
+function addPicker() {
+  const label = document.createElement('label');
+  const radio = document.createElement('input');
+  Object.assign(radio, { type: 'radio', name: 'color', value: '#7f7f7f' });
+  const picker = document.createElement('input');
+  Object.assign(picker, { type: 'color', value: '#7f7f7f' });
+  picker.setAttribute('aria-label', 'Another color');
+  picker.addEventListener('input', () => {
+    radio.value = picker.value;
+    radio.checked = true;
+  });
+  label.append(radio, picker, 'another');
+  byId('palette').append(label);
+}
+
+async function addExample(number) {
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.setAttribute('aria-label', `Example ${number + 1}`);
+  const image = document.createElement('img');
+  image.alt = '';
+  Object.assign(image, { width: model.width, height: model.height });
+  button.append(image);
+  button.addEventListener('click', () => openExample(number));
+  const item = document.createElement('li');
+  item.append(button);
+  byId('examples').append(item);
+  const response = await request(`examples/${number}.png`);
+  image.src = URL.createObjectURL(await response.blob());
+}
+
+function openRandom() {
+  const last = Number(byId('random').dataset.last || 0);
+  const step = 1 + Math.floor(Math.random() * (model.examples - 1));
+  const number = (last + step) % model.examples;
+  byId('random').dataset.last = number;
+  return openExample(number);
+}
+byId('random').addEventListener('click', openRandom);
+
+function prepare() {
+  const { name, step, width, height, kind, palette } = model;
+  byId('model').textContent = `${name}, ${step.toLocaleString('en')} steps, ${width}×${height}`;
+  document.title = `${name}: pix2pix`;
+  for (const canvas of [input, output]) Object.assign(canvas, { width, height });
+  background = model.background;
+  palette.forEach(addColor);
+  if (kind === 'photos') addPicker();
+  const first = palette.find(({ color }) => color !== background) || palette[0];
+  check('color', kind === 'labels' && palette.length > 2 ? palette[2].color : first.color);
+  check('tool', kind === 'labels' ? 'rectangle' : 'brush');
+  if (kind === 'lines') byId('brush-name').textContent = 'Pen';
+  byId('size').value = kind === 'lines' ? 2 : 12;
+  resize(0);
+  cursor[0] = width >> 1;
+  cursor[1] = height >> 1;
+}
+
+async function main() {
+  try {
+    model = await (await request('model.json')).json();
+    prepare();
+    if (model.onnx) useOnnx();
+    for (let number = 0; number < model.examples; number++) addExample(number);
+    byId('random').hidden = model.examples < 2;
+    if (model.examples) await openExample(0);
+    else clear();
+  } catch (error) {
+    say(error.message, true);
+  }
+}
+
+main();

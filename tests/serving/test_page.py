@@ -1,0 +1,243 @@
+"""The page in a real Chromium, by a real mouse, a finger and keys."""
+
+import base64
+import io
+import json
+import os
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from chromium import DESKTOP, PHONE, browsing
+from clients import served
+from helpers import NARROW, pair_pixels
+from PIL import Image
+
+from pix2pix_tf import training
+from pix2pix_tf.pairs import drawing
+from pix2pix_tf.serving import application
+
+READY = (
+    "document.querySelector('#status').textContent.startsWith('Result')"
+    " && document.querySelector('#result').getAttribute('aria-busy') === 'false'"
+)
+WINDOW, DOOR = (0, 85, 255), (0, 170, 255)
+
+
+@pytest.fixture(scope='module')
+def facades(tmp_path_factory, graph_mode):
+    """A narrow model, trained a little to make facades of labels."""
+    folder = tmp_path_factory.mktemp('facades')
+    for name, count in (('train', 8), ('val', 3)):
+        drawing.write_pairs(str(folder / name), count, seed=1)
+    config = replace(NARROW, max_steps=30, dropout=0.0, progress_freq=0)
+    training.train(str(folder / 'train'), str(folder / 'out'), config)
+    return str(folder / 'out')
+
+
+@pytest.fixture(scope='module')
+def server(facades):
+    with served(facades) as server:
+        yield server
+
+
+@pytest.fixture(scope='module')
+def browser():
+    with browsing() as page:
+        yield page
+
+
+@pytest.fixture
+def page(browser, server):
+    """The page, with its first answer."""
+    browser.open(server.url)
+    browser.wait(READY)
+    yield browser
+    assert browser.errors == []
+
+
+def pixels(page, canvas):
+    data = page.run(f"document.querySelector('#{canvas}').toDataURL()")
+    image = Image.open(io.BytesIO(base64.b64decode(data.split(',')[1])))
+    return np.asarray(image.convert('RGB')).astype(int)
+
+
+def choose(page, name, value):
+    page.click(f'label:has(> input[name={name}][value="{value}"])')
+
+
+def done(page):
+    """Waits for the answer to what was done last."""
+    page.run('new Promise(done => setTimeout(done, 50))')
+    page.wait(READY)
+
+
+def test_a_rectangle_changes_the_answer_where_it_is_drawn(page, server):
+    before = pixels(page, 'input'), pixels(page, 'output')
+    choose(page, 'tool', 'rectangle')
+    choose(page, 'color', '#00aaff')
+    page.drag([page.place('#input', 0.25, 0.25), page.place('#input', 0.4, 0.4)] + [
+        page.place('#input', 0.5, 0.5)
+    ])  # fmt: skip
+    done(page)
+    after = pixels(page, 'input'), pixels(page, 'output')
+    inside = np.zeros((256, 256), bool)
+    inside[64:128, 64:128] = True
+    assert (after[0][inside] == DOOR).all()
+    # The border may fall on the pixel next to it
+    border = inside.copy()
+    border[62:131, 62:131] = True
+    np.testing.assert_array_equal(before[0][~border], after[0][~border])
+    changed = np.abs(after[1] - before[1]).mean(axis=2)
+    assert changed[inside].mean() > 3 * changed[~border].mean()
+    # It is the server's answer for exactly these pixels
+    image = io.BytesIO()
+    Image.fromarray(after[0].astype(np.uint8)).save(image, 'PNG')
+    answer = Image.open(io.BytesIO(server.ask('/predict?seed=1', image.getvalue()).body))
+    np.testing.assert_array_equal(np.asarray(answer), after[1])
+
+
+def test_every_tool_draws_and_can_be_undone(page):
+    start = pixels(page, 'input')
+    choose(page, 'color', '#0055ff')
+    drawn = [start]
+    for tool, points in (
+        ('brush', [(0.1, 0.1), (0.3, 0.2), (0.3, 0.4)]),
+        ('fill', [(0.02, 0.02)]),
+        ('eraser', [(0.5, 0.9), (0.6, 0.9)]),
+    ):
+        choose(page, 'tool', tool)
+        page.drag([page.place('#input', *point) for point in points])
+        drawn.append(pixels(page, 'input'))
+        assert (drawn[-1] != drawn[-2]).any(), tool
+    colors = {tuple(color) for color in drawn[1].reshape(-1, 3)}
+    assert colors <= {tuple(color) for color in start.reshape(-1, 3)} | {WINDOW}  # no smoothing
+    assert tuple(drawn[1][51, 77]) == WINDOW and tuple(drawn[2][3, 3]) == WINDOW
+    for number in (2, 1, 0):
+        page.click('#undo')
+        np.testing.assert_array_equal(pixels(page, 'input'), drawn[number])
+    page.key('z', 2 | 8)
+    page.key('y', 2)
+    np.testing.assert_array_equal(pixels(page, 'input'), drawn[2])
+    page.key('z', 2)
+    page.click('#redo')
+    np.testing.assert_array_equal(pixels(page, 'input'), drawn[2])
+    page.click('#clear')
+    assert (pixels(page, 'input') == (0, 0, 170)).all()
+    done(page)
+
+
+def test_keys_draw(page):
+    page.click('#clear')
+    page.run("document.querySelector('#input').focus()")
+    for key in 'r4':  # the fourth color is the door
+        page.key(key)
+    page.key(' ')
+    for key in ('ArrowRight', 'ArrowDown', 'ArrowDown'):
+        page.key(key, 8)
+    page.key('ArrowLeft')
+    page.key('Enter')
+    drawn = (pixels(page, 'input') == DOOR).all(axis=2)
+    assert drawn[128:161, 128:144].all() and drawn.sum() == 33 * 16
+    page.key(' ')
+    page.key('ArrowLeft')
+    page.key('Escape')
+    assert (pixels(page, 'input') == DOOR).all(axis=2).sum() == 33 * 16
+    done(page)
+
+
+def test_a_finger_draws_on_a_phone(browser, server):
+    browser.open(server.url, PHONE)
+    browser.wait(READY)
+    assert browser.run('document.documentElement.scrollWidth') <= PHONE['width']
+    before = pixels(browser, 'input')
+    browser.run("document.querySelector('input[value=brush]').click()")
+    browser.touch([browser.place('#input', x, 0.05) for x in (0.2, 0.4, 0.6)])
+    done(browser)
+    changed = (pixels(browser, 'input') != before).any(axis=2)
+    assert changed[12, 60:150].all() and not changed[40:].any()
+    assert browser.run('scrollY') == 0
+
+
+def test_the_newest_drawing_wins(page, server):
+    def answered():
+        metrics = server.ask('/metrics').body.decode()
+        count = re.search(r'predict",status="200"} (\d+)', metrics)
+        return int(count.group(1))
+
+    before = answered()
+    # Strokes within one task: no answer can arrive between them
+    page.run(
+        'for (let at = 0; at < 40; at++) { drawRectangle([at, at], [at + 9, at + 9], "#aa0000");'
+        ' commit(); }'
+    )
+    done(page)
+    assert answered() - before == 2  # the first one and the newest
+    image = io.BytesIO()
+    Image.fromarray(pixels(page, 'input').astype(np.uint8)).save(image, 'PNG')
+    answer = Image.open(io.BytesIO(server.ask('/predict?seed=1', image.getvalue()).body))
+    np.testing.assert_array_equal(np.asarray(answer), pixels(page, 'output'))
+
+
+def test_files_and_examples_are_starts(page, tmp_path):
+    path = str(tmp_path / 'x.png')
+    Image.fromarray(pair_pixels(3, 256, 256)).save(path)
+    data = {'items': [], 'files': [path], 'dragOperationsMask': 1}
+    x, y = page.place('#input')
+    for kind in ('dragEnter', 'dragOver', 'drop'):
+        page.call('Input.dispatchDragEvent', type=kind, x=x, y=y, data=data)
+    page.wait('drawings.length === 2')
+    np.testing.assert_array_equal(pixels(page, 'input'), pair_pixels(3, 256, 256))
+    page.run(
+        'input.toBlob(blob => { const clipboardData = new DataTransfer();'
+        " clipboardData.items.add(new File([blob], 'a.png', { type: 'image/png' }));"
+        " document.dispatchEvent(new ClipboardEvent('paste', { clipboardData })); })"
+    )
+    page.wait('drawings.length === 3')
+    page.click('#examples li:nth-child(2) button')
+    page.wait('drawings.length === 4')
+    page.click('#random')
+    page.wait('drawings.length === 5')
+    done(page)
+
+
+def test_another_sample_has_another_seed(page):
+    page.click('#sample')
+    done(page)
+    seed = page.run("document.querySelector('#seed').value")
+    assert f'seed {seed},' in page.run("document.querySelector('#status').textContent")
+    assert 0 <= int(seed) < 10000
+
+
+def test_a_screen_reader_finds_a_name_for_everything(page):
+    page.call('Accessibility.enable')
+    nodes = page.call('Accessibility.getFullAXTree')['nodes']
+    roles = {'button', 'radio', 'slider', 'spinbutton', 'image', 'application', 'heading'}
+    seen = set()
+    for node in nodes:
+        role = node.get('role', {}).get('value')
+        if role in roles and not node.get('ignored'):
+            assert node.get('name', {}).get('value'), json.dumps(node)[:500]
+            seen.add((role, node['name']['value']))
+    assert {('application', 'Drawing'), ('radio', 'window'), ('button', 'Undo')} <= seen
+    assert page.run("document.querySelector('#status').getAttribute('role')") == 'status'
+
+
+@pytest.mark.slow
+def test_a_token_is_taken_from_the_address_or_asked_for(browser, facades):
+    with served(facades, '--token=secret') as server:
+        browser.open(server.url + '/#token=secret', DESKTOP)
+        browser.wait(READY)
+        browser.open(server.url, DESKTOP)
+        browser.wait("document.querySelector('#ask').open")
+        browser.click('#token')
+        browser.call('Input.insertText', text='secret')
+        browser.click('#ask-done')
+        browser.wait(READY)
+
+
+def test_nothing_comes_from_elsewhere():
+    for name in ('index.html', 'draw.js', 'style.css'):
+        with open(os.path.join(application.PAGE, name), encoding='utf-8') as file:
+            assert re.search('https?://|@import|url\\(', file.read()) is None, name

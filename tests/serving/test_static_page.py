@@ -1,0 +1,63 @@
+"""The page without a server, in Chromium over a plain static server."""
+
+import http.server
+import json
+import os
+import shutil
+import sys
+
+import numpy as np
+import pytest
+from chromium import browsing
+from helpers import error_line, run_command, serving
+from test_page import DOOR, READY, done, facades, pixels  # noqa: F401
+
+import pix2pix_tf
+
+
+class Files(http.server.SimpleHTTPRequestHandler):
+    """Serves the files of `server.folder`."""
+
+    def translate_path(self, path):
+        return os.path.join(self.server.folder, path.split('?')[0].lstrip('/') or 'index.html')
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.version_info < (3, 8), reason='the page is written by TensorFlow 2.x')
+@pytest.mark.skipif(not shutil.which('npm'), reason='no npm')
+def test_the_browser_computes_what_tensorflow_does(facades, tmp_path):  # noqa: F811
+    to = str(tmp_path / 'page')
+    result = run_command('page', f'--model={facades}', f'--to={to}', '--name=facade')
+    if 'is the registry reachable' in result.stderr:
+        pytest.skip(result.stderr)
+    assert result.returncode == 0, result.stderr
+    with open(os.path.join(to, 'model.json')) as file:
+        assert json.load(file)['onnx']['masks']['mask_8'] == [2, 2, 32]
+    with serving(Files) as server, browsing() as page:
+        server.folder = to
+        page.open(server.url + '/')
+        page.wait(READY)
+        assert 'in your browser by' in page.run("document.querySelector('#model').textContent")
+        page.run('document.querySelector(\'input[value="#00aaff"]\').click()')
+        page.drag([page.place('#input', 0.2, 0.2), page.place('#input', 0.6, 0.6)])
+        done(page)
+        drawn, output = pixels(page, 'input'), pixels(page, 'output')
+        page.run("document.querySelector('#sample').click()")
+        done(page)
+        assert page.errors == []
+    assert tuple(drawn[80, 80]) == DOOR
+    with pix2pix_tf.load(facades) as generator:
+        expected = generator(drawn.astype(np.uint8), seed=1).astype(int)
+    difference = np.abs(output - expected) / 127.5
+    assert difference.mean() < 0.005 and np.percentile(difference, 99.9) < 0.02
+
+
+def test_without_npm_it_is_one_line(trained, tmp_path):
+    result = run_command(
+        'page', f'--model={trained}', f'--to={tmp_path}/page', environment={'PATH': '/nowhere'}
+    )
+    assert 'there is no npm to get onnxruntime-web@' in error_line(result, 1)
+    assert not os.path.exists(str(tmp_path / 'page'))
