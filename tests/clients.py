@@ -60,6 +60,12 @@ def ask(connection, path, body=None, **headers):
     return Answer(response.status, response.headers, response.read())
 
 
+def end(process):
+    """Waits for the end of a server that was told to end."""
+    _, errors = process.communicate(60)
+    assert process.returncode == 0 and 'Traceback' not in errors, (process.returncode, errors)
+
+
 @contextlib.contextmanager
 def served(model, *flags):
     """A Server for `model` on a free port; it is stopped at the end, and must then exit with 0."""
@@ -68,9 +74,9 @@ def served(model, *flags):
     try:
         line = wait_for(process, ' at http://')
         yield Server(process, int(re.search(r':(\d+)/', line).group(1)))
-        process.terminate()
-        _, errors = process.communicate(60)
-        assert process.returncode == 0 and 'Traceback' not in errors, errors
+        if process.returncode is None:
+            process.terminate()
+            end(process)
     finally:
         if process.returncode is None:
             process.kill()

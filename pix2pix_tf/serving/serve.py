@@ -54,8 +54,8 @@ def serve(
         for words in _greeting(model, models, place._replace(port=listening.port), access):
             print_line(words)
         server.run(listening, stop, limits.seconds)
-    line.close()
-    models.close()
+        line.close()
+        models.close()
 
 
 def _greeting(model, models, place, access):

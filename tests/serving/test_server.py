@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 import pytest
-from clients import ask, served, together
+from clients import ask, end, served, together
 from helpers import error_line, pair_pixels, run_command, wait_for, wait_until
 from PIL import Image
 
@@ -141,6 +141,7 @@ def test_a_signal_lets_requests_finish(trained):
 
         together(5, work)
         wait_for(server.process, 'SIGTERM: finishing the requests')
+        end(server.process)
 
 
 def test_a_newer_checkpoint_is_loaded_without_a_failed_request(trained, watched_run, tmp_path):
