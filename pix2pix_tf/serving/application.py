@@ -173,10 +173,7 @@ def _metrics(application, _):
 
 def _predict(application, request):
     """POST /predict: an image, or a form with one => a PNG."""
-    request.max_content_length = application.limits.body
-    contents = request.get_data() if not request.mimetype.startswith('multipart/') else None
-    if contents is None:
-        contents = next((file.read() for file in request.files.values()), b'')
+    contents = _contents(request)
     settings = requests.read_settings(request.args)
 
     def job():
@@ -186,6 +183,18 @@ def _predict(application, request):
 
     headers = {'X-Seed': str(settings.seed), 'Cache-Control': 'no-store'}
     return Response(application.line.run(job), headers=headers, mimetype='image/png')
+
+
+def _contents(request):
+    """The bytes of the image in a request."""
+    if not request.mimetype.startswith('multipart/'):
+        return request.get_data()
+    try:
+        return next((file.read() for file in request.files.values()), b'')
+    except exceptions.HTTPException:
+        raise
+    except Exception as error:  # werkzeug 2 raises several kinds for a bad boundary
+        raise exceptions.BadRequest('the form cannot be read') from error
 
 
 def _status(application, _, name, version=None):
