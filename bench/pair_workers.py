@@ -5,7 +5,6 @@ import os
 import tempfile
 
 import numpy as np
-from PIL import Image, ImageOps
 from sessions import time_of
 
 
@@ -28,6 +27,7 @@ def pairs_ours(photos, processes):
 def pairs_loop(photos):
     """The same library calls in a loop, as in a script of one's own."""
     import cv2
+    from PIL import Image, ImageOps  # here: a Python that has PyTorch may lack it
 
     cv2.setNumThreads(1)
 
