@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import random
 import typing
 
 from pix2pix_tf import sizes
@@ -228,6 +229,11 @@ def create(**values: typing.Any) -> Config:
     if config.deterministic_ops and config.seed is None:
         raise UsageError('`deterministic_ops` needs a `seed`: without one every run differs')
     return config
+
+
+def random_seed() -> int:
+    """A `seed` that nobody chose."""
+    return random.SystemRandom().randrange(2**31)
 
 
 def reader_threads(config: Config) -> int:

@@ -3,14 +3,13 @@
 import concurrent.futures
 import contextlib
 import os
-import random
 import typing
 
 import tensorflow.compat.v1 as tf
 from tqdm import tqdm
 
 from pix2pix_tf import checkpoints, dataset, diagnosis, images
-from pix2pix_tf.config import Config
+from pix2pix_tf.config import Config, random_seed
 from pix2pix_tf.evaluation import metrics, pages
 from pix2pix_tf.evaluation.evaluator import Evaluator, Measures
 from pix2pix_tf.model import build_generator
@@ -188,7 +187,7 @@ def running(job: Job) -> typing.Iterator[typing.Iterator[Batch]]:
 def _fetches(batches, job):
     """The tensors of a batch, as `running` describes it."""
     config, samples = job.config, job.measures.samples
-    seed = random.SystemRandom().randrange(2**31) if config.seed is None else config.seed
+    seed = random_seed() if config.seed is None else config.seed
     seeds = dataset.image_seeds(batches.inputs, seed, samples)
     outputs = build_generator(dataset.repeat(batches.inputs, samples), config, seeds)
     fetches = {'paths': batches.paths}

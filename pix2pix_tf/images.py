@@ -15,8 +15,6 @@ _COMPRESSION = 1
 
 KINDS = ('inputs', 'outputs', 'targets')
 
-MAX_NAME_BYTES = 255  # of a file name, on nearly all file systems
-
 
 def deprocess_image(img: tf.Tensor) -> tf.Tensor:
     """Float in [-1, 1] => uint8 in [0, 255]; any shape."""
@@ -52,7 +50,7 @@ def check_names(names: typing.Dict[str, str], suffix: str) -> None:
         DataError: one would be too long; the message names its pair.
     """
     for path, name in names.items():
-        excess = len(os.fsencode(name + suffix + files.TEMPORARY)) - MAX_NAME_BYTES
+        excess = len(os.fsencode(name + suffix + files.TEMPORARY)) - files.MAX_NAME_BYTES
         if excess > 0:
             raise DataError(
                 f'{path} has too long a name for {suffix}: shorten it by {excess} bytes'

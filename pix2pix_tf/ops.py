@@ -87,9 +87,12 @@ def dropout(x: tf.Tensor, rate: float, seed: typing.Optional[tf.Tensor] = None) 
     """
     if seed is None:
         return tf.nn.dropout(x, rate=rate)
+    kept = kept_values(x.get_shape().as_list(), rate, seed)
+    return tf.where(kept, x / (1 - rate), tf.zeros_like(x))
+
+
+def kept_values(shape: typing.Sequence[int], rate: float, seed: tf.Tensor) -> tf.Tensor:
+    """Which values `dropout` keeps with a `seed` ([2] int64): booleans of `shape`."""
     # The op behind tf.random.stateless_uniform in 1.15; that of 2.x is unknown to 1.15, which then
     # could not load a model that 2.x has exported. The numbers are the same.
-    drawn = tf.raw_ops.StatelessRandomUniform(
-        shape=x.get_shape().as_list(), seed=seed, dtype=tf.float32
-    )
-    return tf.where(drawn >= rate, x / (1 - rate), tf.zeros_like(x))
+    return tf.raw_ops.StatelessRandomUniform(shape=shape, seed=seed, dtype=tf.float32) >= rate

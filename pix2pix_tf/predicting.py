@@ -1,7 +1,6 @@
 """One trained generator: images in, images out."""
 
 import dataclasses
-import random
 import threading
 import typing
 
@@ -10,7 +9,7 @@ import tensorflow.compat.v1 as tf
 from PIL import Image
 
 from pix2pix_tf import checkpoints, dataset, diagnosis, images, tiling
-from pix2pix_tf.config import SEED
+from pix2pix_tf.config import SEED, random_seed
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.pairs import reading
 from pix2pix_tf.sizes import height_and_width
@@ -97,7 +96,7 @@ class Generator:
             Pix2PixError: there is too little memory.
         """
         _check(image, seed, samples, fit)
-        seed = random.SystemRandom().randrange(2**31) if seed is None else seed
+        seed = random_seed() if seed is None else seed
         if isinstance(image, Image.Image):
             outputs = self._samples(np.asarray(image.convert('RGB')), seed, samples, fit, tile)
             pictures = [Image.fromarray(output) for output in outputs]

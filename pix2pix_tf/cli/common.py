@@ -10,7 +10,7 @@ import typing
 
 from absl import flags
 
-from pix2pix_tf.config import OPTIONS, Option
+from pix2pix_tf.config import OPTIONS, Option, check
 from pix2pix_tf.sizes import Size
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
@@ -19,6 +19,9 @@ COMMANDS = (
     *('train', 'export', 'evaluate', 'predict', 'convert', 'serve', 'page'),
     *('plot', 'data', 'demo', 'pairs'),
 )
+
+# The meaning of --model
+MODEL = 'Folder of a training, a checkpoint, or a SavedModel that pix2pix-convert has written.'
 
 _DEFINE = {
     int: flags.DEFINE_integer,
@@ -50,6 +53,41 @@ def help_of(option: Option) -> str:
 def option_values(flag_values: flags.FlagValues) -> typing.Dict[str, typing.Any]:
     """{name: value} of the options that have a flag."""
     return {o.name: flag_values[o.name].value for o in OPTIONS if o.name in flag_values}
+
+
+def define_changes(flag_values: flags.FlagValues, names: typing.Container[str]) -> None:
+    """Defines flags for the options `names`, without defaults: then the saved values count."""
+    define_option_flags(flag_values, [o._replace(default=None) for o in OPTIONS if o.name in names])
+
+
+def given_changes(flag_values: flags.FlagValues) -> typing.Dict[str, typing.Any]:
+    """{name: value} of the options that were given a value.
+
+    Raises:
+        UsageError: a value cannot be used; the message names its option.
+    """
+    given = {n: v for n, v in option_values(flag_values).items() if v is not None}
+    for name, value in given.items():
+        check(name, value)
+    return given
+
+
+def require(extra: str, *modules: str) -> None:
+    """Checks that the modules of an extra can be imported.
+
+    Raises:
+        Pix2PixError: one is missing.
+    """
+    try:
+        for module in modules:
+            importlib.import_module(module)
+    except ImportError as error:
+        raise Pix2PixError(f'{error}: install pix2pix-tf[{extra}], or see `make setup`') from error
+
+
+def folder_of(model: str) -> str:
+    """The folder of a model: `model` itself, or where its checkpoint is."""
+    return model if os.path.isdir(model) else os.path.dirname(model)
 
 
 def load(module: str) -> types.ModuleType:

@@ -39,8 +39,7 @@ def main() -> None:
     """Runs the command."""
     converting, sources = common.load('serving.converting'), common.load('sources')
     source = sources.find_model(FLAGS.model)
-    folder = FLAGS.model if os.path.isdir(FLAGS.model) else os.path.dirname(FLAGS.model)
-    to = FLAGS.to or os.path.join(folder, FLAGS.format)
+    to = FLAGS.to or os.path.join(common.folder_of(FLAGS.model), FLAGS.format)
     done = converting.convert(source, FLAGS.format, to, FLAGS.weights, FLAGS.masks)
     if done.difference is None:
         checked = 'not run: onnxruntime is not installed'

@@ -4,7 +4,6 @@ import typing
 
 from absl import flags
 
-from pix2pix_tf import config
 from pix2pix_tf.cli import common
 from pix2pix_tf.system.errors import UsageError
 
@@ -73,9 +72,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     """Defines the flags of a command that runs the generator on validation pairs."""
     for define, name, default, meaning in _FLAGS:
         define(name, default, meaning, flag_values=flag_values)
-    # Without a value, the options saved with the checkpoint count
-    options = [o._replace(default=None) for o in config.OPTIONS if o.name in _CHANGEABLE]
-    common.define_option_flags(flag_values, options)
+    common.define_changes(flag_values, _CHANGEABLE)
 
 
 def call(function: str, flag_values: flags.FlagValues) -> None:
@@ -84,9 +81,7 @@ def call(function: str, flag_values: flags.FlagValues) -> None:
     Raises:
         UsageError: a value cannot be used; the message names its option.
     """
-    given = {n: v for n, v in common.option_values(flag_values).items() if v is not None}
-    for name, value in given.items():
-        config.check(name, value)
+    given = common.given_changes(flag_values)
     if flag_values.samples < 1:
         raise UsageError(f'`samples` is {flag_values.samples}: it must be at least 1')
     low, high = _parse_range(flag_values.features_range)

@@ -10,15 +10,9 @@ from absl import flags
 
 from pix2pix_tf.cli import common
 from pix2pix_tf.system.console import print_line
-from pix2pix_tf.system.errors import Pix2PixError
 
 FLAGS = flags.FlagValues()
-flags.DEFINE_string(
-    'model',
-    'out/facades',
-    'Folder of a training, a checkpoint, or a SavedModel that pix2pix-convert has written.',
-    flag_values=FLAGS,
-)
+flags.DEFINE_string('model', 'out/facades', common.MODEL, flag_values=FLAGS)
 flags.DEFINE_string(
     'to', None, 'Folder for the page; by default page/ in that of `model`.', flag_values=FLAGS
 )
@@ -42,10 +36,7 @@ flags.DEFINE_string(
 
 def main() -> None:
     """Runs the command."""
-    try:
-        import onnx  # noqa: F401
-    except ImportError as error:
-        raise Pix2PixError(f'{error}: install pix2pix-tf[onnx], or see `make setup`') from error
+    common.require('onnx', 'onnx')
     sources, static_page = common.load('sources'), common.load('serving.static_page')
     source = sources.find_model(FLAGS.model)
     to = FLAGS.to or os.path.join(source.folder, 'page')

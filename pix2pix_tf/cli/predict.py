@@ -17,12 +17,7 @@ from pix2pix_tf.system.errors import Pix2PixError, UsageError
 ARGUMENTS = 'FILE_OR_FOLDER'
 
 FLAGS = flags.FlagValues()
-flags.DEFINE_string(
-    'model',
-    'out/facades',
-    'Folder of a training, a checkpoint, or a SavedModel that pix2pix-convert has written.',
-    flag_values=FLAGS,
-)
+flags.DEFINE_string('model', 'out/facades', common.MODEL, flag_values=FLAGS)
 flags.DEFINE_string(
     'to',
     None,
@@ -49,21 +44,12 @@ flags.DEFINE_integer(
     flag_values=FLAGS,
 )
 flags.DEFINE_integer('samples', 1, 'Outputs per input.', flag_values=FLAGS)
-common.define_option_flags(
-    FLAGS,
-    [
-        option._replace(default=None)
-        for option in config.OPTIONS
-        if option.name in ('crop_size', 'seed', 'xla', 'mixed_precision', 'memory_growth')
-    ],
-)
+common.define_changes(FLAGS, ('crop_size', 'seed', 'xla', 'mixed_precision', 'memory_growth'))
 
 
 def main(paths: typing.Sequence[str]) -> None:
     """Runs the command on `paths`."""
-    changes = {n: v for n, v in common.option_values(FLAGS).items() if v is not None}
-    for name, value in changes.items():
-        config.check(name, value)
+    changes = common.given_changes(FLAGS)
     if FLAGS.samples < 1:
         raise UsageError(f'`samples` is {FLAGS.samples}: it must be at least 1')
     if FLAGS.tile is not None and not config.GENERATOR_SIZE.contains(FLAGS.tile):
@@ -71,8 +57,7 @@ def main(paths: typing.Sequence[str]) -> None:
     if not paths:
         raise UsageError('no image is given: add files or folders')
 
-    folder = FLAGS.model if os.path.isdir(FLAGS.model) else os.path.dirname(FLAGS.model)
-    to = FLAGS.to or os.path.join(folder, 'predictions')
+    to = FLAGS.to or os.path.join(common.folder_of(FLAGS.model), 'predictions')
     inputs, others = reading.find_images(paths, leave_out=to)
     if not inputs:
         raise Pix2PixError(f'no image in {", ".join(paths)}')

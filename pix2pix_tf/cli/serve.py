@@ -9,19 +9,13 @@ import os
 
 from absl import flags
 
-from pix2pix_tf import config
 from pix2pix_tf.cli import common
-from pix2pix_tf.system.errors import Pix2PixError, UsageError
+from pix2pix_tf.system.errors import UsageError
 
 TOKEN = 'PIX2PIX_TOKEN'  # environment variable
 
 FLAGS = flags.FlagValues()
-flags.DEFINE_string(
-    'model',
-    'out/facades',
-    'Folder of a training, a checkpoint, or a SavedModel that pix2pix-convert has written.',
-    flag_values=FLAGS,
-)
+flags.DEFINE_string('model', 'out/facades', common.MODEL, flag_values=FLAGS)
 flags.DEFINE_string(
     'host', '127.0.0.1', 'Address to listen on; 0.0.0.0 stands for all of them.', flag_values=FLAGS
 )
@@ -57,43 +51,20 @@ flags.DEFINE_string(
     'Folder of training images, for the palette of the page; by default that of the training.',
     flag_values=FLAGS,
 )
-common.define_option_flags(
-    FLAGS,
-    [
-        option._replace(default=None)
-        for option in config.OPTIONS
-        if option.name in ('crop_size', 'xla', 'mixed_precision', 'memory_growth')
-    ],
-)
+common.define_changes(FLAGS, ('crop_size', 'xla', 'mixed_precision', 'memory_growth'))
 
 
 def main() -> None:
     """Runs the command."""
-    changes = {n: v for n, v in common.option_values(FLAGS).items() if v is not None}
-    for name, value in changes.items():
-        config.check(name, value)
+    changes = common.given_changes(FLAGS)
     for name, least in (('queue', 0), ('seconds', 1), ('max_pixels', 1), ('port', 0)):
         if FLAGS[name].value < least:
             raise UsageError(f'`{name}` is {FLAGS[name].value}: it must be at least {least}')
     token = FLAGS.token or os.environ.get(TOKEN) or None
-    require_waitress()
+    common.require('serve', 'prometheus_client', 'waitress', 'werkzeug')
     serve = common.load('serving.serve')
     limits = serve.Limits(pixels=FLAGS.max_pixels, queue=FLAGS.queue, seconds=FLAGS.seconds)
     access = serve.Access(tuple(FLAGS.names), token, tuple(FLAGS.cors))
     name = FLAGS.name or os.path.basename(os.path.abspath(FLAGS.model))
     place = serve.Place(FLAGS.host, FLAGS.port, name, FLAGS.data, FLAGS.watch)
     serve.serve(FLAGS.model, place, limits, access, **changes)
-
-
-def require_waitress() -> None:
-    """Checks for the packages of the server.
-
-    Raises:
-        Pix2PixError: one is missing.
-    """
-    try:
-        import prometheus_client  # noqa: F401
-        import waitress  # noqa: F401
-        import werkzeug  # noqa: F401
-    except ImportError as error:
-        raise Pix2PixError(f'{error}: install pix2pix-tf[serve], or see `make setup`') from error

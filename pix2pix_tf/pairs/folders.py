@@ -184,7 +184,7 @@ def _fault(image):
         factor = (MAX_PIXELS / (width * height)) ** 0.5
         fitting = f'{max(2, int(width * factor) // 2 * 2)}x{max(1, int(height * factor))}'
         return f'has {width}x{height} pixels, more than {MAX_PIXELS}: scale it down to {fitting}'
-    orientation = _orientation(image)
+    orientation = orientation_of(image)
     if orientation != 1:
         return (
             f'has the EXIF orientation {orientation}: viewers turn it, TensorFlow does not; save '
@@ -193,7 +193,7 @@ def _fault(image):
     return None
 
 
-def _orientation(image):
+def orientation_of(image: Image.Image) -> int:
     """The EXIF orientation, from 1 (upright) to 8."""
     if 'exif' not in image.info:  # for a PNG without one, getexif would decode the whole image
         return 1

@@ -11,8 +11,6 @@ from pix2pix_tf.pairs.matching import Found, Sources
 from pix2pix_tf.system import files, locks, workers
 from pix2pix_tf.system.errors import DataError, Pix2PixError, UsageError
 
-_LONGEST_NAME = 255  # bytes, of a file while it is written
-
 Build = typing.Callable[[building.Settings, Sources], typing.Tuple[bytes, ...]]
 
 
@@ -145,7 +143,7 @@ def _plan(found, settings, output, record):
         names = [os.path.join(folder, name + '.' + settings.extension) for folder in output.folders]
         path = one.paths[0]
         longest = len(os.fsencode(os.path.basename(names[0]) + files.TEMPORARY))
-        if longest > _LONGEST_NAME:
+        if longest > files.MAX_NAME_BYTES:
             left_out.append(f'{path} has a name that is too long: shorten it')
         elif names[0] in owners:
             left_out.append(f'{path} would have the name of {owners[names[0]]}: rename one')

@@ -5,14 +5,12 @@ import os
 import re
 import typing
 
-from pix2pix_tf.pairs import reading, shaping
+from pix2pix_tf.pairs import folders, reading, shaping
 from pix2pix_tf.system import files, workers
 from pix2pix_tf.system.errors import DataError, UsageError
 
 ASPECT_TOLERANCE = 0.02  # by which the aspect ratios of two halves may differ
 SAMPLED = 8  # files by which label maps are found
-
-_ORIENTATION = 0x0112  # EXIF tag; from 5 on, width and height are exchanged
 
 
 class Sources(typing.NamedTuple):
@@ -130,10 +128,7 @@ def _aspect_fault(sources):
 def _upright_size(path):
     with reading.opened(files.read(path), path) as image:
         width, height = image.size
-        try:
-            turned = 'exif' in image.info and image.getexif().get(_ORIENTATION, 1) in range(5, 9)
-        except Exception:  # damaged EXIF does not damage the image
-            turned = False
+        turned = folders.orientation_of(image) >= 5
         return (height, width) if turned else (width, height)
 
 

@@ -1,5 +1,6 @@
 """The server as a WSGI callable: the page, /predict, TensorFlow Serving's REST API, metrics."""
 
+import contextlib
 import json
 import os
 import time
@@ -218,16 +219,15 @@ def _rest_predict(application, request, name, version=None):
     return Response(application.line.run(job), mimetype='application/json')
 
 
+@contextlib.contextmanager
 def _chosen(application, name, version):
     """The generator, if it is the one that an address names."""
-    newest = application.models.newest()
     if name != application.name:
         raise exceptions.NotFound(f'there is no model {name[:80]}, but {application.name}')
-    if version is not None:
-        with application.models.newest() as generator:
-            if generator.step != version:
-                raise exceptions.NotFound(f'there is no version {version}, but {generator.step}')
-    return newest
+    with application.models.newest() as generator:
+        if version not in (None, generator.step):
+            raise exceptions.NotFound(f'there is no version {version}, but {generator.step}')
+        yield generator
 
 
 _ENDPOINTS = {

@@ -10,7 +10,7 @@ from PIL import Image
 
 from pix2pix_tf import options
 from pix2pix_tf.config import Config
-from pix2pix_tf.pairs import folders
+from pix2pix_tf.pairs import folders, shaping
 from pix2pix_tf.serving import palette
 from pix2pix_tf.serving.palette import Palette
 from pix2pix_tf.sizes import height_and_width
@@ -86,10 +86,8 @@ def _is_pair(path):
 def _input_of(path: str, config: Config) -> Image.Image:
     """The half of a pair that the generator gets."""
     with Image.open(path) as pair:
-        pair = pair.convert('RGB')
-    half = pair.width // 2
-    left = half if config.direction == 'BtoA' else 0
-    return pair.crop((left, 0, left + half, pair.height))
+        a, b = shaping.halves(pair.convert('RGB'))
+    return b if config.direction == 'BtoA' else a
 
 
 def _png(image, size):

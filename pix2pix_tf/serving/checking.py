@@ -2,8 +2,8 @@
 
     python -m pix2pix_tf.serving.checking FORMAT PATH INPUTS.npz OUTPUTS.npz
 
-INPUTS.npz holds 'images' [n, height, width, 3] in [-1, 1], and for a SavedModel 'pngs' and 'seeds',
-for ONNX masks. OUTPUTS.npz gets 'outputs', of the same shape and range.
+INPUTS.npz holds 'images' [n, height, width, 3] in [-1, 1], for ONNX also masks; for a SavedModel
+'pixels', uint8, and 'seeds' instead. OUTPUTS.npz gets 'outputs', of the same shape and range.
 """
 
 import io
@@ -24,12 +24,18 @@ def run_saved_model(path: str, inputs: Inputs) -> np.ndarray:
         loaded = tf.saved_model.loader.load(session, [tf.saved_model.tag_constants.SERVING], path)
         signature = loaded.signature_def['seeded']
         feeds = {
-            signature.inputs['image_bytes'].name: [bytes(png) for png in inputs['pngs']],
+            signature.inputs['image_bytes'].name: [_png(pixels) for pixels in inputs['pixels']],
             signature.inputs['seed'].name: inputs['seeds'],
         }
         pngs = session.run(signature.outputs['output_bytes'].name, feeds)
     pixels = np.stack([np.asarray(Image.open(io.BytesIO(png))) for png in pngs])
     return pixels / np.float32(127.5) - 1
+
+
+def _png(pixels):
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, 'PNG')
+    return encoded.getvalue()
 
 
 def run_onnx(path: str, inputs: Inputs) -> np.ndarray:
@@ -62,5 +68,5 @@ RUN = {'saved_model': run_saved_model, 'onnx': run_onnx, 'tflite': run_tflite}
 
 if __name__ == '__main__':
     kind, path, inputs_path, outputs_path = sys.argv[1:]
-    with np.load(inputs_path, allow_pickle=True) as file:
+    with np.load(inputs_path) as file:
         np.savez(outputs_path, outputs=RUN[kind](path, dict(file)))

@@ -14,9 +14,10 @@ from PIL import Image
 
 from pix2pix_tf import dataset, options
 from pix2pix_tf.model import build_generator
+from pix2pix_tf.ops import kept_values
 from pix2pix_tf.pairs import drawing
 from pix2pix_tf.predicting import Generator
-from pix2pix_tf.serving import card
+from pix2pix_tf.serving import card, graph, saved_model, tflite_file
 from pix2pix_tf.serving.layers import MASKED, mask_shape
 from pix2pix_tf.sizes import height_and_width
 from pix2pix_tf.sources import Source
@@ -108,18 +109,13 @@ def _check(source, format, weights, masks):
 
 
 def _write(source, format, path, weights, masks):
-    # Imported where they are needed: onnx may be missing
     if format == 'saved_model':
-        from pix2pix_tf.serving import saved_model
-
         saved_model.write(source, path)
     elif format == 'onnx':
-        from pix2pix_tf.serving import onnx_file
+        from pix2pix_tf.serving import onnx_file  # here: onnx may be missing
 
         onnx_file.write(source, path, weights, masks)
     else:
-        from pix2pix_tf.serving import tflite_file
-
         with open(path, 'wb') as file:
             file.write(tflite_file.build(source, weights))
 
@@ -156,9 +152,8 @@ def _expected(source, format, masks):
     pixels = [np.asarray(image.resize((width, height), Image.NEAREST)) for image in drawn]
     if format == 'saved_model':
         with Generator(source) as generator:
-            pngs = [generator.encode(image) for image in pixels]
             outputs = [generator(image, seed=int(n)) for n, image in zip(seeds, pixels)]
-        inputs = {'pngs': np.array(pngs, object), 'seeds': seeds}
+        inputs = {'pixels': np.stack(pixels), 'seeds': seeds}
         return inputs, np.stack(outputs) / np.float32(127.5) - 1
     images = np.stack(pixels) / np.float32(127.5) - 1
     config = source.config if masks else dataclasses.replace(source.config, dropout=0.0)
@@ -167,8 +162,6 @@ def _expected(source, format, masks):
 
 def _run_checkpoint(source, images, seeds, masks):
     """(`images` and the masks that belong to `seeds`, outputs of the checkpoint)."""
-    from pix2pix_tf.serving import graph
-
     results: typing.Dict[str, list] = {}
     with tf.Graph().as_default(), tf.Session() as session:
         image = tf.placeholder(tf.float32, [1, *images.shape[1:]])
@@ -189,10 +182,7 @@ def _run_checkpoint(source, images, seeds, masks):
 
 def _masks(config, seed):
     """The masks that `ops.dropout` applies with `seed`, [2] int64."""
-    rate = config.dropout
     for layer, decoder in enumerate(MASKED):
         shape = [1, *mask_shape(decoder, config)]
-        drawn = tf.raw_ops.StatelessRandomUniform(
-            shape=shape, seed=seed + [0, layer], dtype=tf.float32
-        )
-        yield f'mask_{decoder}', tf.cast(drawn >= rate, tf.float32) / (1 - rate)
+        kept = kept_values(shape, config.dropout, seed + [0, layer])
+        yield f'mask_{decoder}', tf.cast(kept, tf.float32) / (1 - config.dropout)

@@ -16,8 +16,6 @@ from pix2pix_tf.serving.layers import DECODERS, ENCODERS, MASKED, mask_shape
 from pix2pix_tf.sizes import height_and_width
 from pix2pix_tf.sources import Source
 
-WEIGHTS = ('float32', 'float16', 'int8')
-
 _OPSET, _IR_VERSION = 13, 8  # read by onnxruntime 1.10 and later
 
 

@@ -1,7 +1,6 @@
 """Requests for an image: their limits and settings, and images out of their bytes."""
 
 import io
-import random
 import typing
 import warnings
 
@@ -9,7 +8,7 @@ import numpy as np
 from PIL import Image
 from werkzeug import exceptions
 
-from pix2pix_tf.config import GENERATOR_STRIDE
+from pix2pix_tf.config import GENERATOR_STRIDE, random_seed
 from pix2pix_tf.predicting import Generator
 from pix2pix_tf.serving import line
 
@@ -46,11 +45,6 @@ def read_settings(values: typing.Mapping[str, str]) -> Settings:
     if seed and not (seed.isdigit() and len(seed) < 20):
         raise exceptions.BadRequest('seed must be a whole number')
     return Settings(int(seed) if seed else random_seed(), values.get('fit', 'scale'))
-
-
-def random_seed() -> int:
-    """A seed that nobody chose."""
-    return random.SystemRandom().randrange(2**31)
 
 
 def read_pixels(

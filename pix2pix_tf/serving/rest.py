@@ -11,6 +11,7 @@ import typing
 import numpy as np
 from werkzeug import exceptions
 
+from pix2pix_tf.config import random_seed
 from pix2pix_tf.predicting import Generator
 from pix2pix_tf.serving import requests
 from pix2pix_tf.serving.requests import Limits, Settings
@@ -126,7 +127,7 @@ def _named(value, names):
 def _compute(generator, instance, limits):
     seed = instance.get('seed')
     if seed is None:
-        seed = requests.random_seed()
+        seed = random_seed()
     elif type(seed) is not int:
         raise exceptions.BadRequest('seed must be a whole number')
     settings = Settings(seed)

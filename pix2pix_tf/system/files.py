@@ -8,6 +8,7 @@ from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import DataError, Pix2PixError
 
 TEMPORARY = '.tmp'  # of a file while it is written
+MAX_NAME_BYTES = 255  # of a file name, on nearly all file systems
 
 
 def read(path: str) -> bytes:
