@@ -9,17 +9,19 @@ from dataclasses import replace
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 import forking
+import frugal
 import helpers
 import pytest
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import training
-from pix2pix_tf.system import runtime
+from pix2pix_tf.system import gpu, runtime
 
 
 @pytest.fixture(scope='session', autouse=True)
 def graph_mode():
     runtime.use_graph_mode()
+    frugal.spare()
 
 
 @pytest.fixture(scope='session', autouse=True)
@@ -30,9 +32,18 @@ def fork_server():
 
 
 @pytest.fixture(autouse=True)
-def no_process_left():
+def nothing_left():
     yield
     helpers.kill_what_runs()
+    frugal.collect()
+
+
+@pytest.fixture(scope='module')
+def optimized(graph_mode):
+    """Sessions as users have them, with the graph optimizer."""
+    gpu.session_config = frugal.OPTIMIZED
+    yield
+    gpu.session_config = frugal.session_config
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ of JSON: a command to fork is answered with the child's pid, a wait with its exi
 """
 
 import contextlib
-import gc
 import json
 import os
 import random
@@ -158,8 +157,9 @@ def serve():
 
     for module in LOADED:
         common.load(module)
-    if hasattr(gc, 'freeze'):  # not in Python 3.6
-        gc.freeze()  # else every child takes a second to take apart what was loaded
+    import frugal
+
+    frugal.spare()
     answer('ready')
     for line in sys.stdin:
         request = json.loads(line)

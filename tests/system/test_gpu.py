@@ -16,9 +16,11 @@ from pix2pix_tf.system.errors import Pix2PixError
 
 STEPS = 3
 
+pytestmark = pytest.mark.usefixtures('optimized')
+
 
 @pytest.fixture(scope='module')
-def plain_losses(pairs, narrow, tmp_path_factory):
+def plain_losses(optimized, pairs, narrow, tmp_path_factory):
     return losses_of(pairs, str(tmp_path_factory.mktemp('plain')), narrow)
 
 
@@ -114,6 +116,7 @@ def test_deterministic_ops_without_a_seed_are_refused(pairs, tmp_path):
 def test_xla_compiles_the_step(pairs, narrow, tmp_path, plain_losses):
     # On a CPU, XLA compiles only if TensorFlow is asked for it a second time, when it loads.
     environment = {'TF_XLA_FLAGS': '--tf_xla_cpu_global_jit', 'TF_CPP_MIN_LOG_LEVEL': '0'}
+    environment['XLA_FLAGS'] = '--xla_backend_optimization_level=0'  # compiling is what takes long
     flags = [*narrow_flags(narrow, pairs, tmp_path), '--xla', '--max_steps=1']
     result = run_real_command('train', *flags, environment=environment)
     assert result.returncode == 0, result.stderr

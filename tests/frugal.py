@@ -1,0 +1,46 @@
+"""Spares the tests work that has nothing to do with what they assert.
+
+A test builds a graph of thousands of ops and runs it once or twice. A third of that time goes to
+Python's garbage collector, to TensorFlow 1.15 reading the signatures of its own functions, and to
+the graph optimizer, which pays off only after hundreds of steps.
+"""
+
+import functools
+import gc
+
+from tensorflow.python.util import tf_inspect
+
+from pix2pix_tf.system import gpu
+
+OPTIMIZED = gpu.session_config
+
+
+def spare() -> None:
+    """Call it once everything is imported. Commands in processes of their own never do.
+
+    What a graph computes stays the same. Tests of the switches of a session use the fixture
+    `optimized`.
+    """
+    gc.collect()
+    if hasattr(gc, 'freeze'):  # not in Python 3.6
+        gc.freeze()
+    gc.disable()
+    # 1.15 asks for it whenever it creates an op
+    signature = getattr(tf_inspect, '_getfullargspec', None)
+    if signature:
+        tf_inspect._getfullargspec = functools.lru_cache(maxsize=None)(signature)
+    gpu.session_config = session_config
+
+
+def session_config(config):
+    """`gpu.session_config` with the graph optimizer off."""
+    proto = OPTIMIZED(config)
+    proto.graph_options.rewrite_options.disable_meta_optimizer = True
+    proto.graph_options.optimizer_options.opt_level = -1  # L0
+    return proto
+
+
+def collect() -> None:
+    """Frees the graphs of tests that have ended, when there are some."""
+    if gc.get_count()[0] > 200000:
+        gc.collect()
