@@ -27,7 +27,9 @@ WINDOW, DOOR = (0, 85, 255), (0, 170, 255)
 
 @pytest.fixture(scope='module')
 def facades(tmp_path_factory, graph_mode):
-    """A narrow model, trained a little to make facades of labels."""
+    """A narrow model, trained a little to make facades of labels; or that of TEST_MODEL."""
+    if 'TEST_MODEL' in os.environ:
+        return os.environ['TEST_MODEL']
     folder = tmp_path_factory.mktemp('facades')
     for name, count in (('train', 8), ('val', 3)):
         drawing.write_pairs(str(folder / name), count, seed=1)

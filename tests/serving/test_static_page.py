@@ -35,7 +35,12 @@ def test_the_browser_computes_what_tensorflow_does(facades, tmp_path):  # noqa: 
         pytest.skip(result.stderr)
     assert result.returncode == 0, result.stderr
     with open(os.path.join(to, 'model.json')) as file:
-        assert json.load(file)['onnx']['masks']['mask_8'] == [2, 2, 32]
+        model = json.load(file)
+    assert model['onnx']['masks'].keys() == {'mask_6', 'mask_7', 'mask_8'}
+    # The noise of the browser is not TensorFlow's
+    model['onnx']['dropout'] = 0
+    with open(os.path.join(to, 'model.json'), 'w') as file:
+        json.dump(model, file)
     with serving(Files) as server, browsing() as page:
         server.folder = to
         page.open(server.url + '/')
@@ -49,10 +54,10 @@ def test_the_browser_computes_what_tensorflow_does(facades, tmp_path):  # noqa: 
         done(page)
         assert page.errors == []
     assert tuple(drawn[80, 80]) == DOOR
-    with pix2pix_tf.load(facades) as generator:
+    with pix2pix_tf.load(facades, dropout=0.0) as generator:
         expected = generator(drawn.astype(np.uint8), seed=1).astype(int)
     difference = np.abs(output - expected) / 127.5
-    assert difference.mean() < 0.005 and np.percentile(difference, 99.9) < 0.02
+    assert difference.max() < 0.02
 
 
 def test_without_npm_it_is_one_line(trained, tmp_path):
