@@ -6,6 +6,7 @@ of JSON: a command to fork is answered with the child's pid, a wait with its exi
 """
 
 import contextlib
+import gc
 import json
 import os
 import random
@@ -195,6 +196,9 @@ def become(request, files):
     for fd, file in enumerate([os.open(os.devnull, os.O_RDONLY), *files]):
         os.dup2(file, fd)
         os.close(file)
+    # What runs for long must not pile up: the collector works again, though seldom
+    gc.set_threshold(20000, 10, 10)
+    gc.enable()
     os.environ.clear()
     os.environ.update(request['environment'])
     os.chdir(request['cwd'])
