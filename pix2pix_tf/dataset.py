@@ -10,7 +10,8 @@ import typing
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.config import Config, reader_threads
-from pix2pix_tf.sizes import height_and_width
+from pix2pix_tf.pairs import folders
+from pix2pix_tf.sizes import describe_size, height_and_width
 
 
 class Batches(typing.NamedTuple):
@@ -68,17 +69,22 @@ def decode_pair(
 
 
 def load_data(
-    input_paths: typing.Sequence[str], config: Config = Config(), training: bool = True
+    input_paths: typing.Sequence[str],
+    config: Config = Config(),
+    training: bool = True,
+    path_queue: typing.Optional[tf.FIFOQueue] = None,
 ) -> Batches:
     """Batches of the side-by-side pairs in the files `input_paths`.
 
     For training the batches are endless, shuffled and cropped at random. Otherwise each pair comes
-    once, in the given order and uncropped; the last batch may be smaller.
+    once, in the given order and uncropped; the last batch may be smaller. With a `path_queue`, the
+    paths come from there.
     """
     num_epochs = None if training else 1
-    path_queue = tf.train.string_input_producer(
-        [os.fsencode(path) for path in input_paths], shuffle=training, num_epochs=num_epochs
-    )
+    if path_queue is None:
+        path_queue = tf.train.string_input_producer(
+            [os.fsencode(path) for path in input_paths], shuffle=training, num_epochs=num_epochs
+        )
     reader = tf.WholeFileReader()
     paths, contents = reader.read(path_queue)
     offset = random_offset(config) if training else None
@@ -139,3 +145,14 @@ def repeat(tensor: tf.Tensor, times: int) -> tf.Tensor:
     shape = tensor.get_shape().as_list()[1:]
     copies = tf.tile(tensor[:, None], [1, times] + [1] * len(shape))
     return tf.reshape(copies, [-1] + shape)
+
+
+def describe(sizes: typing.Sequence[folders.Size], config: Config) -> str:
+    """One line about what a training learns from files of these (width, height), and how."""
+    learns = {'BtoA': 'left half from the right', 'AtoB': 'right half from the left'}
+    other = {'BtoA': 'AtoB', 'AtoB': 'BtoA'}[config.direction]
+    return (
+        f'direction {config.direction}: learns the {learns[config.direction]} ({other} is the '
+        f'reverse); halves of {folders.describe_halves(sizes)} are scaled to '
+        f'{describe_size(config.scale_size)} and cropped to {describe_size(config.crop_size)}'
+    )

@@ -10,6 +10,9 @@ from pix2pix_tf.networks import create_discriminator, create_generator
 # Of the gradients in mixed precision: in float16 the smallest would round to 0
 LOSS_SCALE = 128.0
 
+# (the gradients of a network, its name) => their means over all workers
+Average = typing.Callable[[typing.List[tf.Tensor], str], typing.List[tf.Tensor]]
+
 
 class Model(typing.NamedTuple):
     """What `build_model` returns; the first four fields are those of the post.
@@ -64,10 +67,15 @@ def build_generator(
         )
 
 
-def build_model(inputs: tf.Tensor, targets: tf.Tensor, config: Config = Config()) -> Model:
+def build_model(
+    inputs: tf.Tensor,
+    targets: tf.Tensor,
+    config: Config = Config(),
+    average: typing.Optional[Average] = None,
+) -> Model:
     """The graph of a training step on `inputs` and `targets`, both [batch, height, width, 3].
 
-    Both are in [-1, 1].
+    Both are in [-1, 1]. With several workers, `average` is `Replica.average`.
 
     Raises:
         UsageError: the height or the width is not a multiple of 256.
@@ -90,10 +98,10 @@ def build_model(inputs: tf.Tensor, targets: tf.Tensor, config: Config = Config()
     gen_loss_l1 = tf.reduce_mean(tf.abs(targets - outputs))
     gen_loss = gen_loss_gan * config.gan_weight + gen_loss_l1 * config.l1_weight
 
-    discrim_train, discrim_gradients = _minimize(discrim_loss, 'discriminator', config)
+    discrim_train, discrim_gradients = _minimize(discrim_loss, 'discriminator', config, average)
     # The generator's gradients are computed after the discriminator's update
     with tf.control_dependencies([discrim_train]):
-        gen_train, gen_gradients = _minimize(gen_loss, 'generator', config)
+        gen_train, gen_gradients = _minimize(gen_loss, 'generator', config, average)
 
     ema = tf.train.ExponentialMovingAverage(decay=config.ema_decay)
     losses = [discrim_loss, gen_loss_gan, gen_loss_l1]
@@ -134,7 +142,7 @@ def build_model(inputs: tf.Tensor, targets: tf.Tensor, config: Config = Config()
     )
 
 
-def _minimize(loss, scope, config):
+def _minimize(loss, scope, config, average):
     """One step of Adam on the trainable variables of `scope`, and {their names: gradients}."""
     tvars = [var for var in tf.trainable_variables() if var.name.startswith(scope + '/')]
     optim = tf.train.AdamOptimizer(config.learning_rate, config.beta1)
@@ -143,6 +151,9 @@ def _minimize(loss, scope, config):
         grads_and_vars = [(grad / LOSS_SCALE, var) for grad, var in scaled]
     else:
         grads_and_vars = optim.compute_gradients(loss, var_list=tvars)
+    if average:
+        means = average([grad for grad, _ in grads_and_vars], scope)
+        grads_and_vars = list(zip(means, tvars))
     gradients = {var.op.name: grad for grad, var in grads_and_vars}
     return optim.apply_gradients(grads_and_vars), gradients
 

@@ -8,7 +8,7 @@ import typing
 
 from pix2pix_tf.config import OPTIONS, Config, create
 from pix2pix_tf.system import files
-from pix2pix_tf.system.errors import Pix2PixError, UsageError
+from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, UsageError
 
 FILENAME = 'options.json'
 DATA = 'data'  # the key of the data in the file; all other keys are options
@@ -112,3 +112,18 @@ def differences(directory: str, config: Config, data: Data) -> typing.List[str]:
     if saved_data and saved_data.folder != data.folder and saved_data.digest != data.digest:
         phrases.append(f'`data` was {saved_data.folder}, now {data.folder}')
     return phrases
+
+
+def check_same(directory: str, config: Config, data: Data) -> None:
+    """Checks that `config` and `data` continue the run saved in `directory`.
+
+    Raises:
+        CheckpointError: they would change it; the message names the differences.
+        Pix2PixError: its options.json is not what `save` writes.
+    """
+    different = differences(directory, config, data)
+    if different:
+        raise CheckpointError(
+            f'{directory} was trained with other options ({"; ".join(different)}): use the same, '
+            'another `out`, or `override`'
+        )

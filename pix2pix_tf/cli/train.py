@@ -4,10 +4,12 @@ Resumes from the newest checkpoint in --out, if there is one. The default --dire
 known dataset in --data, otherwise BtoA: left half target, right half input.
 """
 
+import os
+
 from absl import flags
 
 from pix2pix_tf import config
-from pix2pix_tf.cli import common
+from pix2pix_tf.cli import common, workers
 from pix2pix_tf.pairs import download
 
 FLAGS = flags.FlagValues()
@@ -30,6 +32,18 @@ flags.DEFINE_boolean(
 flags.DEFINE_boolean(
     'override', False, 'Resumes with other options than those of `out`.', flag_values=FLAGS
 )
+flags.DEFINE_string(
+    'workers',
+    None,
+    'Trains on several processes: how many on this machine, or host:port of each on all machines.',
+    flag_values=FLAGS,
+)
+flags.DEFINE_integer(
+    'task',
+    None,
+    'Which of the addresses in `workers` this process is; 0 saves and reports.',
+    flag_values=FLAGS,
+)
 common.define_option_flags(
     FLAGS, [o._replace(default=None) if o.name == 'direction' else o for o in config.OPTIONS]
 )
@@ -41,7 +55,13 @@ def main() -> None:
     values = common.option_values(FLAGS)
     values['direction'] = FLAGS.direction or download.direction_of(FLAGS.data)
     options = config.create(**values)
+    cluster = workers.parse(FLAGS.workers, FLAGS.task, os.environ.get('TF_CONFIG', ''))
+    if isinstance(cluster, int):
+        cluster = workers.start_here(cluster)
     training = common.load('training')
-    training.train(
-        FLAGS.data, FLAGS.out, options, FLAGS.val_data, FLAGS.skip_bad_files, FLAGS.override
+    training.train_replica(
+        training.Job(
+            FLAGS.data, FLAGS.out, options, FLAGS.val_data, FLAGS.skip_bad_files, FLAGS.override
+        ),
+        cluster,
     )

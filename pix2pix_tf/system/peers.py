@@ -1,0 +1,213 @@
+"""The workers of a training watch each other, over connections of their own.
+
+TensorFlow 1.15 waits for ever for a worker that is gone, and 2.x does not say which one it is. Here
+every two workers hold a connection, over which each says once a second that it lives, and at its
+end, why it ends. Messages are lines of JSON; an empty line is the sign of life.
+"""
+
+import contextlib
+import json
+import socket
+import subprocess
+import threading
+import time
+import typing
+
+from pix2pix_tf.system.errors import Pix2PixError
+
+SILENCE = 20.0  # seconds after which a worker that says nothing is given up
+_BEAT = 1.0
+_NOTICE = 10.0  # seconds between two lines about workers that are waited for
+_LONGEST = 65536  # bytes of a line
+_RETRY = 0.5
+
+Greeting = typing.Dict[str, typing.Any]
+
+
+class Cluster(typing.NamedTuple):
+    """The processes of a training; by default this one alone."""
+
+    workers: typing.Tuple[str, ...] = ()  # 'host:port' of each, for TensorFlow; port + 1 is Peers'
+    task: int = 0  # which of them this process is; 0 is the chief, who saves and reports
+    children: typing.Tuple[subprocess.Popen, ...] = ()  # workers that this process has started
+
+    @property
+    def is_chief(self) -> bool:
+        return self.task == 0
+
+
+class Peers:
+    """The other workers, as `workers` ('host:port' of each) names them; this one is number `task`.
+
+    Each listens on the port after the one in `workers`, which is TensorFlow's. `on_loss` gets a
+    line, in a thread, when a worker ends without having said that it is done.
+
+    Raises:
+        Pix2PixError: this worker's port cannot be listened on.
+    """
+
+    def __init__(
+        self, workers: typing.Sequence[str], task: int, on_loss: typing.Callable[[str], object]
+    ) -> None:
+        self.workers, self.task, self.on_loss = list(workers), task, on_loss
+        self.greetings: typing.Dict[int, Greeting] = {}
+        self._sockets: typing.Dict[int, socket.socket] = {}
+        self._refused = ''
+        self._changed = threading.Condition()
+        self._joined, self._closing = threading.Event(), threading.Event()
+        self._writing = threading.Lock()
+        host, port = _watch_address(self.workers[task])
+        try:
+            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            self._listener = socket.socket(family, socket.SOCK_STREAM)
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._listener.bind((host, port))
+            self._listener.listen(16)
+            self._listener.settimeout(_RETRY)
+        except OSError as error:
+            raise Pix2PixError(
+                f'cannot listen on {host}:{port} ({error.strerror}): give each of `workers` an '
+                'address of its own machine, with two free ports in a row'
+            ) from error
+
+    def name(self, task: int) -> str:
+        """How messages call a worker."""
+        return f'worker {task} ({self.workers[task]})'
+
+    def join(
+        self,
+        greeting: Greeting,
+        stop: threading.Event,
+        notify: typing.Callable[[str], object],
+    ) -> bool:
+        """Waits until all workers are here; False if `stop` was set before.
+
+        Each gets the `greeting` of this one; theirs are then in `greetings`. While it waits,
+        `notify` gets a line every 10 seconds.
+
+        Raises:
+            Pix2PixError: a worker was given other addresses.
+        """
+        mine = dict(greeting, task=self.task, workers=self.workers)
+        self.greetings[self.task] = mine
+        _start(self._accept, mine)
+        for other in range(self.task):
+            _start(self._connect, other, mine)
+        due = time.monotonic() + _NOTICE
+        with self._changed:
+            while len(self.greetings) < len(self.workers):
+                self._changed.wait(0.1)
+                if self._refused:
+                    raise Pix2PixError(self._refused)
+                if stop.is_set():
+                    return False
+                if time.monotonic() > due:
+                    due += _NOTICE
+                    missing = [n for n in range(len(self.workers)) if n not in self.greetings]
+                    notify('waiting for ' + ', '.join(map(self.name, missing)))
+        self._joined.set()
+        _start(self._beat)
+        return True
+
+    def tell(self, reason: str) -> None:
+        """Says to all why this worker ends; afterwards nothing that they do is a loss."""
+        self._closing.set()
+        self._send({'ended': reason})
+
+    def close(self) -> None:
+        """Says to all that this worker is done, and leaves."""
+        if not self._closing.is_set():
+            self._closing.set()
+            self._send({'done': True})
+        for connection in self._sockets.values():
+            connection.close()
+
+    def _accept(self, mine):
+        with self._listener:
+            while not (self._joined.is_set() or self._closing.is_set()):
+                with contextlib.suppress(socket.timeout):
+                    connection, _ = self._listener.accept()
+                    _start(self._welcome, connection, mine)
+
+    def _welcome(self, connection, mine):
+        """Anybody may connect: what is no greeting of a worker is closed."""
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+            connection.settimeout(SILENCE)
+            lines = connection.makefile('rb')
+            theirs = _parse(lines)
+            if theirs['workers'] != self.workers:
+                _write(connection, {'refused': f'{self.name(self.task)} has other `workers`'})
+            elif theirs['task'] in range(self.task + 1, len(self.workers)):
+                _write(connection, mine)
+                return self._add(theirs, connection, lines)
+        connection.close()
+
+    def _connect(self, other, mine):
+        address = _watch_address(self.workers[other])
+        while not self._closing.is_set():
+            with contextlib.suppress(OSError, ValueError):
+                connection = socket.create_connection(address, timeout=SILENCE)
+                _write(connection, mine)
+                lines = connection.makefile('rb')
+                theirs = _parse(lines)
+                if 'refused' in theirs:
+                    self._refused = theirs['refused']
+                    return None
+                return self._add(theirs, connection, lines)
+            time.sleep(_RETRY)
+
+    def _add(self, greeting, connection, lines):
+        """Takes a worker in, and listens to it until it ends."""
+        task = greeting['task']
+        with self._changed:
+            if task in self.greetings:
+                connection.close()
+                return
+            self._sockets[task] = connection
+            self.greetings[task] = greeting
+            self._changed.notify_all()
+        reason = f'{self.name(task)} ended'
+        try:
+            for line in iter(lambda: lines.readline(_LONGEST), b''):
+                message = json.loads(line) if line.strip() else {}
+                if message.get('done'):
+                    return
+                if 'ended' in message:
+                    reason = message['ended']
+                    break
+        except socket.timeout:
+            reason = (
+                f'{self.name(task)} has said nothing for {SILENCE:.0f} s: it is stopped, or its '
+                'machine or network is down'
+            )
+        except (OSError, ValueError):
+            pass
+        if not self._closing.is_set():
+            self.on_loss(reason)
+
+    def _beat(self):
+        while not self._closing.wait(_BEAT):
+            self._send({})
+
+    def _send(self, message):
+        for connection in list(self._sockets.values()):
+            with self._writing, contextlib.suppress(OSError):  # the thread that reads notices
+                _write(connection, message)
+
+
+def _watch_address(worker):
+    """The host and the port on which a worker is watched."""
+    host, _, port = worker.rpartition(':')
+    return host.strip('[]'), int(port) + 1
+
+
+def _start(function, *arguments):
+    threading.Thread(target=function, args=arguments, name='peers', daemon=True).start()
+
+
+def _parse(lines):
+    return json.loads(lines.readline(_LONGEST))
+
+
+def _write(connection, message):
+    connection.sendall((json.dumps(message) if message else '').encode() + b'\n')
