@@ -131,6 +131,12 @@ def fork_command(command, *flags, environment=(), cwd=None):
     return _remember(Forked(args, dict(command_environment(), **changes), cwd))
 
 
+def fork_script(name, *arguments):
+    """Starts a script of tests/ in a child of the fork server, and leaves it running."""
+    path = os.path.join(ROOT, 'tests', name)
+    return _remember(Forked([path, *map(str, arguments)], command_environment()))
+
+
 def run_real_command(command, *flags, environment=(), **options):
     """`run_command` in a process of its own."""
     return run_process(*command_line(command, *flags), environment=environment, **options)

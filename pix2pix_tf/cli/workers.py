@@ -89,7 +89,7 @@ def start_here(count: int, devices: str = '/dev') -> Cluster:
     gpus = _gpus(devices)
     if gpus and len(gpus) < count:
         raise UsageError(f'`workers` is {count}, but there are {len(gpus)} GPUs')
-    addresses = _free_addresses(count)
+    addresses = free_addresses(count)
     cores = _share_cores(count)
     children = []
     for task in range(1, count):
@@ -146,7 +146,7 @@ def _gpus(devices):
     return [str(number) for number in range(len(found))]
 
 
-def _free_addresses(count):
+def free_addresses(count):
     """Addresses on loopback whose port and next port are free now."""
     addresses: typing.List[str] = []
     with contextlib.ExitStack() as stack:  # all at once, so that no port comes twice

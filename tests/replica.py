@@ -1,0 +1,82 @@
+"""One worker of a cluster, as tests/test_cluster.py starts it; not a test.
+
+    replica.py weights|nan PAIRS OUT WORKERS TASK STEPS: trains, then saves its variables
+    replica.py gradients WORKERS TASK OUT: saves its gradients of one step in float64
+"""
+
+import sys
+import threading
+from dataclasses import replace
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from pix2pix_tf import training
+from pix2pix_tf.cluster import Replica
+from pix2pix_tf.config import Config
+from pix2pix_tf.loop import Loop
+from pix2pix_tf.model import build_model
+from pix2pix_tf.system import runtime
+from pix2pix_tf.system.peers import Cluster
+
+NARROW = Config(ngf=2, ndf=2, seed=5, display_freq=0, progress_freq=0)
+
+
+def pair(task):
+    """The images of a replica: [2, 1, 256, 256, 3] in [-1, 1]."""
+    return np.random.RandomState(task).uniform(-1, 1, (2, 1, 256, 256, 3))
+
+
+def gradients(workers, task):
+    """{name: gradient} of a step in float64, the weights of which are not changed."""
+    runtime.use_graph_mode()
+    tf.float32 = tf.float64
+    config = Config(ngf=2, ndf=2, dropout=0.0, learning_rate=0.0)
+    with tf.Graph().as_default() as graph:
+        with Replica(Cluster(workers, task), threading.Event()) as replica:
+            replica.join(config, 0, 1, print)
+            tf.set_random_seed(9)
+            with tf.device(replica.device):
+                inputs, targets = tf.constant(pair(task))
+                model = build_model(inputs, targets, config, replica.average)
+            proto = replica.session_config(tf.ConfigProto())
+            with tf.Session(replica.target, graph, config=proto) as session:
+                session.run(tf.global_variables_initializer())
+                return session.run((model.gradients, model.train_op))[0]
+
+
+def train(kind, pairs, out, workers, task, steps):
+    """A training; with 'nan', the second worker's inputs are not numbers from its third step on."""
+    if kind == 'nan' and task == 1:
+        load_data = training.dataset.load_data
+
+        def spoil(*args, **kwargs):
+            batches = load_data(*args, **kwargs)
+            late = tf.train.get_or_create_global_step() >= 2
+            spoilt = tf.where(late, batches.inputs + np.nan, batches.inputs)
+            return batches._replace(inputs=spoilt)
+
+        training.dataset.load_data = spoil
+    values = {}
+    follow = Loop.follow
+
+    def remember(loop):
+        step = follow(loop)
+        names = {v.op.name: v for v in tf.global_variables()}
+        values.update(loop.session.run(names))
+        return step
+
+    Loop.follow = remember
+    job = training.Job(pairs, out, replace(NARROW, max_steps=steps))
+    training.train_replica(job, Cluster(workers, task))
+    if values:
+        np.savez(f'{out}-{task}.npz', **values)
+
+
+if __name__ == '__main__':
+    if sys.argv[1] == 'gradients':
+        _, _, listed, number, path = sys.argv
+        np.savez(path, **gradients(tuple(listed.split(',')), int(number)))
+    else:
+        _, what, folder, to, listed, number, last = sys.argv
+        train(what, folder, to, tuple(listed.split(',')), int(number), int(last))
