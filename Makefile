@@ -23,7 +23,7 @@ endif
 VENV := .venv/$(RUNTIME)
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
-LIMITS := $(if $(EPOCHS),--max_epochs=$(EPOCHS)) $(if $(STEPS),--max_steps=$(STEPS))
+LIMITS := $(if $(EPOCHS),--max_epochs=$(EPOCHS)) $(if $(STEPS),--max_steps=$(STEPS)) $(if $(WORKERS),--workers=$(WORKERS))
 IMAGE ?= pix2pix_tf
 GPUS ?= all
 JOBS ?= 2
@@ -65,6 +65,7 @@ help:
 	@echo '  FORMAT=saved_model      what make convert writes'
 	@echo '  PORT=8000               where make serve listens'
 	@echo '  EPOCHS=200, STEPS=N     how long to train'
+	@echo '  WORKERS=N               processes that train together on this machine'
 	@echo '  ARGS="--flag=value"     flags of the command; docs/reference.md lists them'
 	@echo '  RUNTIME=tf1 or tf2      TensorFlow 1.15 or 2.x'
 	@echo '  PYTHON=python3.x        the Python to use'

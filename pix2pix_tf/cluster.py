@@ -15,8 +15,8 @@ import tensorflow.compat.v1 as tf
 from tensorflow.python.ops import collective_ops  # the only way to collectives in 1.x graphs
 
 from pix2pix_tf.config import Config, random_seed
-from pix2pix_tf.system import console, peers
-from pix2pix_tf.system.errors import UsageError
+from pix2pix_tf.system import console, peers, runtime
+from pix2pix_tf.system.errors import UsageError, with_flags
 from pix2pix_tf.system.peers import Cluster
 
 _JOB = 'worker'
@@ -100,6 +100,7 @@ class Replica:
             if theirs['pairs'] != chief['pairs']:
                 different.append(f'{theirs["pairs"]} and {chief["pairs"]} pairs')
             if different:
+                self._peers.close()  # all find it, and say so themselves
                 raise UsageError(
                     f'{self.name(task)} and the chief differ: {", ".join(different)}; give all '
                     'workers the same'
@@ -144,7 +145,7 @@ class Replica:
             return gradients
         tensors = list(gradients)
         if network == 'generator':  # the last collective of a step takes the wish to stop along
-            tensors.append(self._stop_flag())
+            tensors.append(self._stop_flag(gradients[0].dtype))
         vector = tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], 0)
         mean = collective_ops.all_reduce(
             vector, self.size, _GROUP, _INSTANCES[network], 'Add', 'Div'
@@ -158,13 +159,13 @@ class Replica:
             self._stopping = means.pop()
         return means
 
-    def _stop_flag(self):
+    def _stop_flag(self, dtype):
         """1 in a step in which this process wants to stop, else 0."""
 
         def read():
-            return np.float32(self.stop.is_set() or console.output_closed.is_set())
+            return dtype.as_numpy_dtype(self.stop.is_set() or console.output_closed.is_set())
 
-        flag = tf.py_func(read, [], tf.float32)
+        flag = tf.py_func(read, [], dtype)
         flag.set_shape([])
         return flag
 
@@ -172,7 +173,8 @@ class Replica:
         """Builds what `synchronize` runs; call it when all variables exist."""
         if self.size == 1:
             return
-        for key, variable in enumerate(tf.global_variables(), _FIRST_VARIABLE):
+        variables = sorted(tf.global_variables(), key=lambda variable: variable.name)
+        for key, variable in enumerate(variables, _FIRST_VARIABLE):
             shape, dtype = variable.get_shape(), variable.dtype.base_dtype
             rest = (shape, dtype, self.size, _GROUP, key)
             if self.cluster.is_chief:
@@ -218,14 +220,15 @@ class Replica:
     def __enter__(self) -> 'Replica':
         return self
 
-    def __exit__(self, kind: object, error: typing.Optional[BaseException], *_: object) -> None:
+    def __exit__(self, kind: typing.Any, error: typing.Optional[BaseException], *_: object) -> None:
         """Tells the others that this process is done, or why it ends."""
         if not self._peers:
             return
         if error is None:
             self._peers.close()
         else:
-            self._peers.tell(f'{self.name(self.cluster.task)} ended: {error}')
+            reason = runtime.one_line(error) if str(error) else kind.__name__
+            self._peers.tell(f'{self.name(self.cluster.task)} ended: {reason}')
         for child in self.cluster.children:
             child.wait()
 
@@ -234,5 +237,5 @@ class Replica:
         for child in self.cluster.children:
             child.kill()
         name = os.path.basename(sys.argv[0])
-        os.write(2, f'{name}: {reason}; the same command resumes from the last save\n'.encode())
+        os.write(2, f'{name}: {with_flags(reason)}\n'.encode())
         os._exit(1)

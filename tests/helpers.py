@@ -134,7 +134,8 @@ def fork_command(command, *flags, environment=(), cwd=None):
 def fork_script(name, *arguments):
     """Starts a script of tests/ in a child of the fork server, and leaves it running."""
     path = os.path.join(ROOT, 'tests', name)
-    return _remember(Forked([path, *map(str, arguments)], command_environment()))
+    environment = command_environment(TF_CPP_MIN_LOG_LEVEL='3')
+    return _remember(Forked([path, *map(str, arguments)], environment))
 
 
 def run_real_command(command, *flags, environment=(), **options):

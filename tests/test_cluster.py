@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -11,7 +12,6 @@ import pytest
 import tensorflow.compat.v1 as tf
 from helpers import (
     NARROW_FLAGS,
-    contents,
     fork_command,
     fork_script,
     read_checkpoint,
@@ -19,6 +19,7 @@ from helpers import (
     start_command,
     wait_for,
     wait_until,
+    write_cut_off,
 )
 
 from pix2pix_tf.cli import workers
@@ -56,7 +57,7 @@ def test_all_replicas_hold_the_same_values(pairs, tmp_path, count, steps):
         fork_script('replica.py', 'weights', pairs, out, ','.join(addresses), task, steps)
         for task in range(count)
     ]
-    assert [status for status, *_ in end_all(processes)] == [0] * count
+    assert [(status, errors) for status, _, errors in end_all(processes)] == [(0, '')] * count
     saved = read_checkpoint(out)
     assert saved['global_step'] == steps
     for task in range(1, count):
@@ -74,7 +75,7 @@ def test_gradients_are_the_mean_of_the_replicas(tmp_path):
         fork_script('replica.py', 'gradients', addresses, task, tmp_path / f'{task}.npz')
         for task in range(2)
     ]
-    assert [status for status, *_ in end_all(processes)] == [0, 0]
+    assert [(status, errors) for status, _, errors in end_all(processes)] == [(0, '')] * 2
     both = [dict(np.load(str(tmp_path / f'{task}.npz'))) for task in range(2)]
     alone = []
     for task in range(2):
@@ -88,7 +89,7 @@ def test_gradients_are_the_mean_of_the_replicas(tmp_path):
         np.testing.assert_array_equal(both[1][name], gradient)
         mean = (alone[0][name] + alone[1][name]) / 2
         np.testing.assert_allclose(gradient, mean, rtol=1e-9, atol=1e-15 + 1e-12 * np.abs(mean).max())
-    assert not np.allclose(alone[0]['generator/decoder_1/conv/filter'], 0)
+    assert not np.allclose(alone[0]['generator/decoder_1/deconv/filter'], 0)
 
 
 def test_each_path_comes_once_an_epoch(graph):
@@ -141,7 +142,7 @@ def test_an_interrupt_of_any_worker_saves_and_ends_all(pairs, tmp_path):
 @pytest.mark.parametrize('victim', [0, 1])
 def test_a_worker_that_is_killed_ends_all(pairs, tmp_path, victim):
     addresses, processes = start_all(pairs, tmp_path, 3, '--max_steps=100000', '--save_freq=2')
-    wait_for(processes[0], 'step 3')
+    wait_for(processes[0], 'epoch 2  step 1')
     processes[victim].kill()
     for task, (status, _, errors) in enumerate(end_all(processes)):
         if task != victim:
@@ -153,7 +154,7 @@ def test_a_worker_that_is_killed_ends_all(pairs, tmp_path, victim):
 @pytest.mark.slow
 def test_a_worker_that_is_stopped_ends_all(pairs, tmp_path):
     addresses, processes = start_all(pairs, tmp_path, 3, '--max_steps=100000', '--save_freq=2')
-    wait_for(processes[0], 'step 3')
+    wait_for(processes[0], 'epoch 2  step 1')
     os.kill(processes[1].pid, signal.SIGSTOP)
     for process in (processes[0], processes[2]):
         _, errors = process.communicate(timeout=60)
@@ -167,9 +168,8 @@ def test_a_worker_that_is_stopped_ends_all(pairs, tmp_path):
 
 def test_a_file_that_one_worker_cannot_read_ends_all(pairs, tmp_path):
     folder = tmp_path / 'pairs'
-    folder.mkdir()
-    for name, data in contents(pairs).items():
-        (folder / name).write_bytes(data if name != '3.jpg' else data[: len(data) // 2])
+    shutil.copytree(pairs, str(folder))
+    write_cut_off(folder / '3.jpg')
     _, processes = start_all(folder, tmp_path / 'out', 2, '--max_steps=100000')
     ended = end_all(processes)
     for status, _, errors in ended:
@@ -186,7 +186,7 @@ def test_numbers_that_are_not_finite_in_one_worker_end_all(pairs, tmp_path):
     (chief, _, line), (other, _, error) = end_all(processes)
     assert chief == 1 and other == 1
     assert line.count('\n') == 1
-    assert f'worker 1 ({addresses[1]}) ended: step 3: discrim_loss is nan, on {pairs}' in line
+    assert f'worker 1 ({addresses[1]}) ended: step 3: discrim_loss is nan' in line
     assert 'TrainingError: step 3: discrim_loss is nan' in error
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import importlib
 import os
-import re
 import sys
 import types
 import typing
@@ -13,7 +12,7 @@ from absl import flags
 from pix2pix_tf.config import OPTIONS, Option, check
 from pix2pix_tf.sizes import Size
 from pix2pix_tf.system.console import print_line
-from pix2pix_tf.system.errors import Pix2PixError, UsageError
+from pix2pix_tf.system.errors import Pix2PixError, UsageError, with_flags
 
 COMMANDS = (
     *('train', 'export', 'evaluate', 'predict', 'convert', 'serve', 'page'),
@@ -159,11 +158,6 @@ def _parse(command):
     if rest and not hasattr(command, 'ARGUMENTS'):
         raise UsageError(f'{rest[0]} is not a flag: see --help')
     return rest
-
-
-def with_flags(message: str) -> str:
-    """Replaces the names of options in backquotes by flags: `batch_size` => --batch_size."""
-    return re.sub(r'`(\w+)`', r'--\1', message)
 
 
 def name_of(command: types.ModuleType) -> str:

@@ -1,8 +1,10 @@
 """Errors for people: one line that names the culprit and says what to do.
 
 A message puts the name of an option in backquotes (`batch_size`). The commands show it as the flag
-(--batch_size); see `pix2pix_tf.cli.common`.
+(--batch_size) by `with_flags`.
 """
+
+import re
 
 
 class Pix2PixError(Exception):
@@ -27,3 +29,8 @@ class TrainingError(Pix2PixError):
 
 class CheckpointError(Pix2PixError):
     """A checkpoint that is missing, does not fit, or cannot be written."""
+
+
+def with_flags(message: str) -> str:
+    """Replaces the names of options in backquotes by flags: `batch_size` => --batch_size."""
+    return re.sub(r'`(\w+)`', r'--\1', message)

@@ -20,6 +20,7 @@ _BEAT = 1.0
 _NOTICE = 10.0  # seconds between two lines about workers that are waited for
 _LONGEST = 65536  # bytes of a line
 _RETRY = 0.5
+_AGAIN = 'the same command resumes from the last save'
 
 Greeting = typing.Dict[str, typing.Any]
 
@@ -166,7 +167,7 @@ class Peers:
             self._sockets[task] = connection
             self.greetings[task] = greeting
             self._changed.notify_all()
-        reason = f'{self.name(task)} ended'
+        reason = f'{self.name(task)} ended; {_AGAIN}'
         try:
             for line in iter(lambda: lines.readline(_LONGEST), b''):
                 message = json.loads(line) if line.strip() else {}
@@ -178,7 +179,7 @@ class Peers:
         except socket.timeout:
             reason = (
                 f'{self.name(task)} has said nothing for {SILENCE:.0f} s: it is stopped, or its '
-                'machine or network is down'
+                f'machine or network is down; {_AGAIN}'
             )
         except (OSError, ValueError):
             pass
