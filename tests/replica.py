@@ -1,7 +1,7 @@
 """One worker of a cluster, as tests/test_cluster.py starts it; not a test.
 
-    replica.py weights|nan PAIRS OUT WORKERS TASK STEPS: trains, then saves its variables
-    replica.py gradients WORKERS TASK OUT: saves its gradients of one step in float64
+replica.py weights|nan PAIRS OUT WORKERS TASK STEPS: trains, then saves its variables
+replica.py gradients WORKERS TASK OUT: saves its gradients of one step in float64
 """
 
 import itertools

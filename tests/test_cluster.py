@@ -88,7 +88,9 @@ def test_gradients_are_the_mean_of_the_replicas(tmp_path):
         assert gradient.dtype == np.float64
         np.testing.assert_array_equal(both[1][name], gradient)
         mean = (alone[0][name] + alone[1][name]) / 2
-        np.testing.assert_allclose(gradient, mean, rtol=1e-9, atol=1e-15 + 1e-12 * np.abs(mean).max())
+        np.testing.assert_allclose(
+            gradient, mean, rtol=1e-9, atol=1e-15 + 1e-12 * np.abs(mean).max()
+        )
     assert not np.allclose(alone[0]['generator/decoder_1/deconv/filter'], 0)
 
 
@@ -218,7 +220,14 @@ def test_a_late_worker_is_waited_for_and_strangers_do_no_harm(pairs, tmp_path):
     chief = start(pairs, tmp_path, addresses, 0, '--max_steps=2')
     assert wait_for(chief, 'waiting for') == f'waiting for worker 1 ({addresses[1]})\n'
     port = int(addresses[0].rpartition(':')[2]) + 1
-    strangers = [b'GET / HTTP/1.1\r\n\r\n', b'\x00' * 100000, b'{"task": 1}\n', b'[]\n', b'1\n', b'']
+    strangers = [
+        b'GET / HTTP/1.1\r\n\r\n',
+        b'\x00' * 100000,
+        b'{"task": 1}\n',
+        b'[]\n',
+        b'1\n',
+        b'',
+    ]
     open_ones = []
     for words in strangers:
         stranger = socket.create_connection(('127.0.0.1', port))

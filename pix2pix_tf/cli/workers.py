@@ -65,11 +65,15 @@ def _check(addresses, task, name):
     for address in addresses:
         host, _, port = str(address).rpartition(':')
         if not (host and re.fullmatch('[0-9]+', port) and 0 < int(port) < 65535):
-            raise UsageError(f'{name} has {address!r}: it must be host:port, with a port below 65535')
+            raise UsageError(
+                f'{name} has {address!r}: it must be host:port, with a port below 65535'
+            )
     if len(set(addresses)) < len(addresses):
         raise UsageError(f'{name} has the same address twice: {", ".join(addresses)}')
     if task is None:
-        raise UsageError(f'{name} are {len(addresses)} addresses: say with `task` which is this one')
+        raise UsageError(
+            f'{name} are {len(addresses)} addresses: say with `task` which is this one'
+        )
     if task not in range(len(addresses)):
         raise UsageError(f'`task` is {task}: it must be from 0 to {len(addresses) - 1}')
     return Cluster(tuple(addresses), task)

@@ -32,6 +32,8 @@ def one_line(error: Exception) -> str:
     in_graph = [number for number, line in enumerate(lines) if line.startswith('Node: ')]
     if in_graph and len(lines) > in_graph[-1] + 1:
         lines = lines[in_graph[-1] + 1 :]
+    # Errors of a server name it in a line of their own
+    lines = [line for line in lines if not line.startswith('From /job:')] or lines
     # Several errors at once are numbered (0), (1), ...
     first = [line for line in lines if line.startswith('(0) ')]
     return (first or lines)[0].split(' [[')[0]

@@ -1,0 +1,88 @@
+"""Workers on three hosts: network namespaces of this machine, on one bridge."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+from helpers import NARROW_FLAGS, command_line, read_checkpoint, start_process, wait_for
+
+COUNT = 3
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.getuid() != 0 or not shutil.which('ip'), reason='no root or no iproute2'),
+]
+
+
+def run(words):
+    return subprocess.call(words.split(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+
+
+@pytest.fixture
+def hosts():
+    """The addresses of the hosts; pix2pix-N is the namespace of number N, p2p-N its cable."""
+    made = run('ip link add p2p type bridge') and run('ip link set p2p up')
+    for n in range(COUNT):
+        made = made and all(
+            map(
+                run,
+                (
+                    f'ip netns add pix2pix-{n}',
+                    f'ip link add p2p-{n} type veth peer name eth0 netns pix2pix-{n}',
+                    f'ip link set p2p-{n} master p2p up',
+                    f'ip -n pix2pix-{n} address add 10.77.0.{n + 1}/24 dev eth0',
+                    f'ip -n pix2pix-{n} link set eth0 up',
+                    f'ip -n pix2pix-{n} link set lo up',
+                ),
+            )
+        )
+    if made:
+        yield [f'10.77.0.{n + 1}' for n in range(COUNT)]
+    for n in range(COUNT):
+        run(f'ip link del p2p-{n}')  # a namespace may stay for a while
+        run(f'ip netns del pix2pix-{n}')
+    run('ip link del p2p')
+    if not made:
+        pytest.skip('no right to make network namespaces')
+
+
+def start_all(hosts, pairs, out, *flags):
+    listed = '--workers=' + ','.join(f'{host}:2222' for host in hosts)
+    flags = (f'--data={pairs}', f'--out={out}', listed, *NARROW_FLAGS, '--ngf=2', '--ndf=2', *flags)
+    return [
+        start_process(
+            *('ip', 'netns', 'exec', f'pix2pix-{n}'), *command_line('train', *flags, f'--task={n}')
+        )
+        for n in range(COUNT)
+    ]
+
+
+def test_a_cable_of_100_mbit_is_enough(hosts, pairs, tmp_path):
+    for n in range(COUNT):
+        if not run(f'tc qdisc add dev p2p-{n} root tbf rate 100mbit burst 32kbit latency 400ms'):
+            pytest.skip('no right to limit a cable')
+    processes = start_all(hosts, pairs, tmp_path, '--max_steps=3')
+    for process in processes:
+        _, errors = process.communicate(timeout=150)
+        assert (process.returncode, errors) == (0, '')
+    assert read_checkpoint(tmp_path)['global_step'] == 3
+
+
+@pytest.mark.parametrize('host_dies', [False, True])
+def test_a_cut_cable_and_a_dead_host_are_named(hosts, pairs, tmp_path, host_dies):
+    processes = start_all(hosts, pairs, tmp_path, '--max_steps=100000', '--save_freq=2')
+    wait_for(processes[0], 'epoch 2  step 1')
+    run('ip link set p2p-1 down')
+    if host_dies:
+        processes[1].kill()
+    for task in (0, 2):
+        _, errors = processes[task].communicate(timeout=60)
+        assert processes[task].returncode == 1
+        said = 'worker 1 (10.77.0.2:2222) has said nothing for 20 s'
+        assert errors.count('\n') == 1 and said in errors
+    _, errors = processes[1].communicate(timeout=60)
+    if not host_dies:
+        assert processes[1].returncode == 1
+        assert 'has said nothing for 20 s' in errors and '10.77.0.2' not in errors
+    assert int(read_checkpoint(tmp_path)['global_step']) >= 2
