@@ -46,12 +46,13 @@ class Replica:
     def __init__(self, cluster: Cluster, stop: threading.Event) -> None:
         self.cluster, self.stop = cluster, stop
         self.size = max(1, len(cluster.workers))
-        self.target, self.device = '', None  # of a session of this process alone
+        self.target = ''  # of the session; empty: within this process
+        self.device: typing.Optional[str] = None
         self._stopping: typing.Optional[tf.Tensor] = None  # above 0 if a worker wants to stop
         self._agreed = False
         self._order_seed: typing.Optional[int] = None
         self._peers: typing.Optional[peers.Peers] = None
-        self._server = None
+        self._server: typing.Any = None
         self._hand_out: typing.List[tf.Operation] = []
 
     @property
@@ -212,7 +213,7 @@ class Replica:
             time.sleep(peers.SILENCE + 5)
 
     def wait_for_culprit(self, checked: typing.Dict[str, float]) -> None:
-        """If only averaged values in `checked` are not finite, waits for the worker with the others."""
+        """If the losses in `checked` are finite, waits for the worker whose are not."""
         losses = [value for name, value in checked.items() if 'gradient' not in name]
         if self.size > 1 and np.isfinite(losses).all():
             time.sleep(5)
@@ -220,7 +221,7 @@ class Replica:
     def __enter__(self) -> 'Replica':
         return self
 
-    def __exit__(self, kind: typing.Any, error: typing.Optional[BaseException], *_: object) -> None:
+    def __exit__(self, kind: typing.Any, error: typing.Any, *_: object) -> None:
         """Tells the others that this process is done, or why it ends."""
         if not self._peers:
             return

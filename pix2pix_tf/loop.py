@@ -40,7 +40,7 @@ class Loop:
         self.stop = run.replica.stop
         self.saves = checkpoints.Saves(run.saver, session, run.out, run.config, source)
 
-    def train(self):
+    def train(self) -> int:
         """Trains to the last step, or until something stops it; returns the step it reached."""
         run, schedule = self.run, self.run.schedule
         step = schedule.first_step
@@ -79,7 +79,7 @@ class Loop:
         self._conclude(step)
         return step
 
-    def follow(self):
+    def follow(self) -> int:
         """`train` for a worker that is not the chief: it only computes."""
         run, schedule, step = self.run, self.run.schedule, self.run.schedule.first_step
         fetches = step_fetches(run.batches, run.model, run.replica)

@@ -33,17 +33,17 @@ def gradients(workers, task):
     runtime.use_graph_mode()
     tf.float32 = tf.float64
     config = Config(ngf=2, ndf=2, dropout=0.0, learning_rate=0.0)
-    with tf.Graph().as_default() as graph:
-        with Replica(Cluster(workers, task), threading.Event()) as replica:
-            replica.join(config, 0, 1, print)
-            tf.set_random_seed(9)
-            with tf.device(replica.device):
-                images = tf.constant(pair(task))
-                model = build_model(images[0], images[1], config, replica.average)
-            proto = replica.session_config(tf.ConfigProto())
-            with tf.Session(replica.target, graph, config=proto) as session:
-                session.run(tf.global_variables_initializer())
-                return session.run((model.gradients, model.train_op))[0]
+    cluster = Cluster(workers, task)
+    with tf.Graph().as_default() as graph, Replica(cluster, threading.Event()) as replica:
+        replica.join(config, 0, 1, print)
+        tf.set_random_seed(9)
+        with tf.device(replica.device):
+            images = tf.constant(pair(task))
+            model = build_model(images[0], images[1], config, replica.average)
+        proto = replica.session_config(tf.ConfigProto())
+        with tf.Session(replica.target, graph, config=proto) as session:
+            session.run(tf.global_variables_initializer())
+            return session.run((model.gradients, model.train_op))[0]
 
 
 def train(kind, pairs, out, workers, task, steps):

@@ -294,7 +294,7 @@ def test_how_the_flags_describe_a_cluster():
         ('a:1,b:x', 0, "'b:x'"),
         ('a:1,b:65535', 0, 'below 65535'),
         ('a:1,a:1', 0, 'the same address twice'),
-        ('a:1,b:1', None, 'say with `task`'),
+        ('a:1,b:1', None, '`task` says which'),
         ('a:1,b:1', 2, '`task` is 2: it must be from 0 to 1'),
     ],
 )

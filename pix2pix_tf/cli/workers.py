@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import glob
 import json
 import os
@@ -71,9 +72,7 @@ def _check(addresses, task, name):
     if len(set(addresses)) < len(addresses):
         raise UsageError(f'{name} has the same address twice: {", ".join(addresses)}')
     if task is None:
-        raise UsageError(
-            f'{name} are {len(addresses)} addresses: say with `task` which is this one'
-        )
+        raise UsageError(f'{name} has {len(addresses)} addresses: `task` says which is this one')
     if task not in range(len(addresses)):
         raise UsageError(f'`task` is {task}: it must be from 0 to {len(addresses) - 1}')
     return Cluster(tuple(addresses), task)
@@ -82,8 +81,8 @@ def _check(addresses, task, name):
 def start_here(count: int, devices: str = '/dev') -> Cluster:
     """Starts the same command `count` - 1 times more, as the other workers of this machine.
 
-    This process becomes the chief. Each worker, this process included,
-    gets a GPU of its own, or without GPUs an equal part of the cores. The others end when this one does.
+    This process becomes the chief. Each worker, this process included, gets a GPU of its own, or
+    without GPUs an equal part of the cores. The others end when this one does.
 
     Raises:
         UsageError: there are GPUs, but fewer than `count`.
@@ -108,7 +107,7 @@ def start_here(count: int, devices: str = '/dev') -> Cluster:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,
-            preexec_fn=lambda task=task: _prepare(None if gpus else cores[task]),
+            preexec_fn=functools.partial(_prepare, None if gpus else cores[task]),
         )
         child.errors = errors  # type: ignore[attr-defined]
         children.append(child)
@@ -150,7 +149,7 @@ def _gpus(devices):
     return [str(number) for number in range(len(found))]
 
 
-def free_addresses(count):
+def free_addresses(count: int) -> typing.Tuple[str, ...]:
     """Addresses on loopback whose port and next port are free now."""
     addresses: typing.List[str] = []
     with contextlib.ExitStack() as stack:  # all at once, so that no port comes twice
