@@ -6,7 +6,7 @@ import typing
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import checkpoints, dataset, diagnosis, images, options
-from pix2pix_tf.cluster import Cluster, Replica
+from pix2pix_tf.cluster import Replica
 from pix2pix_tf.config import Config
 from pix2pix_tf.loop import Loop, Run
 from pix2pix_tf.model import build_model
@@ -16,6 +16,7 @@ from pix2pix_tf.monitoring.validation import Validation
 from pix2pix_tf.pairs import folders, leaks
 from pix2pix_tf.system import files, gpu, locks, runtime, signals
 from pix2pix_tf.system.console import print_line
+from pix2pix_tf.system.peers import Cluster
 
 LONGEST_STEP = '-999999999'  # in the name of a validation image
 
