@@ -69,20 +69,17 @@ def test_a_cable_of_100_mbit_is_enough(hosts, pairs, tmp_path):
     assert read_checkpoint(tmp_path)['global_step'] == 3
 
 
-@pytest.mark.parametrize('host_dies', [False, True])
-def test_a_cut_cable_and_a_dead_host_are_named(hosts, pairs, tmp_path, host_dies):
+def test_a_host_that_cannot_be_reached_any_more_is_named(hosts, pairs, tmp_path):
+    """To the others, a dead host and a cut cable are the same: nothing comes any more."""
     processes = start_all(hosts, pairs, tmp_path, '--max_steps=100000', '--save_freq=2')
     wait_for(processes[0], 'epoch 2  step 1')
     run('ip link set p2p-1 down')
-    if host_dies:
-        processes[1].kill()
     for task in (0, 2):
         _, errors = processes[task].communicate(timeout=60)
         assert processes[task].returncode == 1
         said = 'worker 1 (10.77.0.2:2222) has said nothing for 20 s'
         assert errors.count('\n') == 1 and said in errors
     _, errors = processes[1].communicate(timeout=60)
-    if not host_dies:
-        assert processes[1].returncode == 1
-        assert 'has said nothing for 20 s' in errors and '10.77.0.2' not in errors
+    assert processes[1].returncode == 1
+    assert 'has said nothing for 20 s' in errors and '10.77.0.2' not in errors
     assert int(read_checkpoint(tmp_path)['global_step']) >= 2
