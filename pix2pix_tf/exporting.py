@@ -10,14 +10,14 @@ from tqdm import tqdm
 
 from pix2pix_tf import checkpoints, dataset, diagnosis, images
 from pix2pix_tf.config import Config, random_seed
-from pix2pix_tf.evaluation import metrics, pages
+from pix2pix_tf.evaluation import metrics, pages, shards
 from pix2pix_tf.evaluation.evaluator import Evaluator, Measures
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.pairs import folders
 from pix2pix_tf.sources import find_checkpoint, saved_config
 from pix2pix_tf.system import files, gpu, runtime
 from pix2pix_tf.system.console import print_line
-from pix2pix_tf.system.errors import CheckpointError, DataError
+from pix2pix_tf.system.errors import CheckpointError, DataError, UsageError
 
 Batch = typing.Dict[str, typing.Any]
 
@@ -28,7 +28,7 @@ class ExportResult(typing.NamedTuple):
     report: metrics.Report
     images_written: int
     image_dir: str
-    page: str  # path of index.html
+    page: typing.Optional[str]  # path of index.html; None for a part of an export
 
 
 def export(
@@ -53,12 +53,15 @@ def export(
             written += images.save_images(batch, job.names, image_dir)
             evaluator.add(batch)
         report = evaluator.report(job.source)
-    page = pages.write_gallery(report, out, job.config.crop_size)
-    _save_and_print(report, out)
-    print_line(
-        f'wrote {written} images of {len(report.images)} pairs from {job.source["checkpoint"]} to '
-        f'{image_dir}; open {page}'
-    )
+    wrote = f'wrote {written} images of {len(report.images)} pairs from {job.source["checkpoint"]}'
+    if measures.shard.total > 1:
+        page = None
+        part = shards.save(measures.shard, report, evaluator.features, job.config.crop_size, out)
+        print_line(f'{wrote} to {image_dir}, and {part} for `pix2pix-evaluate --join`')
+    else:
+        page = pages.write_gallery(report, out, job.config.crop_size)
+        _save_and_print(report, out)
+        print_line(f'{wrote} to {image_dir}; open {page}')
     return ExportResult(report, written, image_dir, page)
 
 
@@ -90,7 +93,23 @@ def evaluate(
         report = evaluator.report(job.source)
     files.prepare_directory(out)
     print_line(f'{job.source["checkpoint"]} on {len(report.images)} pairs of {data}')
-    _save_and_print(report, out)
+    if measures.shard.total > 1:
+        part = shards.save(measures.shard, report, evaluator.features, None, out)
+        print_line(f'wrote {part} for `pix2pix-evaluate --join`')
+    else:
+        _save_and_print(report, out)
+    return report
+
+
+def join(out: str) -> metrics.Report:
+    """Puts the parts of an export or evaluation in `out` together, and prints the table.
+
+    Raises:
+        Pix2PixError: one is missing, or they do not belong together.
+    """
+    report, page = shards.join(out)
+    print_line(metrics.format_table(report))
+    print_line(f'joined {len(report.images)} pairs in {out}' + (f'; open {page}' if page else ''))
     return report
 
 
@@ -139,7 +158,10 @@ def prepare(
     }
     names = images.output_names(pairs.paths)
     images.check_names(names, f'-outputs-{measures.samples}.png')
-    return Job(pairs.paths, names, out, follow, config, measures, source)
+    paths = measures.shard.take(pairs.paths)
+    if not paths:
+        raise UsageError(f'`shard`: there are only {len(pairs.paths)} pairs in {data}')
+    return Job(paths, {path: names[path] for path in paths}, out, follow, config, measures, source)
 
 
 @contextlib.contextmanager

@@ -28,6 +28,7 @@ class Settings(typing.NamedTuple):
     fit: str = 'scale'
     tile: typing.Optional[int] = None
     keep_size: bool = False  # after 'scale': the result is scaled to the size of its input
+    page: bool = True  # whether index.html is written
 
 
 class Predictions(typing.NamedTuple):
@@ -35,7 +36,7 @@ class Predictions(typing.NamedTuple):
 
     written: int  # results
     failures: typing.List[str]  # a line for each input that has none
-    page: str  # path of index.html
+    page: typing.Optional[str]  # path of index.html, if it is written
 
 
 def plan(
@@ -117,6 +118,9 @@ def predict_files(
         finally:
             for job in jobs:
                 job.cancel()
+    written, page = len(rows) * settings.samples, None
+    if not settings.page:
+        return Predictions(written, failures, page)
     shown = [
         pages.Prediction(
             os.path.relpath(results[path], to),
@@ -127,7 +131,7 @@ def predict_files(
         for path, size in rows
     ]
     page = pages.write_predictions(to, f'{generator.checkpoint}, step {generator.step}', shown)
-    return Predictions(len(rows) * settings.samples, failures, page)
+    return Predictions(written, failures, page)
 
 
 def _preview(to, result):

@@ -6,12 +6,18 @@ checkpoint in --out is used, as by pix2pix-export.
 
 from absl import flags
 
-from pix2pix_tf.cli import exports
+from pix2pix_tf.cli import common, exports
 
 FLAGS = flags.FlagValues()
 exports.define_flags(FLAGS)
+flags.DEFINE_boolean(
+    'join', False, 'Puts the parts together that `shard` has left in `out`.', flag_values=FLAGS
+)
 
 
 def main() -> None:
     """Runs the command."""
-    exports.call('evaluate', FLAGS)
+    if FLAGS.join:
+        common.load('exporting').join(FLAGS.out)
+    else:
+        exports.call('evaluate', FLAGS)

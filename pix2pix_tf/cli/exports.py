@@ -20,6 +20,8 @@ _CHANGEABLE = (
 )
 
 
+SHARD = 'Takes only a part of the images: 2/3 is the second of three. Then join them.'
+
 _FLAGS = (
     (flags.DEFINE_string, 'data', 'data/pix2pix/facades/val', 'Folder of the validation pairs.'),
     (
@@ -65,6 +67,7 @@ _FLAGS = (
         '0,255',
         'The values of black and white that the network expects.',
     ),
+    (flags.DEFINE_string, 'shard', None, SHARD),
 )
 
 
@@ -87,6 +90,7 @@ def call(function: str, flag_values: flags.FlagValues) -> None:
     low, high = _parse_range(flag_values.features_range)
 
     exporting = common.load('exporting')
+    shard = common.load('evaluation.shards').parse(flag_values.shard)
     network = None
     if flag_values.features:
         network = common.load('evaluation.features').Network(
@@ -98,7 +102,7 @@ def call(function: str, flag_values: flags.FlagValues) -> None:
         common.load('sources').saved_config(flag_values.out, flag_values.checkpoint, **given),
         flag_values.checkpoint,
         flag_values.skip_bad_files,
-        exporting.Measures(flag_values.samples, network),
+        exporting.Measures(flag_values.samples, network, shard),
     )
 
 

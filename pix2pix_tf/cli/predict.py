@@ -44,6 +44,12 @@ flags.DEFINE_integer(
     flag_values=FLAGS,
 )
 flags.DEFINE_integer('samples', 1, 'Outputs per input.', flag_values=FLAGS)
+flags.DEFINE_string(
+    'shard',
+    None,
+    'Takes only a part of the images: 2/3 is the second of three. There is no page then.',
+    flag_values=FLAGS,
+)
 common.define_changes(FLAGS, ('crop_size', 'seed', 'xla', 'mixed_precision', 'memory_growth'))
 
 
@@ -66,13 +72,16 @@ def main(paths: typing.Sequence[str]) -> None:
 
     predicting_files = common.load('predicting_files')
     predicting = common.load('predicting')
-    results = predicting_files.plan(inputs, to, FLAGS.name)
+    shard = common.load('evaluation.shards').parse(FLAGS.shard)
+    planned = predicting_files.plan(inputs, to, FLAGS.name)
+    results = dict(shard.take(list(planned.items())))
     seed = changes.pop('seed', None)
     settings = predicting_files.Settings(
-        seed, FLAGS.samples, FLAGS.fit, FLAGS.tile, FLAGS.keep_size
+        seed, FLAGS.samples, FLAGS.fit, FLAGS.tile, FLAGS.keep_size, shard.total == 1
     )
     with predicting.load(FLAGS.model, **changes) as generator:
         done = predicting_files.predict_files(generator, results, to, settings)
-    print_line(f'wrote {done.written} images to {to}; open {done.page}')
+    opened = f'; open {done.page}' if done.page else ''
+    print_line(f'wrote {done.written} images to {to}{opened}')
     if done.failures:
         raise Pix2PixError(f'{len(done.failures)} of {len(results)} images failed, as named above')

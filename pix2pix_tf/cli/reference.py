@@ -46,14 +46,16 @@ def _option_rows() -> typing.Iterator[str]:
 
 
 def _flag_rows(command: types.ModuleType) -> typing.Iterator[str]:
+    known = set()
     if command is evaluate:
-        yield f'The flags are those of [{common.name_of(export)}](#{common.name_of(export)}).'
-        return
+        yield f'The flags are those of [{common.name_of(export)}](#{common.name_of(export)}), and:'
+        yield ''
+        known = {flag.name for flag in common.flags_of(export)}
     options = [option.name for option in OPTIONS]
     yield '| flag | default | meaning |'
     yield '|---|---|---|'
     for flag in common.flags_of(command):
-        if command is train and flag.name in options:
+        if flag.name in known or (command is train and flag.name in options):
             continue
         default = '' if flag.default is None else f'`{common.default_of(flag)}`'
         words = re.sub(r'`(\w+)`', r'`--\1`', flag.help).replace('|', '\\|')

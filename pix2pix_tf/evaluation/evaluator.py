@@ -8,13 +8,15 @@ import numpy as np
 
 from pix2pix_tf import images
 from pix2pix_tf.evaluation import features, metrics
+from pix2pix_tf.evaluation.shards import Shard
 
 
 class Measures(typing.NamedTuple):
-    """What an export measures in addition to the metrics of its outputs."""
+    """What an export measures in addition to the metrics of its outputs, and on which pairs."""
 
     samples: int = 1  # outputs per input, which differ in their dropout noise; above 1: diversity
     network: typing.Optional[features.Network] = None  # its features give FID and KID
+    shard: Shard = Shard()
 
 
 class Evaluator:
@@ -27,7 +29,7 @@ class Evaluator:
     """
 
     def __init__(self, names: typing.Dict[str, str], measures: Measures) -> None:
-        self.names, self.samples = names, measures.samples
+        self.names, self.samples, self.shard = names, measures.samples, measures.shard
         self.rows: typing.List[typing.Dict[str, typing.Any]] = []
         self.features: typing.Dict[str, list] = {'outputs': [], 'targets': []}
         self._open = contextlib.ExitStack()
@@ -59,8 +61,7 @@ class Evaluator:
     def report(self, source: typing.Dict[str, typing.Any]) -> metrics.Report:
         """The Report on all batches, with `source` as a description of where they come from."""
         distances = {}
-        if self._extract:
+        if self._extract and self.shard.total == 1:
             sets = [np.concatenate(self.features[kind]) for kind in ('outputs', 'targets')]
-            distances['FID'] = metrics.frechet_distance(*sets)
-            distances['KID'] = metrics.kernel_distance(*sets)
+            distances = metrics.distances(*sets)
         return metrics.report(source, self.rows, distances)

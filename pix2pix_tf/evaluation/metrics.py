@@ -161,6 +161,14 @@ def _squared_discrepancy(x, y):
     return within / (n * (n - 1)) - 2 * kernel_xy.mean()
 
 
+def distances(features: np.ndarray, others: np.ndarray) -> typing.Dict[str, float]:
+    """FID and KID of two sets of features, [n, d] and [n, d]."""
+    return {
+        'FID': frechet_distance(features, others),
+        'KID': kernel_distance(features, others),
+    }
+
+
 class Report(typing.NamedTuple):
     """The metrics of one checkpoint on one set of pairs."""
 

@@ -1,0 +1,149 @@
+"""An export in several processes: each takes a part, and `join` puts the parts together.
+
+The result is that of one process, to the byte.
+"""
+
+import contextlib
+import glob
+import io
+import json
+import os
+import re
+import typing
+
+import numpy as np
+
+from pix2pix_tf.evaluation import metrics, pages
+from pix2pix_tf.sizes import Size
+from pix2pix_tf.system import files
+from pix2pix_tf.system.errors import Pix2PixError, UsageError
+
+KINDS = ('outputs', 'targets')  # of features
+
+T = typing.TypeVar('T')
+Features = typing.Dict[str, typing.List[np.ndarray]]  # {'outputs' or 'targets': [n, features]}
+
+
+class Shard(typing.NamedTuple):
+    """A part of the images: number `number` of `total`, from 1."""
+
+    number: int = 1
+    total: int = 1
+
+    def take(self, items: typing.Sequence[T]) -> typing.List[T]:
+        """The items of this part: every `total`-th."""
+        return list(items[self.number - 1 :: self.total])
+
+
+def parse(words: typing.Optional[str]) -> Shard:
+    """The Shard that '2/3' describes; everything without words.
+
+    Raises:
+        UsageError: it describes none.
+    """
+    if not words:
+        return Shard()
+    match = re.fullmatch('([0-9]+)/([0-9]+)', words)
+    shard = Shard(*map(int, match.groups())) if match else Shard(0, 0)
+    if not 1 <= shard.number <= shard.total:
+        raise UsageError(f'`shard` is {words}: it must be like 2/3, the second of three parts')
+    return shard
+
+
+def save(
+    shard: Shard,
+    report: metrics.Report,
+    features: Features,
+    page_of: typing.Optional[Size],
+    directory: str,
+) -> str:
+    """Writes what `join` needs to `directory`; returns the path of the JSON file.
+
+    `page_of` is the size of the images, if their page shall be written.
+
+    Raises:
+        Pix2PixError: a file cannot be written.
+    """
+    path = os.path.join(directory, f'shard-{shard.number}-of-{shard.total}')
+    document: typing.Dict[str, typing.Any] = {'source': report.source, 'images': report.images}
+    document['page_of'] = page_of
+    document['features'] = bool(features['outputs'])
+    contents = {path + '.json': json.dumps(document).encode()}
+    if features['outputs']:
+        arrays = io.BytesIO()
+        np.savez(arrays, **{kind: np.concatenate(parts) for kind, parts in features.items()})
+        contents[path + '.npz'] = arrays.getvalue()
+    files.write_together(contents)
+    return path + '.json'
+
+
+def join(directory: str) -> typing.Tuple[metrics.Report, typing.Optional[str]]:
+    """Puts the parts in `directory` together: metrics.json, metrics.csv, and the page of an export.
+
+    The files of the parts are removed. Returns the report and the path of the page, if any.
+
+    Raises:
+        Pix2PixError: there are no parts; one is missing; or they differ in more than their images.
+    """
+    paths = glob.glob(os.path.join(glob.escape(directory), 'shard-*-of-*.json'))
+    if not paths:
+        raise Pix2PixError(f'no parts in {directory}: `shard` of export and evaluate makes them')
+    counts = {int(re.findall('[0-9]+', os.path.basename(path))[1]) for path in paths}
+    if len(counts) > 1:
+        listed = ' and '.join(map(str, sorted(counts)))
+        raise Pix2PixError(f'{directory} has parts of {listed}: remove those that are old')
+    [count] = counts
+    parts = [_read(directory, number, count) for number in range(1, count + 1)]
+    for number, part in enumerate(parts, 1):
+        for key in ('source', 'page_of', 'features'):
+            if part[key] != parts[0][key]:
+                raise Pix2PixError(
+                    f'shard-{number}-of-{count}.json in {directory} differs from the first in '
+                    f'{_difference(part[key], parts[0][key]) or key}: make it again'
+                )
+    total = sum(len(part['images']) for part in parts)
+    rows = [parts[n % count]['images'][n // count] for n in range(total)]
+    distances = {}
+    if parts[0]['features']:
+        distances = metrics.distances(*(_features(directory, count, kind, total) for kind in KINDS))
+    report = metrics.report(parts[0]['source'], rows, distances)
+    page = None
+    if parts[0]['page_of']:
+        page = pages.write_gallery(report, directory, parts[0]['page_of'])
+    metrics.save(report, directory)
+    for number in range(1, count + 1):
+        for end in ('.json', '.npz'):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(os.path.join(directory, f'shard-{number}-of-{count}{end}'))
+    return report, page
+
+
+def _read(directory, number, count):
+    path = os.path.join(directory, f'shard-{number}-of-{count}.json')
+    try:
+        with open(path, 'rb') as file:
+            return json.loads(file.read().decode())
+    except FileNotFoundError:
+        raise Pix2PixError(f'{path} is missing: make it with `shard` {number}/{count}') from None
+    except (OSError, ValueError) as error:
+        raise Pix2PixError(f'cannot use {path}: {error}') from error
+
+
+def _difference(one, other):
+    """The first key in which two sources differ."""
+    if not isinstance(one, dict):
+        return ''
+    different = [f'{key} ({one[key]} and {other[key]})' for key in one if one[key] != other[key]]
+    return different[0]
+
+
+def _features(directory, count, kind, total):
+    """The features of all images, in their order."""
+    parts = []
+    for number in range(1, count + 1):
+        with np.load(os.path.join(directory, f'shard-{number}-of-{count}.npz')) as file:
+            parts.append(file[kind])
+    whole = np.empty((total, *parts[0].shape[1:]), parts[0].dtype)
+    for number, part in enumerate(parts):
+        whole[number::count] = part
+    return whole

@@ -1,0 +1,104 @@
+"""Parts of an export, put together."""
+
+import json
+import os
+import shutil
+
+import pytest
+from helpers import contents, error_line, run_command
+
+from pix2pix_tf.evaluation import shards
+from pix2pix_tf.evaluation.shards import Shard
+from pix2pix_tf.system.errors import UsageError
+
+
+def results(out):
+    return contents(out), contents(os.path.join(out, 'images'))
+
+
+@pytest.fixture(scope='module')
+def network(graph_mode, tmp_path_factory):
+    """A feature network: the means of the image's quarters, as a frozen graph."""
+    import tensorflow.compat.v1 as tf
+
+    path = str(tmp_path_factory.mktemp('network') / 'network.pb')
+    with tf.Graph().as_default() as graph:
+        images = tf.placeholder(tf.float32, [None, None, None, 3], 'images')
+        tf.reshape(tf.image.resize_area(images, [2, 2]), [-1, 12], 'features')
+        with open(path, 'wb') as file:
+            file.write(graph.as_graph_def().SerializeToString())
+    return path
+
+
+def test_parts_of_an_export_join_to_that_of_one_process(trained, pairs, tmp_path, network):
+    flags = [f'--data={pairs}', '--seed=1', '--samples=2', f'--features={network}']
+    for out in ('whole', 'parts'):
+        shutil.copytree(trained, str(tmp_path / out))
+    # In one folder after the other, so that the path of the checkpoint is the same
+    out = tmp_path / 'out'
+    (tmp_path / 'whole').rename(out)
+    assert run_command('export', f'--out={out}', *flags).returncode == 0
+    whole = results(str(out))
+    out.rename(tmp_path / 'whole')
+    (tmp_path / 'parts').rename(out)
+    for part in ('2/3', '1/3', '3/3'):
+        result = run_command('export', f'--out={out}', f'--shard={part}', *flags)
+        assert (result.returncode, result.stderr) == (0, '')
+    assert not (out / 'index.html').exists() and not (out / 'metrics.json').exists()
+    joined = run_command('evaluate', f'--out={out}', '--join')
+    assert (joined.returncode, joined.stderr) == (0, '')
+    assert (
+        'FID' in joined.stdout
+        and f'joined 5 pairs in {out}; open {out}/index.html' in joined.stdout
+    )
+    assert results(str(out)) == whole
+
+
+def test_parts_of_an_evaluation_and_what_is_wrong_with_them(trained, pairs, tmp_path):
+    out = tmp_path / 'out'
+    shutil.copytree(trained, str(out))
+    flags = [f'--data={pairs}', f'--out={out}', '--seed=1']
+    line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
+    assert f'no parts in {out}' in line
+    assert run_command('evaluate', '--shard=1/2', *flags).returncode == 0
+    line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
+    assert f'{out}/shard-2-of-2.json is missing: make it with --shard 2/2' in line
+    assert run_command('evaluate', '--shard=2/2', *flags, '--seed=2').returncode == 0
+    line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
+    assert f'shard-2-of-2.json in {out} differs from the first in seed (2 and 1)' in line
+    assert run_command('evaluate', '--shard=2/2', *flags).returncode == 0
+    assert run_command('evaluate', f'--out={out}', '--join').returncode == 0
+    joined = contents(out)
+    assert [name for name in joined if name.startswith('shard')] == []
+    assert not (out / 'index.html').exists()
+    assert run_command('evaluate', *flags).returncode == 0
+    assert contents(out) == joined
+    assert len(json.loads(joined['metrics.json'].decode())['images']) == 5
+    (out / 'shard-1-of-2.json').write_bytes(b'')
+    (out / 'shard-1-of-3.json').write_bytes(b'')
+    line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
+    assert 'has parts of 2 and 3' in line
+
+
+def test_parts_of_a_prediction(trained, pairs, tmp_path):
+    for part in (None, '1/2', '2/2'):
+        to = tmp_path / ('parts' if part else 'whole')
+        flags = [f'--model={trained}', f'--to={to}', '--seed=1', pairs]
+        result = run_command('predict', *flags, *([f'--shard={part}'] if part else []))
+        assert result.returncode == 0, result.stderr
+    whole = contents(tmp_path / 'whole')
+    del whole['index.html']
+    assert contents(tmp_path / 'parts') == whole and len(whole) == 5
+
+
+@pytest.mark.parametrize('words', ['2', '0/2', '3/2', 'a/b', '1/0', '1/2/3', '-1/2'])
+def test_words_that_describe_no_part(words):
+    with pytest.raises(UsageError) as error:
+        shards.parse(words)
+    assert f'`shard` is {words}: it must be like 2/3' in str(error.value)
+    assert shards.parse('2/3') == Shard(2, 3) and shards.parse(None) == Shard(1, 1)
+
+
+def test_more_parts_than_pairs(trained, pairs, tmp_path):
+    flags = [f'--data={pairs}', f'--out={trained}', '--shard=6/6']
+    assert 'there are only 5 pairs' in error_line(run_command('evaluate', *flags), 2)
