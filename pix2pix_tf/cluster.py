@@ -22,6 +22,7 @@ from pix2pix_tf.system.peers import Cluster
 _JOB = 'worker'
 _GROUP = 1  # all workers are one group; each collective in it has its own instance key
 _INSTANCES = {'discriminator': 1, 'generator': 2}
+_PATIENCE = 60  # seconds in which a worker ends by itself, once the chief has
 _FIRST_VARIABLE = 10  # the instance keys from here on hand out the variables
 
 # What may differ between the workers
@@ -223,20 +224,23 @@ class Replica:
 
     def __exit__(self, kind: typing.Any, error: typing.Any, *_: object) -> None:
         """Tells the others that this process is done, or why it ends."""
-        if not self._peers:
-            return
-        if error is None:
+        if self._peers and error is None:
             self._peers.close()
-        else:
+        elif self._peers:
             reason = runtime.one_line(error) if str(error) else kind.__name__
             self._peers.tell(f'{self.name(self.cluster.task)} ended: {reason}')
+        # One that is not even here yet would wait for this process
+        here = self.device is not None
         for child in self.cluster.children:
-            child.wait()
+            child.end(_PATIENCE if here else 0)
 
     def _leave(self, reason):
         """Ends this process, and those that it has started, because of another."""
-        for child in self.cluster.children:
-            child.kill()
+        for task, child in enumerate(self.cluster.children, 1):
+            said = child.end(0)
+            if said and reason.startswith(self.name(task)) and peers.AGAIN in reason:
+                reason = f'{reason} (its last words: {said})'
+        end = '\n' if sys.stdout.isatty() else ''  # of the live line
         name = os.path.basename(sys.argv[0])
-        os.write(2, f'{name}: {with_flags(reason)}\n'.encode())
+        os.write(2, f'{end}{name}: {with_flags(reason)}\n'.encode())
         os._exit(1)

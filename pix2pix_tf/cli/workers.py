@@ -15,7 +15,7 @@ import tempfile
 import typing
 
 from pix2pix_tf.system.errors import UsageError
-from pix2pix_tf.system.peers import Cluster
+from pix2pix_tf.system.peers import Child, Cluster
 
 _PR_SET_PDEATHSIG = 1  # of Linux
 
@@ -109,8 +109,7 @@ def start_here(count: int, devices: str = '/dev') -> Cluster:
             stderr=errors,
             preexec_fn=functools.partial(_prepare, None if gpus else cores[task]),
         )
-        child.errors = errors  # type: ignore[attr-defined]
-        children.append(child)
+        children.append(Child(child, errors))
     if gpus:
         os.environ['CUDA_VISIBLE_DEVICES'] = gpus[0]
     else:

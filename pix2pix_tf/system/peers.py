@@ -20,9 +20,26 @@ _BEAT = 1.0
 _NOTICE = 10.0  # seconds between two lines about workers that are waited for
 _LONGEST = 65536  # bytes of a line
 _RETRY = 0.5
-_AGAIN = 'the same command resumes from the last save'
+AGAIN = 'the same command resumes from the last save'
 
 Greeting = typing.Dict[str, typing.Any]
+
+
+class Child(typing.NamedTuple):
+    """A worker that this process has started."""
+
+    process: subprocess.Popen
+    errors: typing.IO[str]  # its standard error
+
+    def end(self, patience: float) -> str:
+        """Waits so many seconds for its end, then kills it; returns the last line of its errors."""
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.errors.seek(0)
+        return ([line for line in self.errors.read().splitlines() if line.strip()] or [''])[-1]
 
 
 class Cluster(typing.NamedTuple):
@@ -30,7 +47,7 @@ class Cluster(typing.NamedTuple):
 
     workers: typing.Tuple[str, ...] = ()  # 'host:port' of each, for TensorFlow; port + 1 is Peers'
     task: int = 0  # which of them this process is; 0 is the chief, who saves and reports
-    children: typing.Tuple[subprocess.Popen, ...] = ()  # workers that this process has started
+    children: typing.Tuple[Child, ...] = ()  # workers that this process has started
 
     @property
     def is_chief(self) -> bool:
@@ -167,7 +184,7 @@ class Peers:
             self._sockets[task] = connection
             self.greetings[task] = greeting
             self._changed.notify_all()
-        reason = f'{self.name(task)} ended; {_AGAIN}'
+        reason = f'{self.name(task)} ended; {AGAIN}'
         try:
             for line in iter(lambda: lines.readline(_LONGEST), b''):
                 message = json.loads(line) if line.strip() else {}
@@ -179,7 +196,7 @@ class Peers:
         except socket.timeout:
             reason = (
                 f'{self.name(task)} has said nothing for {SILENCE:.0f} s: it is stopped, or its '
-                f'machine or network is down; {_AGAIN}'
+                f'machine or network is down; {AGAIN}'
             )
         except (OSError, ValueError):
             pass
