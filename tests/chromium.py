@@ -169,7 +169,10 @@ def browsing():
             os.dup2(fd, at)
             os.set_inheritable(at, True)
 
-    with tempfile.TemporaryDirectory() as profile:
+    # Its own processes may still write while it ends: what is left then is nobody's concern
+    with contextlib.ExitStack() as stack:
+        profile = tempfile.mkdtemp()
+        stack.callback(shutil.rmtree, profile, ignore_errors=True)
         process = subprocess.Popen(
             [chromium, *SWITCHES, f'--user-data-dir={profile}', 'about:blank'],
             stdin=subprocess.DEVNULL,

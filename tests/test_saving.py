@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from helpers import error_line, fork_command, read_checkpoint, run_command, wait_for
 
-from pix2pix_tf import checkpoints, training
+from pix2pix_tf import checkpoints, loop, training
 from pix2pix_tf.config import Config
 from pix2pix_tf.monitoring import finite
 from pix2pix_tf.system.errors import DataError
@@ -128,7 +128,7 @@ def test_a_file_that_spoils_the_run_costs_no_step(pairs, tmp_path, narrow, monke
             for path in folder.iterdir():
                 path.write_bytes(b'')
 
-    monkeypatch.setattr(training, 'check_finite', spoil)
+    monkeypatch.setattr(loop, 'check_finite', spoil)
     with pytest.raises(DataError) as error:
         training.train(str(folder), str(tmp_path / 'out'), narrow)
     assert str(folder) in str(error.value)
