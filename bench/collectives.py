@@ -24,11 +24,11 @@ SIZES = (100000, 1000000, 10000000, 54000000)  # float32 numbers
 ROUNDS = 10
 
 
-def seconds(replica, count):
+def seconds(replica, proto, count):
     """The median seconds of an average of `count` numbers."""
     with tf.Graph().as_default(), tf.device(replica.device):
         [mean] = replica.average([tf.zeros([count])], 'discriminator')
-        with tf.Session(replica.target, config=replica.config) as session:
+        with tf.Session(replica.target, config=proto) as session:
             session.run(mean.op)
             times = []
             for _ in range(ROUNDS):
@@ -43,8 +43,7 @@ def measure(workers, task, count):
     runtime.use_graph_mode()
     with Replica(Cluster(workers, task), threading.Event()) as replica:
         replica.join(Config(), 0, 1, print)
-        replica.config = replica.session_config(tf.ConfigProto())
-        median = seconds(replica, count)
+        median = seconds(replica, replica.session_config(tf.ConfigProto()), count)
     if task == 0:
         print(f'{count:>10} numbers  {count * 4e-6:6.1f} MB  {median:.4f} s')
 

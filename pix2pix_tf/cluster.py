@@ -22,8 +22,9 @@ from pix2pix_tf.system.peers import Cluster
 _JOB = 'worker'
 _GROUP = 1  # all workers are one group; each collective in it has its own instance key
 _INSTANCES = {'discriminator': 1, 'generator': 2}
-_PATIENCE = 60  # seconds in which a worker ends by itself, once the chief has
 _FIRST_VARIABLE = 10  # the instance keys from here on hand out the variables
+
+_PATIENCE = 60  # seconds in which a worker ends by itself, once the chief has
 
 # What may differ between the workers
 _OWN_OPTIONS = ('num_threads', 'memory_growth')
@@ -61,13 +62,14 @@ class Replica:
         """What this worker adds to a seed, so that its noise differs from the others'."""
         return self.cluster.task * 1000003
 
-    def name(self, task: int) -> str:
-        """How messages call a worker."""
-        return f'worker {task} ({self.cluster.workers[task]})'
+    @property
+    def name(self) -> str:
+        """How messages call this worker."""
+        return self.cluster.name(self.cluster.task)
 
     def describe(self) -> str:
         """Part of a line about where the session computes; empty if this process is alone."""
-        return f', as {self.name(self.cluster.task)} of {self.size}' if self.size > 1 else ''
+        return f', as {self.name} of {self.size}' if self.size > 1 else ''
 
     def join(
         self,
@@ -86,7 +88,7 @@ class Replica:
         """
         if self.size == 1:
             return first_step
-        self._peers = peers.Peers(self.cluster.workers, self.cluster.task, self._leave)
+        self._peers = peers.Peers(self.cluster, self._leave)
         options = {n: v for n, v in vars(config).items() if n not in _OWN_OPTIONS}
         seed = random_seed() if config.seed is None else config.seed
         greeting = {'options': options, 'pairs': pairs, 'step': first_step, 'seed': seed}
@@ -104,8 +106,8 @@ class Replica:
             if different:
                 self._peers.close()  # all find it, and say so themselves
                 raise UsageError(
-                    f'{self.name(task)} and the chief differ: {", ".join(different)}; give all '
-                    'workers the same'
+                    f'{self.cluster.name(task)} and the chief differ: {", ".join(different)}; '
+                    'give all workers the same'
                 )
         self._order_seed = chief['seed'] + chief['step']
         self.device = f'/job:{_JOB}/replica:0/task:{self.cluster.task}'
@@ -165,7 +167,7 @@ class Replica:
         """1 in a step in which this process wants to stop, else 0."""
 
         def read():
-            return dtype.as_numpy_dtype(self.stop.is_set() or console.output_closed.is_set())
+            return dtype.as_numpy_dtype(self._wants_to_stop())
 
         flag = tf.py_func(read, [], dtype)
         flag.set_shape([])
@@ -203,6 +205,9 @@ class Replica:
         """Whether the training stops here: in a cluster, once all know it."""
         if self.size > 1:
             return self._agreed
+        return self._wants_to_stop()
+
+    def _wants_to_stop(self):
         return self.stop.is_set() or console.output_closed.is_set()
 
     def wait_for_loss(self, error: tf.errors.OpError) -> None:
@@ -228,17 +233,16 @@ class Replica:
             self._peers.close()
         elif self._peers:
             reason = runtime.one_line(error) if str(error) else kind.__name__
-            self._peers.tell(f'{self.name(self.cluster.task)} ended: {reason}')
-        # One that is not even here yet would wait for this process
-        here = self.device is not None
+            self._peers.tell(f'{self.name} ended: {reason}')
         for child in self.cluster.children:
-            child.end(_PATIENCE if here else 0)
+            # Before all have joined, one that is not here yet would wait for this process
+            child.end(_PATIENCE if self.device else 0)
 
     def _leave(self, reason):
         """Ends this process, and those that it has started, because of another."""
         for task, child in enumerate(self.cluster.children, 1):
             said = child.end(0)
-            if said and reason.startswith(self.name(task)) and peers.AGAIN in reason:
+            if said and reason.startswith(self.cluster.name(task)) and peers.AGAIN in reason:
                 reason = f'{reason} (its last words: {said})'
         end = '\n' if sys.stdout.isatty() else ''  # of the live line
         name = os.path.basename(sys.argv[0])

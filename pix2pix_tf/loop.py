@@ -89,7 +89,7 @@ class Loop:
             self._check(step, results)
             if step % TRIM_FREQ == 0:
                 malloc.trim()
-        print_line(f'trained to step {step} as {run.replica.name(run.replica.cluster.task)}')
+        print_line(f'trained to step {step} as {run.replica.name}')
         return step
 
     def _check(self, step, results):

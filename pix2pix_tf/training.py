@@ -106,7 +106,7 @@ def train_replica(job: Job, cluster: Cluster = Cluster()) -> TrainingResult:
                 with supervisor.managed_session(replica.target, config=proto) as session:
                     origin = 'starting from scratch'
                     if first_step:
-                        origin = f'resuming from {checkpoint or replica.name(0)}'
+                        origin = f'resuming from {checkpoint or cluster.name(0)}'
                     device = runtime.describe_devices(session)
                     print_line(
                         f'{device}{replica.describe()}; {len(pairs.paths)} pairs in {job.data}; '

@@ -5,7 +5,8 @@ import shutil
 import subprocess
 
 import pytest
-from helpers import NARROW_FLAGS, command_line, read_checkpoint, start_process, wait_for
+from clusters import FLAGS
+from helpers import command_line, read_checkpoint, start_process, wait_for
 
 COUNT = 3
 
@@ -49,7 +50,7 @@ def hosts():
 
 def start_all(hosts, pairs, out, *flags):
     listed = '--workers=' + ','.join(f'{host}:2222' for host in hosts)
-    flags = (f'--data={pairs}', f'--out={out}', listed, *NARROW_FLAGS, '--ngf=2', '--ndf=2', *flags)
+    flags = (f'--data={pairs}', f'--out={out}', listed, *FLAGS, *flags)
     return [
         start_process(
             *('ip', 'netns', 'exec', f'pix2pix-{n}'), *command_line('train', *flags, f'--task={n}')

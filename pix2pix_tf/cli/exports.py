@@ -5,6 +5,7 @@ import typing
 from absl import flags
 
 from pix2pix_tf.cli import common
+from pix2pix_tf.system import shard
 from pix2pix_tf.system.errors import UsageError
 
 _CHANGEABLE = (
@@ -19,8 +20,6 @@ _CHANGEABLE = (
     'deterministic_ops',
 )
 
-
-SHARD = 'Takes only a part of the images: 2/3 is the second of three. Then join them.'
 
 _FLAGS = (
     (flags.DEFINE_string, 'data', 'data/pix2pix/facades/val', 'Folder of the validation pairs.'),
@@ -67,7 +66,12 @@ _FLAGS = (
         '0,255',
         'The values of black and white that the network expects.',
     ),
-    (flags.DEFINE_string, 'shard', None, SHARD),
+    (
+        flags.DEFINE_string,
+        'shard',
+        None,
+        'Takes only a part of the images: 2/3 is the second of three. Then join them.',
+    ),
 )
 
 
@@ -89,8 +93,8 @@ def call(function: str, flag_values: flags.FlagValues) -> None:
         raise UsageError(f'`samples` is {flag_values.samples}: it must be at least 1')
     low, high = _parse_range(flag_values.features_range)
 
+    parsed = shard.parse(flag_values.shard)
     exporting = common.load('exporting')
-    shard = common.load('evaluation.shards').parse(flag_values.shard)
     network = None
     if flag_values.features:
         network = common.load('evaluation.features').Network(
@@ -102,7 +106,7 @@ def call(function: str, flag_values: flags.FlagValues) -> None:
         common.load('sources').saved_config(flag_values.out, flag_values.checkpoint, **given),
         flag_values.checkpoint,
         flag_values.skip_bad_files,
-        exporting.Measures(flag_values.samples, network, shard),
+        exporting.Measures(flag_values.samples, network, parsed),
     )
 
 

@@ -11,6 +11,7 @@ from absl import flags
 from pix2pix_tf import config
 from pix2pix_tf.cli import common
 from pix2pix_tf.pairs import reading
+from pix2pix_tf.system import shard
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
 
@@ -60,6 +61,7 @@ def main(paths: typing.Sequence[str]) -> None:
         raise UsageError(f'`samples` is {FLAGS.samples}: it must be at least 1')
     if FLAGS.tile is not None and not config.GENERATOR_SIZE.contains(FLAGS.tile):
         raise UsageError(f'`tile` is {FLAGS.tile}: it must be {config.GENERATOR_SIZE.words}')
+    part = shard.parse(FLAGS.shard)
     if not paths:
         raise UsageError('no image is given: add files or folders')
 
@@ -72,12 +74,11 @@ def main(paths: typing.Sequence[str]) -> None:
 
     predicting_files = common.load('predicting_files')
     predicting = common.load('predicting')
-    shard = common.load('evaluation.shards').parse(FLAGS.shard)
     planned = predicting_files.plan(inputs, to, FLAGS.name)
-    results = dict(shard.take(list(planned.items())))
+    results = dict(part.take(list(planned.items())))
     seed = changes.pop('seed', None)
     settings = predicting_files.Settings(
-        seed, FLAGS.samples, FLAGS.fit, FLAGS.tile, FLAGS.keep_size, shard.total == 1
+        seed, FLAGS.samples, FLAGS.fit, FLAGS.tile, FLAGS.keep_size, part.total == 1
     )
     with predicting.load(FLAGS.model, **changes) as generator:
         done = predicting_files.predict_files(generator, results, to, settings)

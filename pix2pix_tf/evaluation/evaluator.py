@@ -8,7 +8,7 @@ import numpy as np
 
 from pix2pix_tf import images
 from pix2pix_tf.evaluation import features, metrics
-from pix2pix_tf.evaluation.shards import Shard
+from pix2pix_tf.system.shard import Shard
 
 
 class Measures(typing.NamedTuple):

@@ -16,38 +16,12 @@ import numpy as np
 from pix2pix_tf.evaluation import metrics, pages
 from pix2pix_tf.sizes import Size
 from pix2pix_tf.system import files
-from pix2pix_tf.system.errors import Pix2PixError, UsageError
+from pix2pix_tf.system.errors import Pix2PixError
+from pix2pix_tf.system.shard import Shard
 
 KINDS = ('outputs', 'targets')  # of features
 
-T = typing.TypeVar('T')
 Features = typing.Dict[str, typing.List[np.ndarray]]  # {'outputs' or 'targets': [n, features]}
-
-
-class Shard(typing.NamedTuple):
-    """A part of the images: number `number` of `total`, from 1."""
-
-    number: int = 1
-    total: int = 1
-
-    def take(self, items: typing.Sequence[T]) -> typing.List[T]:
-        """The items of this part: every `total`-th."""
-        return list(items[self.number - 1 :: self.total])
-
-
-def parse(words: typing.Optional[str]) -> Shard:
-    """The Shard that '2/3' describes; everything without words.
-
-    Raises:
-        UsageError: it describes none.
-    """
-    if not words:
-        return Shard()
-    match = re.fullmatch('([0-9]+)/([0-9]+)', words)
-    shard = Shard(*map(int, match.groups())) if match else Shard(0, 0)
-    if not 1 <= shard.number <= shard.total:
-        raise UsageError(f'`shard` is {words}: it must be like 2/3, the second of three parts')
-    return shard
 
 
 def save(

@@ -53,28 +53,31 @@ class Cluster(typing.NamedTuple):
     def is_chief(self) -> bool:
         return self.task == 0
 
+    def name(self, task: int) -> str:
+        """How messages call a worker."""
+        return f'worker {task} ({self.workers[task]})'
+
 
 class Peers:
-    """The other workers, as `workers` ('host:port' of each) names them; this one is number `task`.
+    """The other workers of a `cluster`.
 
-    Each listens on the port after the one in `workers`, which is TensorFlow's. `on_loss` gets a
+    Each listens on the port after the one in its address, which is TensorFlow's. `on_loss` gets a
     line, in a thread, when a worker ends without having said that it is done.
 
     Raises:
         Pix2PixError: this worker's port cannot be listened on.
     """
 
-    def __init__(
-        self, workers: typing.Sequence[str], task: int, on_loss: typing.Callable[[str], object]
-    ) -> None:
-        self.workers, self.task, self.on_loss = list(workers), task, on_loss
+    def __init__(self, cluster: Cluster, on_loss: typing.Callable[[str], object]) -> None:
+        self.workers, self.task, self.name = list(cluster.workers), cluster.task, cluster.name
+        self.on_loss = on_loss
         self.greetings: typing.Dict[int, Greeting] = {}
         self._sockets: typing.Dict[int, socket.socket] = {}
         self._refused = ''
         self._changed = threading.Condition()
         self._joined, self._closing = threading.Event(), threading.Event()
         self._writing = threading.Lock()
-        host, port = _watch_address(self.workers[task])
+        host, port = _watch_address(self.workers[self.task])
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
             self._listener = socket.socket(family, socket.SOCK_STREAM)
@@ -87,10 +90,6 @@ class Peers:
                 f'cannot listen on {host}:{port} ({error.strerror}): give each of `workers` an '
                 'address of its own machine, with two free ports in a row'
             ) from error
-
-    def name(self, task: int) -> str:
-        """How messages call a worker."""
-        return f'worker {task} ({self.workers[task]})'
 
     def join(
         self,

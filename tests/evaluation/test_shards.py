@@ -6,10 +6,11 @@ import shutil
 
 import pytest
 from helpers import contents, error_line, run_command
+from test_features import write_frozen_graph
 
-from pix2pix_tf.evaluation import shards
-from pix2pix_tf.evaluation.shards import Shard
+from pix2pix_tf.system import shard
 from pix2pix_tf.system.errors import UsageError
+from pix2pix_tf.system.shard import Shard
 
 
 def results(out):
@@ -18,16 +19,7 @@ def results(out):
 
 @pytest.fixture(scope='module')
 def network(graph_mode, tmp_path_factory):
-    """A feature network: the means of the image's quarters, as a frozen graph."""
-    import tensorflow.compat.v1 as tf
-
-    path = str(tmp_path_factory.mktemp('network') / 'network.pb')
-    with tf.Graph().as_default() as graph:
-        images = tf.placeholder(tf.float32, [None, None, None, 3], 'images')
-        tf.reshape(tf.image.resize_area(images, [2, 2]), [-1, 12], 'features')
-        with open(path, 'wb') as file:
-            file.write(graph.as_graph_def().SerializeToString())
-    return path
+    return write_frozen_graph(tmp_path_factory.mktemp('network') / 'network.pb')
 
 
 def test_parts_of_an_export_join_to_that_of_one_process(trained, pairs, tmp_path, network):
@@ -94,9 +86,9 @@ def test_parts_of_a_prediction(trained, pairs, tmp_path):
 @pytest.mark.parametrize('words', ['2', '0/2', '3/2', 'a/b', '1/0', '1/2/3', '-1/2'])
 def test_words_that_describe_no_part(words):
     with pytest.raises(UsageError) as error:
-        shards.parse(words)
+        shard.parse(words)
     assert f'`shard` is {words}: it must be like 2/3' in str(error.value)
-    assert shards.parse('2/3') == Shard(2, 3) and shards.parse(None) == Shard(1, 1)
+    assert shard.parse('2/3') == Shard(2, 3) and shard.parse(None) == Shard(1, 1)
 
 
 def test_more_parts_than_pairs(trained, pairs, tmp_path):
