@@ -46,6 +46,7 @@ help:
 	@echo '  make setup        only install into .venv/RUNTIME'
 	@echo '  make test         the quick tests; make test-all: all tests'
 	@echo '  make bench        measure the speed, next to the code of the post'
+	@echo '  make reproduce    the training and the tables of docs/results.md; it resumes, too'
 	@echo '  make lint         check the code; make format: format it'
 	@echo '  make reference    write docs/reference.md from the table of options'
 	@echo '  make docker       build the image'
@@ -94,6 +95,9 @@ train: data
 evaluate export: data
 	@bin/on-dataset $(RUN) $@ $(ARGS)
 
+reproduce: data
+	@bin/on-dataset $(RUN) $@ $(if $(STEPS),--steps=$(STEPS)) $(ARGS)
+
 plot tensorboard predict convert serve page: setup
 	@bin/on-dataset $(RUN) $@ $(ARGS)
 
@@ -138,5 +142,5 @@ docker-train docker-export docker-evaluate:
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist *.egg-info && find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup data pairs check-pairs train export evaluate predict convert serve page plot tensorboard demo test test-all bench lint format \
+.PHONY: help setup data pairs check-pairs train export evaluate reproduce predict convert serve page plot tensorboard demo test test-all bench lint format \
 	reference docker docker-train docker-export docker-evaluate clean

@@ -12,6 +12,7 @@ import forking
 import frugal
 import helpers
 import pytest
+import shallow
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import training
@@ -68,11 +69,19 @@ def pairs(tmp_path_factory):
 
 
 @pytest.fixture(scope='session')
-def trained(tmp_path_factory, graph_mode, pairs):
+def made_once():
+    """What several modules share: {(name, with which networks): value}."""
+    return {}
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory, made_once, graph_mode, pairs):
     """An output folder with a narrow model, trained for two steps."""
-    out = str(tmp_path_factory.mktemp('trained'))
-    training.train(pairs, out, replace(helpers.NARROW, max_steps=2))
-    return out
+    key = 'trained', shallow.in_use()
+    if key not in made_once:
+        made_once[key] = str(tmp_path_factory.mktemp('trained'))
+        training.train(pairs, made_once[key], replace(helpers.NARROW, max_steps=2))
+    return made_once[key]
 
 
 class Run(typing.NamedTuple):
@@ -83,12 +92,31 @@ class Run(typing.NamedTuple):
 
 
 @pytest.fixture(scope='session')
-def watched_run(tmp_path_factory, graph_mode, pairs):
+def watch(tmp_path_factory, made_once, graph_mode, pairs):
+    """A function: the `watched_run` with the networks of the test that calls it."""
+
+    def run():
+        key = 'watched', shallow.in_use()
+        if key not in made_once:
+            out = str(tmp_path_factory.mktemp('watched'))
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                training.train(pairs, out, helpers.WATCHED, val_data=pairs)
+            made_once[key] = Run(out, printed.getvalue())
+        return made_once[key]
+
+    return run
+
+
+@pytest.fixture
+def watched_run(watch):
     """A run of four steps with everything due at every second one, and `pairs` for validation."""
-    out = str(tmp_path_factory.mktemp('watched'))
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        training.train(pairs, out, helpers.WATCHED, val_data=pairs)
-    return Run(out, printed.getvalue())
+    return watch()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Before the fixtures of a test: the networks that it is to have."""
+    shallow.use(item.get_closest_marker('post_networks') is None)
 
 
 def pytest_collection_modifyitems(items):

@@ -6,6 +6,7 @@ of JSON: a command to fork is answered with the child's pid, a wait with its exi
 """
 
 import contextlib
+import ctypes
 import gc
 import json
 import os
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import threading
 
+CLONE_NEWNET = 0x40000000  # setns(2)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 # What a command imports, apart from the modules that define its flags: absl takes a flag only once.
@@ -84,9 +86,14 @@ def close():
 
 
 class Forked:
-    """A command in a child of the server; to be used like a subprocess.Popen."""
+    """A command in a child of the server; to be used like a subprocess.Popen.
 
-    def __init__(self, args, env, cwd=None):
+    `host` is a network namespace that iproute2 has made, by its name.
+    """
+
+    def __init__(self, args, env, cwd=None, host=None):
+        import shallow  # imports TensorFlow, as the server does in its own time
+
         self.args, self.returncode = args, None
         self.server = server()
         self.stderr = tempfile.TemporaryFile('w+')  # noqa: SIM115
@@ -95,7 +102,12 @@ class Forked:
         files = [f'/proc/{os.getpid()}/fd/{fd}' for fd in (writer, self.stderr.fileno())]
         try:
             self.pid = self.server.ask(
-                fork=args, environment=env, cwd=str(cwd or os.getcwd()), files=files
+                fork=args,
+                environment=env,
+                cwd=str(cwd or os.getcwd()),
+                files=files,
+                shallow=shallow.in_use(),
+                host=host,
             )
         finally:
             os.close(writer)
@@ -159,6 +171,7 @@ def serve():
     for module in LOADED:
         common.load(module)
     import frugal
+    import shallow  # noqa: F401, for the children
 
     frugal.spare()
     answer('ready')
@@ -192,6 +205,7 @@ def check_single_thread():
 def become(request, files):
     """Runs a command in this process as if it had been started for it."""
     import numpy as np
+    import shallow
 
     for fd, file in enumerate([os.open(os.devnull, os.O_RDONLY), *files]):
         os.dup2(file, fd)
@@ -202,6 +216,10 @@ def become(request, files):
     os.environ.clear()
     os.environ.update(request['environment'])
     os.chdir(request['cwd'])
+    if request['host']:
+        with open(f'/run/netns/{request["host"]}') as namespace:
+            assert ctypes.CDLL(None).setns(namespace.fileno(), CLONE_NEWNET) == 0
+    shallow.use(request['shallow'])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     random.seed()

@@ -3,6 +3,7 @@
 import contextlib
 import http.server
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -101,8 +102,12 @@ def command_line(command, *flags):
 
 def command_environment(**changes):
     """The environment of a command: with this package, and these variables."""
-    # The test run's own setting would hide what a user gets to see.
-    environment = {k: v for k, v in os.environ.items() if k != 'TF_CPP_MIN_LOG_LEVEL'}
+    # The test run's own setting would hide what a user gets to see; and what `make test` was given
+    # is not for a `make` that a test runs.
+    hidden = {'TF_CPP_MIN_LOG_LEVEL', 'MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'MAKEOVERRIDES'}
+    given = shlex.split(os.environ.get('MAKEFLAGS', ''))
+    hidden.update(word.split('=')[0] for word in given if '=' in word)
+    environment = {k: v for k, v in os.environ.items() if k not in hidden}
     return dict(environment, PYTHONPATH=ROOT, **changes)
 
 
@@ -119,8 +124,10 @@ def run_command(command, *flags, **options):
     return subprocess.CompletedProcess(process.args, process.returncode, printed, errors)
 
 
-def fork_command(command, *flags, environment=(), cwd=None):
+def fork_command(command, *flags, environment=(), cwd=None, host=None):
     """Starts a command in a child of the fork server, and leaves it running.
+
+    `host` is the network namespace that it is to be in.
 
     `environment` holds variables to set. Those that are read when TensorFlow is imported are
     refused: the fork server has imported it already.
@@ -128,7 +135,7 @@ def fork_command(command, *flags, environment=(), cwd=None):
     changes = dict(environment)
     assert not [n for n in changes if n.startswith(_READ_AT_START)], 'this takes a real process'
     args = command_line(command, *flags)[1:]
-    return _remember(Forked(args, dict(command_environment(), **changes), cwd))
+    return _remember(Forked(args, dict(command_environment(), **changes), cwd, host))
 
 
 def fork_script(name, *arguments):

@@ -9,6 +9,8 @@ from helpers import ROOT, write_pair
 
 from pix2pix_tf.model import build_model
 
+pytestmark = pytest.mark.post_networks
+
 BENCH = os.path.join(ROOT, 'bench')
 
 

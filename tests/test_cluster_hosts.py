@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from clusters import FLAGS
-from helpers import command_line, read_checkpoint, start_process, wait_for
+from helpers import fork_command, read_checkpoint, wait_for
 
 COUNT = 3
 
@@ -51,12 +51,7 @@ def hosts():
 def start_all(hosts, pairs, out, *flags):
     listed = '--workers=' + ','.join(f'{host}:2222' for host in hosts)
     flags = (f'--data={pairs}', f'--out={out}', listed, *FLAGS, *flags)
-    return [
-        start_process(
-            *('ip', 'netns', 'exec', f'pix2pix-{n}'), *command_line('train', *flags, f'--task={n}')
-        )
-        for n in range(COUNT)
-    ]
+    return [fork_command('train', *flags, f'--task={n}', host=f'pix2pix-{n}') for n in range(COUNT)]
 
 
 def test_a_cable_of_100_mbit_is_enough(hosts, pairs, tmp_path):

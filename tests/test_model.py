@@ -7,6 +7,8 @@ import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.model import build_model
 
+pytestmark = pytest.mark.post_networks
+
 LOSSES = ('gen_loss', 'discrim_loss', 'gen_loss_gan', 'gen_loss_l1')
 AVERAGED = ('discrim_loss', 'gen_loss_gan', 'gen_loss_l1')
 

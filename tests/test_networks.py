@@ -7,6 +7,8 @@ from pix2pix_tf.model import build_generator
 from pix2pix_tf.networks import create_discriminator, create_generator
 from pix2pix_tf.system.errors import UsageError
 
+pytestmark = pytest.mark.post_networks
+
 
 def shapes_of(variables):
     return {variable.op.name: variable.get_shape().as_list() for variable in variables}

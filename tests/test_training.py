@@ -22,6 +22,8 @@ from pix2pix_tf.monitoring import finite
 from pix2pix_tf.monitoring.progress import LOSS_LABELS
 from pix2pix_tf.system.errors import CheckpointError, DataError, TrainingError
 
+pytestmark = pytest.mark.post_networks
+
 
 def test_a_run_reports_saves_and_ends(pairs, tmp_path, narrow, capsys):
     out = str(tmp_path / 'deep' / 'out')

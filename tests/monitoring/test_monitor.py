@@ -26,6 +26,7 @@ from pix2pix_tf.monitoring import losses
 from pix2pix_tf.system.errors import DataError
 
 
+@pytest.mark.post_networks
 def test_everything_that_is_due_is_written(watched_run):
     out = watched_run.out
     rows = losses.load(out)

@@ -12,11 +12,13 @@ from helpers import command_environment, wait_for, wait_until
 
 from pix2pix_tf.monitoring import losses
 
+pytestmark = pytest.mark.post_networks
+
 
 @pytest.fixture(scope='module')
-def fetch(watched_run):
+def fetch(watch):
     """A function: what TensorBoard serves at a path, with these parameters."""
-    command = [sys.executable, '-m', 'tensorboard.main', f'--logdir={watched_run.out}']
+    command = [sys.executable, '-m', 'tensorboard.main', f'--logdir={watch().out}']
     command += ['--host=127.0.0.1', '--port=0', '--reload_interval=1']
     process = subprocess.Popen(
         command,

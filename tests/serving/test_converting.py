@@ -15,6 +15,8 @@ from pix2pix_tf import kernels, options, sources
 from pix2pix_tf.serving import converting, saved_model
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
 
+pytestmark = pytest.mark.post_networks
+
 
 @pytest.fixture(scope='module')
 def source(trained, graph_mode):

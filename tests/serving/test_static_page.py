@@ -14,6 +14,8 @@ from test_page import DOOR, READY, done, facades, pixels  # noqa: F401
 
 import pix2pix_tf
 
+pytestmark = pytest.mark.post_networks
+
 
 class Files(http.server.SimpleHTTPRequestHandler):
     """Serves the files of `server.folder`."""

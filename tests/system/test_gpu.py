@@ -16,7 +16,7 @@ from pix2pix_tf.system.errors import Pix2PixError
 
 STEPS = 3
 
-pytestmark = pytest.mark.usefixtures('optimized')
+pytestmark = [pytest.mark.usefixtures('optimized'), pytest.mark.post_networks]
 
 
 @pytest.fixture(scope='module')

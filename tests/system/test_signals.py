@@ -10,6 +10,8 @@ from pix2pix_tf import training
 from pix2pix_tf.config import Config
 from pix2pix_tf.system import signals
 
+pytestmark = pytest.mark.post_networks
+
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_run_saved_and_in_silence(pairs, tmp_path, number, capsys):

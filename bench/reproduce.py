@@ -1,0 +1,181 @@
+"""`make reproduce`: the post's training and its numbers, from nothing; the same command resumes.
+
+    python bench/reproduce.py --data=FOLDER --out=FOLDER [--steps=80000]
+        [--post=FILE] [--pictures=FOLDER] [flags of pix2pix-train]
+
+Trains with the defaults, and exports the validation pairs every 5,000 steps. --post is the post's
+Markdown: its code is then trained next to two seeds of the package, from the same weights.
+--pictures holds the results that the post shows, as 1-inputs.png, 1-outputs.png, 1-targets.png and
+so on: the inputs then run through the trained generator. Ends with results.md in --out.
+"""
+
+import argparse
+import glob
+import os
+import signal
+import subprocess
+import sys
+
+import reproduce_page
+from PIL import Image
+from turns import HERE, ROOT
+
+from pix2pix_tf import checkpoints
+
+FIRST = 2000  # the first step that is measured, and the last of the comparison with the post
+NO_UPDATE = 1e-30  # a learning rate that leaves the weights as they are
+
+
+class Stopped(Exception):
+    """Somebody interrupted a training; it was saved."""
+
+
+class Reproduction:
+    """The steps of one reproduction, each left out if its result is there."""
+
+    def __init__(self, args, train_flags):
+        self.args, self.train_flags = args, train_flags
+        self.train_data, self.val_data = (
+            os.path.join(args.data, part) for part in ('train', 'val')
+        )
+        self.child = None
+        # A child gets Ctrl-C itself and saves; this process only waits for it
+        signal.signal(signal.SIGINT, lambda *_: None)
+        signal.signal(signal.SIGTERM, self._forward)
+
+    def path(self, *parts):
+        """A path in the output folder."""
+        return os.path.join(self.args.out, *parts)
+
+    def train(self, name, steps, *flags):
+        """Trains in the folder `name` up to `steps`; returns the checkpoint."""
+        out = self.path(name)
+        if self._step(out) < steps:
+            self._run(
+                'bin/pix2pix-train',
+                f'--data={self.train_data}',
+                f'--val_data={self.val_data}',
+                f'--out={out}',
+                f'--max_steps={steps}',
+                *flags,
+                *self.train_flags,
+            )
+        if self._step(out) < steps:
+            raise Stopped
+        return checkpoints.latest(out)
+
+    def export(self, checkpoint, data, name):
+        """Exports the pairs of `data` to the folder `name`."""
+        if not os.path.exists(self.path(name, 'metrics.json')):
+            self._run(
+                'bin/pix2pix-export',
+                f'--checkpoint={checkpoint}',
+                f'--data={data}',
+                f'--out={self.path(name)}',
+                '--seed=1',
+            )
+
+    def measure(self, step):
+        """Trains up to `step`, and exports what is to be looked at then."""
+        if os.path.exists(self.path('steps', str(step), 'metrics.json')):
+            return
+        checkpoint = self.train(
+            'run', step, '--seed=1', '--save_secs=600', '--keep=2', '--eval_images=50'
+        )
+        if checkpoints.step_of(checkpoint) > step:
+            print(f'the run is past step {step}, which was not measured')
+            return
+        if self.args.pictures:
+            self.export(checkpoint, self.path('pairs'), os.path.join('pictures', str(step)))
+        self.export(checkpoint, self.val_data, os.path.join('steps', str(step)))
+
+    def compare(self, steps):
+        """A second seed, and the post's code from the initial weights of the first."""
+        checkpoint = self.train('seed-2', steps, '--seed=2', '--eval_freq=0', '--display_freq=0')
+        self.export(checkpoint, self.val_data, os.path.join('compared', 'seed-2'))
+        start = self.train('start', 1, '--seed=1', f'--learning_rate={NO_UPDATE}')
+        out = self.path('post')
+        if self._step(out) < steps:
+            self._run(
+                os.path.join(HERE, 'post_training.py'),
+                f'--post={self.args.post}',
+                f'--data={self.train_data}',
+                f'--start={start}',
+                f'--out={out}',
+                f'--steps={steps}',
+            )
+        self.export(checkpoints.latest(out), self.val_data, os.path.join('compared', 'post'))
+
+    def _step(self, out):
+        return checkpoints.step_of(checkpoints.latest(out)) if os.path.isdir(out) else 0
+
+    def _run(self, script, *arguments):
+        print('$', os.path.basename(script), *arguments, flush=True)
+        self.child = subprocess.Popen(
+            [sys.executable, script, *arguments],
+            cwd=ROOT,
+            env=dict(os.environ, PYTHONPATH=ROOT),
+        )
+        status, self.child = self.child.wait(), None
+        if status in (-signal.SIGINT, -signal.SIGTERM):
+            raise Stopped
+        if status:
+            raise SystemExit(status if status > 0 else 1)
+
+    def _forward(self, number, _):
+        if not self.child:
+            raise Stopped
+        self.child.send_signal(number)
+
+
+def make_pairs(pictures, folder):
+    """Side-by-side pairs, the target on the left, of the pictures `N-inputs.png`, `N-targets.png`.
+
+    Raises:
+        SystemExit: there are none.
+    """
+    inputs = sorted(glob.glob(os.path.join(glob.escape(pictures), '*-inputs.png')))
+    if not inputs:
+        raise SystemExit(f'no *-inputs.png in {pictures}')
+    os.makedirs(folder, exist_ok=True)
+    for path in inputs:
+        target, source = (Image.open(p) for p in (path.replace('-inputs', '-targets'), path))
+        pair = Image.new('RGB', (2 * source.width, source.height))
+        pair.paste(target, (0, 0))
+        pair.paste(source, (source.width, 0))
+        pair.save(os.path.join(folder, os.path.basename(path).replace('-inputs', '')))
+
+
+def reproduce(args, train_flags):
+    """All of it, in folders of --out from which `reproduce_page` makes results.md."""
+    run = Reproduction(args, train_flags)
+    first = min(FIRST, args.steps)
+    if args.pictures:
+        make_pairs(args.pictures, run.path('pairs'))
+    for step in sorted({first, *range(args.every, args.steps, args.every), args.steps}):
+        run.measure(step)
+        if step == first and args.post:
+            run.compare(first)
+        reproduce_page.write(args.out, args.pictures)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--data', default='data/pix2pix/facades', help='has train/ and val/')
+    parser.add_argument('--out', default='out/reproduce')
+    parser.add_argument('--steps', type=int, default=80000)
+    parser.add_argument('--every', type=int, default=5000, help='steps between two exports')
+    parser.add_argument('--post', help="the post's Markdown")
+    parser.add_argument('--pictures', help='the pictures that the post shows')
+    args, train_flags = parser.parse_known_args()
+    for name in ('data', 'out', 'post', 'pictures'):
+        value = getattr(args, name)
+        setattr(args, name, value and os.path.abspath(value))
+    try:
+        reproduce(args, train_flags)
+    except Stopped:
+        print('stopped; the same command resumes')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,48 @@
+"""Networks of two layers, for tests of all that stands around them: loops, saves, workers, pages.
+
+The post's networks take seconds to build, however narrow they are. Tests with the mark
+`post_networks` have them, and so has every command that runs in a process of its own.
+"""
+
+import tensorflow.compat.v1 as tf
+
+from pix2pix_tf import model
+from pix2pix_tf.config import Config
+from pix2pix_tf.ops import batchnorm, conv, deconv, dropout, lrelu
+
+
+def create_generator(generator_inputs, config=Config(), seed=None):
+    """A U-Net as `networks.create_generator` makes it, with the two outermost layers alone."""
+    with tf.variable_scope('encoder_1'):
+        outer = conv(generator_inputs, config.ngf, stride=2, config=config)
+    with tf.variable_scope('encoder_2'):
+        inner = batchnorm(conv(lrelu(outer, config.leak), config.ngf, 2, config), config)
+    with tf.variable_scope('decoder_2'):
+        output = batchnorm(deconv(tf.nn.relu(inner), config.ngf, config), config)
+        output = dropout(output, config.dropout, seed)
+    with tf.variable_scope('decoder_1'):
+        joined = tf.nn.relu(tf.concat([output, outer], axis=3))
+        return tf.tanh(deconv(joined, 3, config))
+
+
+def create_discriminator(discrim_inputs, discrim_targets, config=Config()):
+    """A PatchGAN as `networks.create_discriminator` makes it, with its first and last layer."""
+    inp = tf.concat([discrim_inputs, discrim_targets], axis=3)
+    with tf.variable_scope('layer_1'):
+        first = lrelu(batchnorm(conv(inp, config.ndf, 2, config), config), config.leak)
+    with tf.variable_scope('layer_5'):
+        return tf.sigmoid(conv(first, 1, 1, config))
+
+
+ORIGINAL = model.create_generator, model.create_discriminator
+SHALLOW = create_generator, create_discriminator
+
+
+def use(wanted: bool = True) -> None:
+    """Makes this process build these networks; or those of the post, if not `wanted`."""
+    model.create_generator, model.create_discriminator = SHALLOW if wanted else ORIGINAL
+
+
+def in_use() -> bool:
+    """Whether this process builds these networks."""
+    return model.create_generator is create_generator

@@ -1,0 +1,115 @@
+import os
+import signal
+import sys
+
+import pytest
+from helpers import ROOT, contents, fork_command, run_process, start_process, wait_for, write_pair
+from PIL import Image
+
+BENCH = os.path.join(ROOT, 'bench')
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    """A dataset of three pairs for training, and two for validation."""
+    folder = tmp_path_factory.mktemp('data')
+    for part, number in (('train', 1), ('train', 2), ('train', 3), ('val', 4), ('val', 5)):
+        write_pair(folder / part / f'{number}.jpg', seed=number)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def pictures(tmp_path_factory):
+    """One result as the post shows it: an input, an output and a target of 256x256."""
+    folder = tmp_path_factory.mktemp('pictures')
+    for seed, kind in enumerate(('inputs', 'outputs', 'targets')):
+        write_pair(folder / f'1-{kind}.png', seed=seed, width=256, height=256)
+    return folder
+
+
+@pytest.fixture
+def reproduce(monkeypatch, data):
+    """A function: reproduces with these arguments; returns the commands that it ran."""
+    monkeypatch.syspath_prepend(BENCH)
+    import reproduce
+
+    commands = []
+
+    def run(self, script, *arguments):
+        command = os.path.basename(script).replace('pix2pix-', '')
+        commands.append(command)
+        process = fork_command(command, *arguments)
+        printed, errors = process.communicate()
+        assert process.returncode == 0, printed + errors
+
+    def call(*arguments):
+        commands.clear()
+        narrow = '--ngf=4', '--ndf=4', '--display_freq=0', '--summary_freq=1', '--save_freq=1'
+        monkeypatch.setattr(sys, 'argv', ['reproduce.py', f'--data={data}', *arguments, *narrow])
+        reproduce.main()
+        return list(commands)
+
+    monkeypatch.setattr(reproduce.Reproduction, '_run', run)
+    monkeypatch.setattr(reproduce.signal, 'signal', lambda *_: None)
+    return call
+
+
+def test_the_whole_run_ends_in_a_page(reproduce, pictures, tmp_path):
+    arguments = f'--out={tmp_path}', '--steps=3', '--every=2', f'--pictures={pictures}'
+    assert reproduce(*arguments) == 2 * ['train', 'export', 'export']
+    text = (tmp_path / 'results.md').read_text()
+    rows = [[cell.strip() for cell in line.split('|')] for line in text.splitlines()]
+    assert [row[1] for row in rows if len(row) == 8] == ['step', '---', '2', '3']
+    shown = [row[1:3] for row in rows if len(row) == 10]
+    assert shown == [
+        ['picture', 'step 3'],
+        ['---', '---'],
+        ['1', 'the post'],
+        ['1', 'pix2pix_tf'],
+        ['mean', 'the post'],
+        ['mean', 'pix2pix_tf'],
+    ]
+    # An input, the outputs after two and three steps, and a target; for two pairs
+    assert Image.open(str(tmp_path / 'strip.jpg')).size == (4 * 128, 2 * 128)
+    assert 'curves.png' in contents(tmp_path / 'run')
+    # The same command has nothing left to do, and a longer one goes on
+    assert reproduce(*arguments) == []
+    assert reproduce(*[a.replace('steps=3', 'steps=4') for a in arguments]) == [
+        'train',
+        'export',
+        'export',
+    ]
+
+
+def test_without_pictures_that_fit_nothing_is_trained(reproduce, tmp_path):
+    with pytest.raises(SystemExit, match='no \\*-inputs.png in'):
+        reproduce(f'--out={tmp_path / "out"}', f'--pictures={tmp_path}')
+
+
+def test_sharpness_is_the_gradient_of_the_luma(monkeypatch):
+    monkeypatch.syspath_prepend(BENCH)
+    import numpy as np
+    from reproduce_page import sharpness
+
+    ramp = np.tile(np.arange(0, 250, 10, np.uint8)[None, :, None], (8, 1, 3))
+    assert sharpness(ramp) == pytest.approx(10 / 255)
+    assert sharpness(np.full((8, 8, 3), 9, np.uint8)) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_saves_and_the_same_command_resumes(data, tmp_path, number):
+    command = [sys.executable, os.path.join(BENCH, 'reproduce.py'), f'--data={data}']
+    command += [f'--out={tmp_path}', '--ngf=4', '--ndf=4', '--display_freq=0', '--progress_freq=1']
+    process = start_process(*command, '--steps=5000', start_new_session=True)
+    wait_for(process, 'gen_loss_L1')
+    # Ctrl-C goes to the whole group, SIGTERM to one process
+    (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
+    printed, errors = process.communicate(timeout=100)
+    assert process.returncode == 0, errors
+    assert printed.splitlines()[-1] == 'stopped; the same command resumes'
+    step = int(printed.split('stopped at step ')[1].split()[0])
+    again = run_process(*command, f'--steps={step + 1}')
+    assert again.returncode == 0, again.stderr
+    assert f'trained to step {step + 1}' in again.stdout
+    assert 'resuming from' in again.stdout
