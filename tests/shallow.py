@@ -31,7 +31,7 @@ def create_discriminator(discrim_inputs, discrim_targets, config=Config()):
     with tf.variable_scope('layer_1'):
         first = lrelu(batchnorm(conv(inp, config.ndf, 2, config), config), config.leak)
     with tf.variable_scope('layer_5'):
-        return tf.sigmoid(conv(first, 1, 1, config))
+        return tf.sigmoid(conv(first, 1, 2, config))
 
 
 ORIGINAL = model.create_generator, model.create_discriminator
