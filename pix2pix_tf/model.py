@@ -6,8 +6,9 @@ import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.config import Config
 from pix2pix_tf.networks import create_discriminator, create_generator
+from pix2pix_tf.system import gpu
 
-# Of the gradients in mixed precision: in float16 the smallest would round to 0
+# In float16 the smallest gradients would round to 0; bfloat16 has the range of float32
 LOSS_SCALE = 128.0
 
 # (the gradients of a network, its name) => their means over all workers
@@ -146,7 +147,7 @@ def _minimize(loss, scope, config, average):
     """One step of Adam on the trainable variables of `scope`, and {their names: gradients}."""
     tvars = [var for var in tf.trainable_variables() if var.name.startswith(scope + '/')]
     optim = tf.train.AdamOptimizer(config.learning_rate, config.beta1)
-    if config.mixed_precision:
+    if gpu.precision(config) == 'float16':
         scaled = optim.compute_gradients(loss * LOSS_SCALE, var_list=tvars)
         grads_and_vars = [(grad / LOSS_SCALE, var) for grad, var in scaled]
     else:

@@ -124,8 +124,10 @@ def test_xla_compiles_the_step(pairs, narrow, tmp_path, plain_losses):
     np.testing.assert_allclose(recorded(str(tmp_path)), plain_losses[:1], rtol=0.02)
 
 
-def test_gradients_are_what_they_are_without_mixed_precision(narrow):
+def test_gradients_are_what_they_are_without_mixed_precision(narrow, monkeypatch):
+    """The loss is scaled for float16, and the gradients are scaled back."""
     gradients = []
+    monkeypatch.setattr(gpu.runtime, 'has_gpu', lambda: True)
     for mixed in (False, True):
         config = replace(narrow, mixed_precision=mixed, dropout=0.0)
         with tf.Graph().as_default(), tf.Session() as session:
