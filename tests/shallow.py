@@ -10,11 +10,14 @@ from pix2pix_tf import model
 from pix2pix_tf.config import Config
 from pix2pix_tf.ops import batchnorm, conv, deconv, dropout, lrelu
 
+COARSE = 8  # pixels of an image for each that the layers see, so that a step takes no time, either
+
 
 def create_generator(generator_inputs, config=Config(), seed=None):
     """A U-Net as `networks.create_generator` makes it, with the two outermost layers alone."""
+    inp = _shrink(generator_inputs)
     with tf.variable_scope('encoder_1'):
-        outer = conv(generator_inputs, config.ngf, stride=2, config=config)
+        outer = conv(inp, config.ngf, stride=2, config=config)
     with tf.variable_scope('encoder_2'):
         inner = batchnorm(conv(lrelu(outer, config.leak), config.ngf, 2, config), config)
     with tf.variable_scope('decoder_2'):
@@ -22,16 +25,22 @@ def create_generator(generator_inputs, config=Config(), seed=None):
         output = dropout(output, config.dropout, seed)
     with tf.variable_scope('decoder_1'):
         joined = tf.nn.relu(tf.concat([output, outer], axis=3))
-        return tf.tanh(deconv(joined, 3, config))
+        small = tf.tanh(deconv(joined, 3, config))
+    size = generator_inputs.get_shape().as_list()[1:3]
+    return tf.image.resize_nearest_neighbor(small, size)
 
 
 def create_discriminator(discrim_inputs, discrim_targets, config=Config()):
     """A PatchGAN as `networks.create_discriminator` makes it, with its first and last layer."""
-    inp = tf.concat([discrim_inputs, discrim_targets], axis=3)
+    inp = tf.concat([_shrink(discrim_inputs), _shrink(discrim_targets)], axis=3)
     with tf.variable_scope('layer_1'):
         first = lrelu(batchnorm(conv(inp, config.ndf, 2, config), config), config.leak)
     with tf.variable_scope('layer_5'):
-        return tf.sigmoid(conv(first, 1, 2, config))
+        return tf.sigmoid(conv(first, 1, 1, config))
+
+
+def _shrink(images):
+    return tf.nn.avg_pool(images, [1, COARSE, COARSE, 1], [1, COARSE, COARSE, 1], 'VALID')
 
 
 ORIGINAL = model.create_generator, model.create_discriminator
