@@ -26,8 +26,7 @@ def create_generator(generator_inputs, config=Config(), seed=None):
     with tf.variable_scope('decoder_1'):
         joined = tf.nn.relu(tf.concat([output, outer], axis=3))
         small = tf.tanh(deconv(joined, 3, config))
-    size = generator_inputs.get_shape().as_list()[1:3]
-    return tf.image.resize_nearest_neighbor(small, size)
+    return tf.depth_to_space(tf.tile(small, [1, 1, 1, COARSE**2]), COARSE)
 
 
 def create_discriminator(discrim_inputs, discrim_targets, config=Config()):

@@ -64,7 +64,8 @@ def test_make_targets_exist(page):
 def known_flags():
     commands = [importlib.import_module('pix2pix_tf.cli.' + name) for name in common.COMMANDS]
     flags = {flag.name for command in commands for flag in common.flags_of(command)}
-    flags.update(re.findall(r"add_argument\('--(\w+)'", read('bench/run.py')))
+    for script in ('bench/run.py', 'bench/reproduce.py'):
+        flags.update(re.findall(r"add_argument\('--(\w+)'", read(script)))
     return flags | {'help'}
 
 

@@ -16,8 +16,6 @@ from pix2pix_tf import checkpoints, sources, training
 from pix2pix_tf.evaluation.evaluator import Measures
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, UsageError
 
-pytestmark = pytest.mark.post_networks
-
 
 @pytest.fixture(scope='module')
 def generator(trained, graph_mode):

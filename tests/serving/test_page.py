@@ -18,8 +18,6 @@ from pix2pix_tf import training
 from pix2pix_tf.pairs import drawing
 from pix2pix_tf.serving import application
 
-pytestmark = pytest.mark.post_networks
-
 READY = (
     "document.querySelector('#status').textContent.startsWith('Result')"
     " && document.querySelector('#result').getAttribute('aria-busy') === 'false'"

@@ -4,19 +4,30 @@ import signal
 import sys
 
 import pytest
-from helpers import NARROW_FLAGS, read_checkpoint, start_command, start_process, wait_for
+from helpers import (
+    NARROW_FLAGS,
+    fork_command,
+    read_checkpoint,
+    start_command,
+    start_process,
+    wait_for,
+)
 
 from pix2pix_tf import training
 from pix2pix_tf.config import Config
 from pix2pix_tf.system import signals
 
-pytestmark = pytest.mark.post_networks
 
-
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_run_saved_and_in_silence(pairs, tmp_path, number, capsys):
+@pytest.mark.parametrize(
+    'number, begin',
+    [
+        pytest.param(signal.SIGINT, start_command, marks=pytest.mark.post_networks),
+        (signal.SIGTERM, fork_command),
+    ],
+)
+def test_a_signal_ends_the_run_saved_and_in_silence(pairs, tmp_path, number, begin, capsys):
     out = str(tmp_path)
-    process = start_command('train', f'--data={pairs}', f'--out={out}', *NARROW_FLAGS)
+    process = begin('train', f'--data={pairs}', f'--out={out}', *NARROW_FLAGS)
     wait_for(process, 'step 2 ')
     process.send_signal(number)
     printed, errors = process.communicate(timeout=60)
