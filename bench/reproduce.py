@@ -21,6 +21,7 @@ from PIL import Image
 from turns import HERE, ROOT
 
 from pix2pix_tf import checkpoints
+from pix2pix_tf.system.errors import Pix2PixError
 
 FIRST = 2000  # the first step that is measured, and the last of the comparison with the post
 NO_UPDATE = 1e-30  # a learning rate that leaves the weights as they are
@@ -171,10 +172,14 @@ def main():
     for name in ('data', 'out', 'post', 'pictures'):
         value = getattr(args, name)
         setattr(args, name, value and os.path.abspath(value))
+    if args.post and not os.path.isfile(args.post):
+        parser.error(f'--post={args.post} is no file')
     try:
         reproduce(args, train_flags)
     except Stopped:
         print('stopped; the same command resumes')
+    except Pix2PixError as error:
+        raise SystemExit(str(error)) from None
 
 
 if __name__ == '__main__':

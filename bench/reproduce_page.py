@@ -21,9 +21,10 @@ COMPARED = {  # folder: (folder of its metrics, title); {} is the step
 
 def write(out, pictures=None):
     """Writes results.md to the folder `out`, with as much of it as there is."""
-    steps = sorted(
-        int(os.path.basename(path)) for path in glob.glob(os.path.join(out, 'steps', '*'))
-    )
+    reports = glob.glob(os.path.join(glob.escape(out), 'steps', '*', 'metrics.json'))
+    steps = sorted(int(path.split(os.sep)[-2]) for path in reports)
+    if not steps:
+        return
     plotting.plot(os.path.join(out, 'run'))
     parts = ['# Results', '## Validation pairs', _steps_table(out, steps), '![](run/curves.png)']
     _draw_strip(out, steps)
@@ -76,7 +77,8 @@ def _comparison_table(out, step):
 
 def _pictures_table(out, pictures):
     """The metrics of the outputs that the post shows next to ours, of the last step measured."""
-    folder = max(glob.glob(os.path.join(out, 'pictures', '*')), key=lambda p: int(p.split('/')[-1]))
+    folders = glob.glob(os.path.join(glob.escape(out), 'pictures', '*'))
+    folder = max(folders, key=lambda path: int(os.path.basename(path)))
     rows, values = [], {'the post': [], 'pix2pix_tf': []}
     for row in _report(folder)['images']:
         name = row['name']
@@ -91,7 +93,7 @@ def _pictures_table(out, pictures):
             rows.append([name, who, *(f'{value:.4g}' for value in values[who][-1])])
     for who, lines in values.items():
         rows.append(['mean', who, *(f'{value:.4g}' for value in np.mean(lines, axis=0))])
-    return _table(['picture', f'step {folder.split("/")[-1]}', *metrics.NAMES, 'gradient'], rows)
+    return _table(['picture', f'step {os.path.basename(folder)}', *metrics.NAMES, 'gradient'], rows)
 
 
 def _read(path):

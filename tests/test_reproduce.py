@@ -89,9 +89,13 @@ def test_the_whole_run_ends_in_a_page(reproduce, pictures, tmp_path):
     ]
 
 
-def test_without_pictures_that_fit_nothing_is_trained(reproduce, tmp_path):
+def test_what_is_missing_is_said_before_anything_is_trained(reproduce, tmp_path):
     with pytest.raises(SystemExit, match='no \\*-inputs.png in'):
         reproduce(f'--out={tmp_path / "out"}', f'--pictures={tmp_path}')
+    with pytest.raises(SystemExit) as error:
+        reproduce(f'--out={tmp_path / "out"}', f'--post={tmp_path}')
+    assert error.value.code == 2
+    assert not (tmp_path / 'out').exists()
 
 
 def test_sharpness_is_the_gradient_of_the_luma(monkeypatch):
