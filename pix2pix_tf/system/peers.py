@@ -73,6 +73,7 @@ class Peers:
         self.on_loss = on_loss
         self.greetings: typing.Dict[int, Greeting] = {}
         self._sockets: typing.Dict[int, socket.socket] = {}
+        self._over: typing.Set[int] = set()  # workers that are done or lost
         self._refused = ''
         self._changed = threading.Condition()
         self._joined, self._closing = threading.Event(), threading.Event()
@@ -132,10 +133,17 @@ class Peers:
         self._send({'ended': reason})
 
     def close(self) -> None:
-        """Says to all that this worker is done, and leaves."""
+        """Says to all that this worker is done, and leaves once all are done or lost.
+
+        Until then, TensorFlow may still be sending them parts of the last mean.
+        """
         if not self._closing.is_set():
             self._closing.set()
             self._send({'done': True})
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: not self._joined.is_set() or len(self._over) == len(self._sockets)
+                )
         for connection in self._sockets.values():
             connection.close()
 
@@ -188,6 +196,7 @@ class Peers:
             for line in iter(lambda: lines.readline(_LONGEST), b''):
                 message = json.loads(line) if line.strip() else {}
                 if message.get('done'):
+                    self._mark_over(task)
                     return
                 if 'ended' in message:
                     reason = message['ended']
@@ -199,8 +208,14 @@ class Peers:
             )
         except (OSError, ValueError):
             pass
+        self._mark_over(task)
         if not self._closing.is_set():
             self.on_loss(reason)
+
+    def _mark_over(self, task):
+        with self._changed:
+            self._over.add(task)
+            self._changed.notify_all()
 
     def _beat(self):
         while not self._closing.wait(_BEAT):

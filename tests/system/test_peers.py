@@ -1,10 +1,14 @@
-"""Workers that a process has started, and how they end."""
+"""Workers that a process has started, and how workers end."""
 
 import subprocess
 import sys
 import tempfile
+import threading
 
-from pix2pix_tf.system.peers import Child
+from helpers import wait_until
+
+from pix2pix_tf.cli import workers
+from pix2pix_tf.system.peers import Child, Cluster, Peers
 
 
 def start(code):
@@ -22,3 +26,29 @@ def test_a_worker_that_does_not_end_is_killed():
     child = start('import time; time.sleep(1000)')
     assert child.end(0) == ''
     assert child.process.returncode == -9
+
+
+def test_who_is_done_first_leaves_with_the_last():
+    """What the first has computed may still be on its way to the others."""
+    addresses, events, lost = workers.free_addresses(2), [], []
+    both = [Peers(Cluster(addresses, task), lost.append) for task in range(2)]
+    joining = [
+        threading.Thread(target=peers.join, args=({}, threading.Event(), events.append))
+        for peers in both
+    ]
+    for thread in joining:
+        thread.start()
+    for thread in joining:
+        thread.join()
+
+    def leave():
+        both[0].close()
+        events.append('first')
+
+    leaving = threading.Thread(target=leave)
+    leaving.start()
+    wait_until(lambda: both[1]._over == {0}, 'the word that the first is done')
+    events.append('last')
+    both[1].close()
+    leaving.join(60)
+    assert events == ['last', 'first'] and lost == []
