@@ -9,6 +9,7 @@ from clusters import FLAGS
 from helpers import fork_command, read_checkpoint, wait_for
 
 COUNT = 3
+MINE = os.getpid()  # the tests of two runtimes may run side by side
 
 pytestmark = [
     pytest.mark.slow,
@@ -22,28 +23,28 @@ def run(words):
 
 @pytest.fixture
 def hosts():
-    """The addresses of the hosts; pix2pix-N is the namespace of number N, p2p-N its cable."""
-    made = run('ip link add p2p type bridge') and run('ip link set p2p up')
+    """The addresses of the hosts; pix2pix-PID-N is the namespace of number N, pPID-N its cable."""
+    made = run(f'ip link add p{MINE} type bridge') and run(f'ip link set p{MINE} up')
     for n in range(COUNT):
         made = made and all(
             map(
                 run,
                 (
-                    f'ip netns add pix2pix-{n}',
-                    f'ip link add p2p-{n} type veth peer name eth0 netns pix2pix-{n}',
-                    f'ip link set p2p-{n} master p2p up',
-                    f'ip -n pix2pix-{n} address add 10.77.0.{n + 1}/24 dev eth0',
-                    f'ip -n pix2pix-{n} link set eth0 up',
-                    f'ip -n pix2pix-{n} link set lo up',
+                    f'ip netns add pix2pix-{MINE}-{n}',
+                    f'ip link add p{MINE}-{n} type veth peer name eth0 netns pix2pix-{MINE}-{n}',
+                    f'ip link set p{MINE}-{n} master p{MINE} up',
+                    f'ip -n pix2pix-{MINE}-{n} address add 10.77.0.{n + 1}/24 dev eth0',
+                    f'ip -n pix2pix-{MINE}-{n} link set eth0 up',
+                    f'ip -n pix2pix-{MINE}-{n} link set lo up',
                 ),
             )
         )
     if made:
         yield [f'10.77.0.{n + 1}' for n in range(COUNT)]
     for n in range(COUNT):
-        run(f'ip link del p2p-{n}')  # a namespace may stay for a while
-        run(f'ip netns del pix2pix-{n}')
-    run('ip link del p2p')
+        run(f'ip link del p{MINE}-{n}')  # a namespace may stay for a while
+        run(f'ip netns del pix2pix-{MINE}-{n}')
+    run(f'ip link del p{MINE}')
     if not made:
         pytest.skip('no right to make network namespaces')
 
@@ -51,12 +52,17 @@ def hosts():
 def start_all(hosts, pairs, out, *flags):
     listed = '--workers=' + ','.join(f'{host}:2222' for host in hosts)
     flags = (f'--data={pairs}', f'--out={out}', listed, *FLAGS, *flags)
-    return [fork_command('train', *flags, f'--task={n}', host=f'pix2pix-{n}') for n in range(COUNT)]
+    return [
+        fork_command('train', *flags, f'--task={n}', host=f'pix2pix-{MINE}-{n}')
+        for n in range(COUNT)
+    ]
 
 
 def test_a_cable_of_100_mbit_is_enough(hosts, pairs, tmp_path):
     for n in range(COUNT):
-        if not run(f'tc qdisc add dev p2p-{n} root tbf rate 100mbit burst 32kbit latency 400ms'):
+        if not run(
+            f'tc qdisc add dev p{MINE}-{n} root tbf rate 100mbit burst 32kbit latency 400ms'
+        ):
             pytest.skip('no right to limit a cable')
     processes = start_all(hosts, pairs, tmp_path, '--max_steps=3')
     for process in processes:
@@ -69,7 +75,7 @@ def test_a_host_that_cannot_be_reached_any_more_is_named(hosts, pairs, tmp_path)
     """To the others, a dead host and a cut cable are the same: nothing comes any more."""
     processes = start_all(hosts, pairs, tmp_path, '--max_steps=100000', '--save_freq=2')
     wait_for(processes[0], 'epoch 2  step 1')
-    run('ip link set p2p-1 down')
+    run(f'ip link set p{MINE}-1 down')
     for task in (0, 2):
         _, errors = processes[task].communicate(timeout=60)
         assert processes[task].returncode == 1
