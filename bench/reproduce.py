@@ -157,7 +157,7 @@ def reproduce(args, train_flags):
         run.measure(step)
         if step == first and args.post:
             run.compare(first)
-        reproduce_page.write(args.out, args.pictures)
+        reproduce_page.write(args.out, first, args.pictures)
 
 
 def main():

@@ -19,8 +19,11 @@ COMPARED = {  # folder: (folder of its metrics, title); {} is the step
 }
 
 
-def write(out, pictures=None):
-    """Writes results.md to the folder `out`, with as much of it as there is."""
+def write(out, compared, pictures=None):
+    """Writes results.md to the folder `out`, with as much of it as there is.
+
+    `compared` is the step of the comparison with the post.
+    """
     reports = glob.glob(os.path.join(glob.escape(out), 'steps', '*', 'metrics.json'))
     steps = sorted(int(path.split(os.sep)[-2]) for path in reports)
     if not steps:
@@ -31,8 +34,8 @@ def write(out, pictures=None):
     parts.append('Input, output after ' + ', '.join(map(str, steps)) + ' steps, target:')
     parts.append('![](strip.jpg)')
     if os.path.exists(os.path.join(out, 'compared', 'post', 'metrics.json')):
-        _draw_comparison(out, steps[0])
-        parts += ["## Next to the post's code", _comparison_table(out, steps[0])]
+        _draw_comparison(out, compared)
+        parts += ["## Next to the post's code", _comparison_table(out, compared)]
         parts.append('![](comparison.png)')
     if pictures:
         parts += ["## The post's pictures", _pictures_table(out, pictures)]
