@@ -21,6 +21,8 @@ from PIL import Image
 from turns import HERE, ROOT
 
 from pix2pix_tf import checkpoints
+from pix2pix_tf.evaluation import metrics
+from pix2pix_tf.pairs import shaping
 from pix2pix_tf.system.errors import Pix2PixError
 
 FIRST = 2000  # the first step that is measured, and the last of the comparison with the post
@@ -50,24 +52,19 @@ class Reproduction:
 
     def train(self, name, steps, *flags):
         """Trains in the folder `name` up to `steps`; returns the checkpoint."""
-        out = self.path(name)
-        if self._step(out) < steps:
-            self._run(
-                'bin/pix2pix-train',
-                f'--data={self.train_data}',
-                f'--val_data={self.val_data}',
-                f'--out={out}',
-                f'--max_steps={steps}',
-                *flags,
-                *self.train_flags,
-            )
-        if self._step(out) < steps:
-            raise Stopped
-        return checkpoints.latest(out)
+        return self._train_by(
+            'bin/pix2pix-train',
+            name,
+            steps,
+            f'--val_data={self.val_data}',
+            f'--max_steps={steps}',
+            *flags,
+            *self.train_flags,
+        )
 
     def export(self, checkpoint, data, name):
         """Exports the pairs of `data` to the folder `name`."""
-        if not os.path.exists(self.path(name, 'metrics.json')):
+        if not os.path.exists(self.path(name, metrics.JSON_FILE)):
             self._run(
                 'bin/pix2pix-export',
                 f'--checkpoint={checkpoint}',
@@ -78,7 +75,7 @@ class Reproduction:
 
     def measure(self, step):
         """Trains up to `step`, and exports what is to be looked at then."""
-        if os.path.exists(self.path('steps', str(step), 'metrics.json')):
+        if os.path.exists(self.path('steps', str(step), metrics.JSON_FILE)):
             return
         checkpoint = self.train(
             'run', step, '--seed=1', '--save_secs=600', '--keep=2', '--eval_images=50'
@@ -95,17 +92,24 @@ class Reproduction:
         checkpoint = self.train('seed-2', steps, '--seed=2', '--eval_freq=0', '--display_freq=0')
         self.export(checkpoint, self.val_data, os.path.join('compared', 'seed-2'))
         start = self.train('start', 1, '--seed=1', f'--learning_rate={NO_UPDATE}')
-        out = self.path('post')
+        checkpoint = self._train_by(
+            os.path.join(HERE, 'post_training.py'),
+            'post',
+            steps,
+            f'--post={self.args.post}',
+            f'--start={start}',
+            f'--steps={steps}',
+        )
+        self.export(checkpoint, self.val_data, os.path.join('compared', 'post'))
+
+    def _train_by(self, script, name, steps, *flags):
+        """Runs `script` if the folder `name` has not reached `steps`; returns its checkpoint."""
+        out = self.path(name)
         if self._step(out) < steps:
-            self._run(
-                os.path.join(HERE, 'post_training.py'),
-                f'--post={self.args.post}',
-                f'--data={self.train_data}',
-                f'--start={start}',
-                f'--out={out}',
-                f'--steps={steps}',
-            )
-        self.export(checkpoints.latest(out), self.val_data, os.path.join('compared', 'post'))
+            self._run(script, f'--data={self.train_data}', f'--out={out}', *flags)
+            if self._step(out) < steps:
+                raise Stopped
+        return checkpoints.latest(out)
 
     def _step(self, out):
         return checkpoints.step_of(checkpoints.latest(out)) if os.path.isdir(out) else 0
@@ -141,9 +145,7 @@ def make_pairs(pictures, folder):
     os.makedirs(folder, exist_ok=True)
     for path in inputs:
         target, source = (Image.open(p) for p in (path.replace('-inputs', '-targets'), path))
-        pair = Image.new('RGB', (2 * source.width, source.height))
-        pair.paste(target, (0, 0))
-        pair.paste(source, (source.width, 0))
+        pair = shaping.joined(target, source)
         pair.save(os.path.join(folder, os.path.basename(path).replace('-inputs', '')))
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from pix2pix_tf.evaluation import metrics
 from pix2pix_tf.monitoring import losses, plotting
+from pix2pix_tf.monitoring.progress import LOSS_LABELS
 
 STRIP = 5  # validation pairs that strip.jpg shows
 SIDE = 128  # pixels of an image in strip.jpg
@@ -24,7 +25,7 @@ def write(out, compared, pictures=None):
 
     `compared` is the step of the comparison with the post.
     """
-    reports = glob.glob(os.path.join(glob.escape(out), 'steps', '*', 'metrics.json'))
+    reports = glob.glob(os.path.join(glob.escape(out), 'steps', '*', metrics.JSON_FILE))
     steps = sorted(int(path.split(os.sep)[-2]) for path in reports)
     if not steps:
         return
@@ -33,7 +34,7 @@ def write(out, compared, pictures=None):
     _draw_strip(out, steps)
     parts.append('Input, output after ' + ', '.join(map(str, steps)) + ' steps, target:')
     parts.append('![](strip.jpg)')
-    if os.path.exists(os.path.join(out, 'compared', 'post', 'metrics.json')):
+    if os.path.exists(os.path.join(out, 'compared', 'post', metrics.JSON_FILE)):
         _draw_comparison(out, compared)
         parts += ["## Next to the post's code", _comparison_table(out, compared)]
         parts.append('![](comparison.png)')
@@ -50,7 +51,7 @@ def sharpness(image):
 
 
 def _report(folder):
-    with open(os.path.join(folder, 'metrics.json'), encoding='utf-8') as file:
+    with open(os.path.join(folder, metrics.JSON_FILE), encoding='utf-8') as file:
         return json.load(file)
 
 
@@ -123,7 +124,7 @@ def _draw_comparison(out, last):
 
     figure = Figure(figsize=(12, 3.6), dpi=100)
     FigureCanvasAgg(figure)
-    for number, name in enumerate(('discrim_loss', 'gen_loss_GAN', 'gen_loss_L1'), 1):
+    for number, name in enumerate(LOSS_LABELS, 1):
         axes = figure.add_subplot(1, 3, number)
         for folder, (_, title) in COMPARED.items():
             rows = [row for row in losses.load(os.path.join(out, folder)) if row['step'] <= last]

@@ -1,6 +1,7 @@
 """The fixtures that the tests share."""
 
 import contextlib
+import functools
 import io
 import os
 import typing
@@ -68,20 +69,28 @@ def pairs(tmp_path_factory):
     return str(folder)
 
 
+def once_for_each_kind_of_networks(make):
+    """A function that calls `make()` once for each kind of networks, and remembers what it gave."""
+    remembered = functools.lru_cache(maxsize=None)(lambda is_shallow: make())
+    return lambda: remembered(shallow.in_use())
+
+
 @pytest.fixture(scope='session')
-def made_once():
-    """What several modules share: {(name, with which networks): value}."""
-    return {}
+def train_briefly(tmp_path_factory, graph_mode, pairs):
+    """A function: `trained` with the networks of the test that calls it."""
+
+    def make():
+        out = str(tmp_path_factory.mktemp('trained'))
+        training.train(pairs, out, replace(helpers.NARROW, max_steps=2))
+        return out
+
+    return once_for_each_kind_of_networks(make)
 
 
 @pytest.fixture(scope='module')
-def trained(tmp_path_factory, made_once, graph_mode, pairs):
+def trained(train_briefly):
     """An output folder with a narrow model, trained for two steps."""
-    key = 'trained', shallow.in_use()
-    if key not in made_once:
-        made_once[key] = str(tmp_path_factory.mktemp('trained'))
-        training.train(pairs, made_once[key], replace(helpers.NARROW, max_steps=2))
-    return made_once[key]
+    return train_briefly()
 
 
 class Run(typing.NamedTuple):
@@ -92,19 +101,16 @@ class Run(typing.NamedTuple):
 
 
 @pytest.fixture(scope='session')
-def watch(tmp_path_factory, made_once, graph_mode, pairs):
+def watch(tmp_path_factory, graph_mode, pairs):
     """A function: the `watched_run` with the networks of the test that calls it."""
 
-    def run():
-        key = 'watched', shallow.in_use()
-        if key not in made_once:
-            out = str(tmp_path_factory.mktemp('watched'))
-            with contextlib.redirect_stdout(io.StringIO()) as printed:
-                training.train(pairs, out, helpers.WATCHED, val_data=pairs)
-            made_once[key] = Run(out, printed.getvalue())
-        return made_once[key]
+    def make():
+        out = str(tmp_path_factory.mktemp('watched'))
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            training.train(pairs, out, helpers.WATCHED, val_data=pairs)
+        return Run(out, printed.getvalue())
 
-    return run
+    return once_for_each_kind_of_networks(make)
 
 
 @pytest.fixture

@@ -171,7 +171,6 @@ def serve():
     for module in LOADED:
         common.load(module)
     import frugal
-    import shallow  # noqa: F401, for the children
 
     frugal.spare()
     answer('ready')

@@ -140,10 +140,9 @@ class Peers:
         if not self._closing.is_set():
             self._closing.set()
             self._send({'done': True})
-            with self._changed:
-                self._changed.wait_for(
-                    lambda: not self._joined.is_set() or len(self._over) == len(self._sockets)
-                )
+            if self._joined.is_set():
+                with self._changed:
+                    self._changed.wait_for(lambda: len(self._over) == len(self._sockets))
         for connection in self._sockets.values():
             connection.close()
 
@@ -196,7 +195,6 @@ class Peers:
             for line in iter(lambda: lines.readline(_LONGEST), b''):
                 message = json.loads(line) if line.strip() else {}
                 if message.get('done'):
-                    self._mark_over(task)
                     return
                 if 'ended' in message:
                     reason = message['ended']
@@ -208,14 +206,12 @@ class Peers:
             )
         except (OSError, ValueError):
             pass
-        self._mark_over(task)
+        finally:
+            with self._changed:
+                self._over.add(task)
+                self._changed.notify_all()
         if not self._closing.is_set():
             self.on_loss(reason)
-
-    def _mark_over(self, task):
-        with self._changed:
-            self._over.add(task)
-            self._changed.notify_all()
 
     def _beat(self):
         while not self._closing.wait(_BEAT):
