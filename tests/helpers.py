@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import shallow
 import tensorflow.compat.v1 as tf
 from forking import ROOT, Forked, killed_after
 from PIL import Image
@@ -101,14 +102,17 @@ def command_line(command, *flags):
 
 
 def command_environment(**changes):
-    """The environment of a command: with this package, and these variables."""
+    """The environment of a command: with this package, the test's networks and these variables."""
     # The test run's own setting would hide what a user gets to see; and what `make test` was given
     # is not for a `make` that a test runs.
     hidden = {'TF_CPP_MIN_LOG_LEVEL', 'MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'MAKEOVERRIDES'}
     given = shlex.split(os.environ.get('MAKEFLAGS', ''))
     hidden.update(word.split('=')[0] for word in given if '=' in word)
     environment = {k: v for k, v in os.environ.items() if k not in hidden}
-    return dict(environment, PYTHONPATH=ROOT, **changes)
+    found = [ROOT]
+    if shallow.in_use():
+        found.append(os.path.join(ROOT, 'tests', 'shallow_processes'))
+    return dict(environment, PYTHONPATH=os.pathsep.join(found), **changes)
 
 
 def run_command(command, *flags, **options):

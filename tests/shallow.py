@@ -1,7 +1,8 @@
 """Networks of two layers, for tests of all that stands around them: loops, saves, workers, pages.
 
 The post's networks take seconds to build, however narrow they are. Tests with the mark
-`post_networks` have them, and so has every command that runs in a process of its own.
+`post_networks` have them. A command in a process of its own has those of the test that starts it:
+see shallow_processes/sitecustomize.py.
 """
 
 import tensorflow.compat.v1 as tf

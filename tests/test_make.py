@@ -28,6 +28,7 @@ def make(tmp_path):
             '-C',
             ROOT,
             target,
+            'RUNTIME=tf2',  # which it would look for, each time
             f'RUN={programs}/python',
             f'STAMP={stamp}',
             *[f'{name}={value}' for name, value in variables.items()],

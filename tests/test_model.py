@@ -13,18 +13,24 @@ LOSSES = ('gen_loss', 'discrim_loss', 'gen_loss_gan', 'gen_loss_l1')
 AVERAGED = ('discrim_loss', 'gen_loss_gan', 'gen_loss_l1')
 
 
-@pytest.fixture
+@pytest.fixture(scope='module')
 def images():
     rng = np.random.RandomState(11)
     return [rng.uniform(-1, 1, (2, 256, 256, 3)).astype(np.float32) for _ in range(2)]
 
 
-@pytest.fixture
-def built(graph, narrow, images):
+@pytest.fixture(scope='module')
+def model(graph_mode, narrow, images):
     """The model on constant images, without dropout, so that every run gives the same."""
-    model = build_model(*map(tf.constant, images), replace(narrow, dropout=0.0))
-    with tf.Session() as session:
+    with tf.Graph().as_default():
         tf.set_random_seed(1)
+        return build_model(*map(tf.constant, images), replace(narrow, dropout=0.0))
+
+
+@pytest.fixture
+def built(model):
+    """The model, its graph the default, and a session in which its variables are new."""
+    with model.gen_loss.graph.as_default(), tf.Session() as session:
         session.run(tf.global_variables_initializer())
         yield model, session
 
@@ -57,7 +63,7 @@ def test_a_discriminator_that_is_certain_has_a_finite_loss(built):
     assert np.isfinite(sums).all()
 
 
-def test_one_bad_gradient_shows_in_the_sum(built, graph):
+def test_one_bad_gradient_shows_in_the_sum(built):
     model, session = built
     sums = [model.discrim_gradient_sum, model.gen_gradient_sum]
     assert np.isfinite(session.run(sums)).all()
@@ -67,10 +73,10 @@ def test_one_bad_gradient_shows_in_the_sum(built, graph):
     assert not np.isfinite(session.run(sums)).any()
 
 
-def test_losses_and_averages_are_in_the_graph_by_name(built, graph):
-    model, _ = built
+def test_losses_and_averages_are_in_the_graph_by_name(built):
+    model, session = built
     for name in LOSSES + tuple(n + '_average' for n in AVERAGED):
-        assert graph.get_tensor_by_name(name + ':0') is getattr(model, name)
+        assert session.graph.get_tensor_by_name(name + ':0') is getattr(model, name)
 
 
 def test_a_step_counts_and_averages(built):

@@ -93,7 +93,6 @@ def test_a_terminal_gets_one_live_line(pairs, tmp_path):
     assert f'trained to step 7, saved in {tmp_path}/model-7' in lines
 
 
-@pytest.mark.post_networks
 def test_a_terminal_shows_an_export_too(pairs, trained, tmp_path):
     status, written = on_terminal(
         'export', f'--data={pairs}', f'--out={tmp_path}', f'--checkpoint={trained}/model-2'

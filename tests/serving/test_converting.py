@@ -1,19 +1,17 @@
-"""What is converted gives what the checkpoint gives, and what does not is not left behind."""
+"""What is converted gives what the checkpoint gives."""
 
 import io
 import os
-import shutil
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import contents, error_line, pair_pixels, run_command
+from helpers import pair_pixels
 from PIL import Image
 
 import pix2pix_tf
 from pix2pix_tf import kernels, options, sources
-from pix2pix_tf.serving import converting, saved_model
-from pix2pix_tf.system.errors import Pix2PixError, UsageError
+from pix2pix_tf.serving import converting
 
 pytestmark = pytest.mark.post_networks
 
@@ -128,49 +126,3 @@ def test_onnx(source, tmp_path, weights, limit, masks):
         assert 0 <= done.difference <= limit
     else:
         assert done.difference is None
-
-
-def test_what_differs_is_not_left_behind(source, tmp_path, monkeypatch):
-    to = tmp_path / 'to'
-
-    def wrong(source, path):  # other weights: those of a generator that was never trained
-        with tf.Graph().as_default(), tf.Session() as session:
-            exported = saved_model.graph.build(source)
-            session.run(tf.global_variables_initializer())
-            builder = tf.saved_model.builder.SavedModelBuilder(path)
-            image_bytes = {'image_bytes': exported.image_bytes, 'seed': exported.seed}
-            signature = saved_model._signature(image_bytes, output_bytes=exported.seeded_bytes)
-            builder.add_meta_graph_and_variables(session, ['serve'], {'seeded': signature})
-            builder.save()
-
-    monkeypatch.setattr(saved_model, 'write', wrong)
-    with pytest.raises(Pix2PixError, match='the saved_model differs from the checkpoint by'):
-        converting.convert(source, 'saved_model', str(to))
-    assert not to.exists()
-    monkeypatch.setattr(saved_model, 'write', lambda source, path: os.mkdir(path))
-    with pytest.raises(Pix2PixError, match='the saved_model does not load, and was removed: '):
-        converting.convert(source, 'saved_model', str(to))
-    assert not to.exists()
-
-
-def test_nothing_is_written_over(source, written):
-    before = contents(written)
-    with pytest.raises(UsageError, match='/mine/2 exists already'):
-        converting.convert(source, 'saved_model', written)
-    assert contents(written) == before
-
-
-def test_the_command(trained, tmp_path):
-    out = str(tmp_path / 'out')
-    shutil.copytree(trained, out)
-    result = run_command('convert', f'--model={out}', '--format=tflite')
-    assert (result.returncode, result.stderr) == (0, '')
-    assert f'wrote {out}/tflite/model.tflite (differs from the checkpoint by' in result.stdout
-    for flags, words in (
-        (['--weights=int8'], '--weights is for ONNX and TFLite'),
-        (['--masks'], '--masks is for ONNX'),
-        (['--format=h5'], 'format'),
-    ):
-        assert words in error_line(run_command('convert', f'--model={out}', *flags), 2)
-    result = run_command('convert', f'--model={tmp_path}/none')
-    assert 'no folder and no checkpoint' in error_line(result, 1)

@@ -55,7 +55,6 @@ def assert_saved(out):
 
 
 @pytest.mark.slow
-@pytest.mark.post_networks
 def test_a_training_whose_output_nobody_reads_saves_and_ends_in_one_line(pairs, tmp_path, capsys):
     out = str(tmp_path)
     process = start_command('train', f'--data={pairs}', f'--out={out}', *NARROW_FLAGS)

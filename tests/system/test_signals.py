@@ -20,10 +20,7 @@ from pix2pix_tf.system import signals
 
 @pytest.mark.parametrize(
     'number, begin',
-    [
-        pytest.param(signal.SIGINT, start_command, marks=pytest.mark.post_networks),
-        (signal.SIGTERM, fork_command),
-    ],
+    [(signal.SIGINT, start_command), (signal.SIGTERM, fork_command)],
 )
 def test_a_signal_ends_the_run_saved_and_in_silence(pairs, tmp_path, number, begin, capsys):
     out = str(tmp_path)

@@ -1,0 +1,64 @@
+"""A conversion as a command, and those that fail: nothing of them is left behind."""
+
+import os
+import shutil
+
+import pytest
+import tensorflow.compat.v1 as tf
+from helpers import error_line, run_command
+
+from pix2pix_tf import sources
+from pix2pix_tf.serving import converting, saved_model
+from pix2pix_tf.system.errors import Pix2PixError, UsageError
+
+
+@pytest.fixture(scope='module')
+def source(trained, graph_mode):
+    return sources.find_model(trained)
+
+
+def test_what_differs_is_not_left_behind(source, tmp_path, monkeypatch):
+    to = tmp_path / 'to'
+
+    def wrong(source, path):  # other weights: those of a generator that was never trained
+        with tf.Graph().as_default(), tf.Session() as session:
+            exported = saved_model.graph.build(source)
+            session.run(tf.global_variables_initializer())
+            builder = tf.saved_model.builder.SavedModelBuilder(path)
+            image_bytes = {'image_bytes': exported.image_bytes, 'seed': exported.seed}
+            signature = saved_model._signature(image_bytes, output_bytes=exported.seeded_bytes)
+            builder.add_meta_graph_and_variables(session, ['serve'], {'seeded': signature})
+            builder.save()
+
+    monkeypatch.setattr(saved_model, 'write', wrong)
+    with pytest.raises(Pix2PixError, match='the saved_model differs from the checkpoint by'):
+        converting.convert(source, 'saved_model', str(to))
+    assert not to.exists()
+    monkeypatch.setattr(saved_model, 'write', lambda source, path: os.mkdir(path))
+    with pytest.raises(Pix2PixError, match='the saved_model does not load, and was removed: '):
+        converting.convert(source, 'saved_model', str(to))
+    assert not to.exists()
+
+
+def test_nothing_is_written_over(source, tmp_path):
+    version = tmp_path / 'mine' / '2'
+    version.mkdir(parents=True)
+    with pytest.raises(UsageError, match='/mine/2 exists already'):
+        converting.convert(source, 'saved_model', str(tmp_path / 'mine'))
+    assert os.listdir(str(tmp_path / 'mine')) == ['2'] and os.listdir(str(version)) == []
+
+
+def test_the_command(trained, tmp_path):
+    out = str(tmp_path / 'out')
+    shutil.copytree(trained, out)
+    result = run_command('convert', f'--model={out}', '--format=tflite')
+    assert (result.returncode, result.stderr) == (0, '')
+    assert f'wrote {out}/tflite/model.tflite (differs from the checkpoint by' in result.stdout
+    for flags, words in (
+        (['--weights=int8'], '--weights is for ONNX and TFLite'),
+        (['--masks'], '--masks is for ONNX'),
+        (['--format=h5'], 'format'),
+    ):
+        assert words in error_line(run_command('convert', f'--model={out}', *flags), 2)
+    result = run_command('convert', f'--model={tmp_path}/none')
+    assert 'no folder and no checkpoint' in error_line(result, 1)
