@@ -3,12 +3,14 @@
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 from clusters import FLAGS
-from helpers import fork_command, read_checkpoint, wait_for
+from helpers import ROOT, fork_command, read_checkpoint, run_process, start_process, wait_for
 
 COUNT = 3
+DELAY = os.path.join(ROOT, 'tests', 'delay.py')
 MINE = os.getpid()  # the tests of two runtimes may run side by side
 
 pytestmark = [
@@ -21,32 +23,58 @@ def run(words):
     return subprocess.call(words.split(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
 
 
-@pytest.fixture
-def hosts():
-    """The addresses of the hosts; pix2pix-PID-N is the namespace of number N, pPID-N its cable."""
+VETH = (
+    'ip link add {here} type veth peer name eth0 netns {host}',
+    'ip link set {here} master p{mine} up',
+)
+TAP = (
+    'ip tuntap add {here} mode tap',
+    'ip -n {host} tuntap add eth0 mode tap',
+    'ip link set {here} master p{mine} up',
+)
+UP = (
+    'ip -n {host} address add 10.77.0.{number}/24 dev eth0',
+    'ip -n {host} link set eth0 up',
+    'ip -n {host} link set lo up',
+)
+
+
+def make_hosts(cable):
+    """Namespaces of hosts, each with a cable to the same bridge; then removes them.
+
+    pix2pix-PID-N is the namespace of number N, pPID-N the end of its cable here.
+    """
+    names = [
+        {'mine': MINE, 'host': f'pix2pix-{MINE}-{n}', 'here': f'p{MINE}-{n}', 'number': n + 1}
+        for n in range(COUNT)
+    ]
     made = run(f'ip link add p{MINE} type bridge') and run(f'ip link set p{MINE} up')
-    for n in range(COUNT):
-        made = made and all(
-            map(
-                run,
-                (
-                    f'ip netns add pix2pix-{MINE}-{n}',
-                    f'ip link add p{MINE}-{n} type veth peer name eth0 netns pix2pix-{MINE}-{n}',
-                    f'ip link set p{MINE}-{n} master p{MINE} up',
-                    f'ip -n pix2pix-{MINE}-{n} address add 10.77.0.{n + 1}/24 dev eth0',
-                    f'ip -n pix2pix-{MINE}-{n} link set eth0 up',
-                    f'ip -n pix2pix-{MINE}-{n} link set lo up',
-                ),
-            )
-        )
+    for words in names:
+        steps = ('ip netns add {host}', *cable, *UP)
+        made = made and all(run(step.format(**words)) for step in steps)
     if made:
         yield [f'10.77.0.{n + 1}' for n in range(COUNT)]
-    for n in range(COUNT):
-        run(f'ip link del p{MINE}-{n}')  # a namespace may stay for a while
-        run(f'ip netns del pix2pix-{MINE}-{n}')
+    for words in names:
+        run('ip link del {here}'.format(**words))  # a namespace may stay for a while
+        run('ip netns del {host}'.format(**words))
     run(f'ip link del p{MINE}')
     if not made:
         pytest.skip('no right to make network namespaces')
+
+
+@pytest.fixture
+def hosts():
+    """The addresses of the hosts."""
+    yield from make_hosts(VETH)
+
+
+@pytest.fixture
+def far_hosts():
+    """The addresses of hosts 50 ms away from each other: half of it on the way to the bridge."""
+    for addresses in make_hosts(TAP):
+        ends = [name for n in range(COUNT) for name in (f'p{MINE}-{n}', f'pix2pix-{MINE}-{n}')]
+        wait_for(start_process(sys.executable, DELAY, '0.025', *ends), 'ready')
+        yield addresses
 
 
 def start_all(hosts, pairs, out, *flags):
@@ -58,13 +86,25 @@ def start_all(hosts, pairs, out, *flags):
     ]
 
 
-def test_a_cable_of_100_mbit_is_enough(hosts, pairs, tmp_path):
+CONNECT = """
+import socket, time
+start = time.monotonic()
+assert socket.socket().connect_ex(('10.77.0.3', 1)) == 111  # refused
+print(time.monotonic() - start)
+"""
+
+
+def test_a_cable_of_100_mbit_and_50_ms_is_enough(far_hosts, pairs, tmp_path):
+    there_and_back = run_process(
+        'ip', 'netns', 'exec', f'pix2pix-{MINE}-0', sys.executable, '-c', CONNECT
+    )
+    assert float(there_and_back.stdout) >= 0.1
     for n in range(COUNT):
         if not run(
             f'tc qdisc add dev p{MINE}-{n} root tbf rate 100mbit burst 32kbit latency 400ms'
         ):
             pytest.skip('no right to limit a cable')
-    processes = start_all(hosts, pairs, tmp_path, '--max_steps=3')
+    processes = start_all(far_hosts, pairs, tmp_path, '--max_steps=3')
     for process in processes:
         _, errors = process.communicate(timeout=150)
         assert (process.returncode, errors) == (0, '')
