@@ -23,7 +23,6 @@ from pix2pix_tf.monitoring.progress import LOSS_LABELS
 from pix2pix_tf.system.errors import CheckpointError, DataError, TrainingError
 
 
-@pytest.mark.post_networks
 def test_a_run_reports_saves_and_ends(pairs, tmp_path, narrow, capsys):
     out = str(tmp_path / 'deep' / 'out')
     config = replace(narrow, max_epochs=1, progress_freq=2, save_freq=3, batch_size=1)
@@ -66,7 +65,6 @@ def test_the_same_seed_gives_the_same_losses_digit_by_digit(pairs, tmp_path):
     assert runs[0] != runs[2]
 
 
-@pytest.mark.post_networks
 def test_a_checkpoint_of_another_width_is_refused_and_kept(pairs, trained, tmp_path):
     out = str(tmp_path / 'out')
     shutil.copytree(trained, out)
@@ -119,7 +117,6 @@ def diverge(pairs, trained, out, rate):
     return int(line.split('step ')[1].split(':')[0]), result
 
 
-@pytest.mark.post_networks
 def test_a_run_that_diverges_at_once_leaves_the_checkpoint_and_its_options(
     pairs, trained, tmp_path
 ):
@@ -132,9 +129,11 @@ def test_a_run_that_diverges_at_once_leaves_the_checkpoint_and_its_options(
 
 
 @pytest.mark.post_networks
-def test_a_run_that_diverges_later_ends_with_the_save_of_the_step_before(pairs, trained, tmp_path):
+def test_a_run_that_diverges_later_ends_with_the_save_of_the_step_before(
+    pairs, train_briefly, tmp_path
+):
     out = str(tmp_path / 'out')
-    step, result = diverge(pairs, trained, out, rate=100.0)
+    step, result = diverge(pairs, train_briefly(), out, rate=100.0)
     assert step > 3
     assert read_checkpoint(out)['global_step'] == step - 1
     assert options.load(out).learning_rate == 100
