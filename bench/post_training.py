@@ -5,7 +5,7 @@
 The code blocks of the post's Markdown (--post) run as they stand; names that TensorFlow 2 dropped
 are replaced. They start with the weights of --start, whose variables have the same names. --out
 gets losses.csv, with columns that a training of the package writes, too, and a checkpoint that
-pix2pix-evaluate reads.
+pix2pix-evaluate reads. SIGINT and SIGTERM save; the same command resumes.
 """
 
 import argparse
@@ -18,12 +18,16 @@ import time
 import tensorflow.compat.v1 as tf
 from sessions import load_plain, running
 
+from pix2pix_tf import checkpoints
+from pix2pix_tf.system import signals
+
 BLOCKS = 7  # of the post, up to its build_model: data, ops, networks, losses
 RENAMED = {
     'import tensorflow as tf': 'import tensorflow.compat.v1 as tf',
     'tf.contrib.framework.get_or_create_global_step': 'tf.train.get_or_create_global_step',
     'keep_dims': 'keepdims',
 }
+SAVE_FREQ = 500  # steps between two saves
 COLUMNS = ('averages/discrim_loss', 'averages/gen_loss_GAN', 'averages/gen_loss_L1')
 
 
@@ -40,26 +44,48 @@ def functions(post):
 
 
 def train(post, data, start, out, steps, every):
-    """`steps` steps from the weights of the checkpoint `start`; a row of losses every `every`."""
+    """Up to step `steps` from the weights of `start`, or from what is saved in `out`.
+
+    losses.csv gets a row every `every` steps.
+    """
     os.makedirs(out, exist_ok=True)
     code = functions(post)
     _, inputs, targets, _ = code['load_data'](data)
     train_op = code['build_model'](inputs, targets)[1]
     averages = [v for v in tf.global_variables() if v.op.name.endswith('ExponentialMovingAverage')]
-    with running(tf) as session, open(os.path.join(out, 'losses.csv'), 'w') as file:
-        tf.train.Saver(tf.trainable_variables()).restore(session, start)
-        rows = csv.writer(file)
-        rows.writerow(('step', 'seconds', *COLUMNS))
-        begin = time.monotonic()
-        for step in range(1, steps + 1):
+    saver, saved = tf.train.Saver(max_to_keep=1), checkpoints.latest(out)
+    first = checkpoints.step_of(saved)
+    rows = _rows_up_to(first, out)
+    with signals.stopping_on_signals() as stop, running(tf) as session, open(
+        os.path.join(out, 'losses.csv'), 'w'
+    ) as file:
+        if saved:
+            saver.restore(session, saved)
+        else:
+            tf.train.Saver(tf.trainable_variables()).restore(session, start)
+        writer = csv.writer(file)
+        writer.writerows([('step', 'seconds', *COLUMNS), *rows])
+        begin = time.monotonic() - (float(rows[-1][1]) if rows else 0)
+        for step in range(first + 1, steps + 1):
             session.run(train_op)
             if step % every == 0:
                 seconds = f'{time.monotonic() - begin:.7g}'
                 values = [f'{value:.7g}' for value in session.run(averages)]
-                rows.writerow([step, seconds, *values])
+                writer.writerow([step, seconds, *values])
                 file.flush()
-        saved = tf.train.Saver([*tf.trainable_variables(), tf.train.get_global_step()])
-        saved.save(session, os.path.join(out, 'model'), steps)
+            stopping = stop.is_set()
+            if stopping or step % SAVE_FREQ == 0 or step == steps:
+                saver.save(session, os.path.join(out, 'model'), step)
+            if stopping:
+                break
+
+
+def _rows_up_to(step, out):
+    """What an earlier run has recorded up to `step`, which it saved."""
+    if not step:
+        return []
+    with open(os.path.join(out, 'losses.csv')) as file:
+        return [row for row in list(csv.reader(file))[1:] if int(row[0]) <= step]
 
 
 def main():

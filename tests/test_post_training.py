@@ -1,7 +1,9 @@
 """The post's code is taken from its text, and trained from given weights."""
 
+import contextlib
 import csv
 import os
+import types
 
 import pytest
 import tensorflow.compat.v1 as tf
@@ -45,18 +47,41 @@ def start(tmp_path):
         return tf.train.Saver([weight]).save(session, str(tmp_path / 'start'))
 
 
-def test_it_begins_with_these_weights_and_keeps_a_record(post, start, graph, tmp_path, monkeypatch):
+@pytest.fixture
+def training(monkeypatch):
+    """The module."""
     monkeypatch.syspath_prepend(os.path.join(ROOT, 'bench'))
     import post_training
 
+    return post_training
+
+
+def test_it_begins_with_these_weights_and_keeps_a_record(post, start, graph, tmp_path, training):
     out = str(tmp_path / 'out')
-    post_training.train(post, 'data', start, out, steps=4, every=2)
+    training.train(post, 'data', start, out, steps=4, every=2)
     with open(os.path.join(out, 'losses.csv')) as file:
         rows = list(csv.DictReader(file))
     assert [int(row['step']) for row in rows] == [2, 4]
     # The losses of a step are those of the weight before its update: 5, 4, 3, 2
-    for column in post_training.COLUMNS:
+    for column in training.COLUMNS:
         assert [float(row[column]) for row in rows] == [4, 2]
     reader = tf.train.NewCheckpointReader(tf.train.latest_checkpoint(out))
     assert reader.get_tensor('generator/weight') == 1
     assert reader.get_tensor('global_step') == 4
+
+
+def test_an_interrupted_run_goes_on_from_its_save(post, start, tmp_path, training, monkeypatch):
+    out = str(tmp_path / 'out')
+    with monkeypatch.context() as patches, tf.Graph().as_default():
+        signal = types.SimpleNamespace(is_set=iter([False, False, True]).__next__)  # in step 3
+        stopping = contextlib.contextmanager(lambda: (yield signal))
+        patches.setattr(training.signals, 'stopping_on_signals', stopping)
+        training.train(post, 'data', start, out, steps=9, every=2)
+    assert tf.train.latest_checkpoint(out) == os.path.join(out, 'model-3')
+    with open(os.path.join(out, 'losses.csv'), 'a') as file:
+        file.write('4,1,0,0,0\n')  # as if it had been killed after a step that was not saved
+    with tf.Graph().as_default():
+        training.train(post, 'data', start, out, steps=6, every=2)
+    with open(os.path.join(out, 'losses.csv')) as file:
+        rows = [(int(row['step']), float(row[training.COLUMNS[0]])) for row in csv.DictReader(file)]
+    assert rows == [(2, 4), (4, 2), (6, 0)]
