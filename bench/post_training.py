@@ -19,6 +19,7 @@ import tensorflow.compat.v1 as tf
 from sessions import load_plain, running
 
 from pix2pix_tf import checkpoints
+from pix2pix_tf.monitoring import losses
 from pix2pix_tf.system import signals
 
 BLOCKS = 7  # of the post, up to its build_model: data, ops, networks, losses
@@ -55,17 +56,18 @@ def train(post, data, start, out, steps, every):
     averages = [v for v in tf.global_variables() if v.op.name.endswith('ExponentialMovingAverage')]
     saver, saved = tf.train.Saver(max_to_keep=1), checkpoints.latest(out)
     first = checkpoints.step_of(saved)
-    rows = _rows_up_to(first, out)
+    rows = [row for row in losses.load(out) if row['step'] <= first]
     with signals.stopping_on_signals() as stop, running(tf) as session, open(
-        os.path.join(out, 'losses.csv'), 'w'
+        os.path.join(out, losses.FILENAME), 'w'
     ) as file:
         if saved:
             saver.restore(session, saved)
         else:
             tf.train.Saver(tf.trainable_variables()).restore(session, start)
-        writer = csv.writer(file)
-        writer.writerows([('step', 'seconds', *COLUMNS), *rows])
-        begin = time.monotonic() - (float(rows[-1][1]) if rows else 0)
+        names, writer = ('step', 'seconds', *COLUMNS), csv.writer(file)
+        writer.writerow(names)
+        writer.writerows([[f'{row[name]:.7g}' for name in names] for row in rows])
+        begin = time.monotonic() - (rows[-1]['seconds'] if rows else 0)
         for step in range(first + 1, steps + 1):
             session.run(train_op)
             if step % every == 0:
@@ -78,14 +80,6 @@ def train(post, data, start, out, steps, every):
                 saver.save(session, os.path.join(out, 'model'), step)
             if stopping:
                 break
-
-
-def _rows_up_to(step, out):
-    """What an earlier run has recorded up to `step`, which it saved."""
-    if not step:
-        return []
-    with open(os.path.join(out, 'losses.csv')) as file:
-        return [row for row in list(csv.reader(file))[1:] if int(row[0]) <= step]
 
 
 def main():

@@ -16,7 +16,7 @@ import pytest
 import shallow
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import training
+from pix2pix_tf import sources, training
 from pix2pix_tf.system import gpu, runtime
 
 
@@ -91,6 +91,12 @@ def train_briefly(tmp_path_factory, graph_mode, pairs):
 def trained(train_briefly):
     """An output folder with a narrow model, trained for two steps."""
     return train_briefly()
+
+
+@pytest.fixture(scope='module')
+def source(trained):
+    """That model, as a conversion takes it."""
+    return sources.find_model(trained)
 
 
 class Run(typing.NamedTuple):

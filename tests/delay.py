@@ -6,7 +6,6 @@ so many seconds later.
 """
 
 import collections
-import ctypes
 import fcntl
 import os
 import select
@@ -14,7 +13,8 @@ import struct
 import sys
 import time
 
-CLONE_NEWNET = 0x40000000  # setns(2)
+from forking import enter_network
+
 TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 2, 0x1000  # linux/if_tun.h
 
 
@@ -22,11 +22,6 @@ def open_device(name):
     file = os.open('/dev/net/tun', os.O_RDWR)
     fcntl.ioctl(file, TUNSETIFF, struct.pack('16sH22x', name.encode(), IFF_TAP | IFF_NO_PI))
     return file
-
-
-def enter(path):
-    with open(path) as namespace:
-        assert ctypes.CDLL(None).setns(namespace.fileno(), CLONE_NEWNET) == 0, path
 
 
 def carry(seconds, opposite):
@@ -47,9 +42,9 @@ def main(seconds, *names):
     opposite = {}
     for device, namespace in zip(names[::2], names[1::2]):
         here = open_device(device)
-        enter(f'/run/netns/{namespace}')
+        enter_network(f'/run/netns/{namespace}')
         there = open_device('eth0')
-        enter(f'/proc/{os.getppid()}/ns/net')
+        enter_network(f'/proc/{os.getppid()}/ns/net')
         opposite.update({here: there, there: here})
     print('ready', flush=True)
     carry(float(seconds), opposite)

@@ -201,6 +201,12 @@ def check_single_thread():
     assert threads == 1, f'the fork server has {threads} threads, so that forking is not safe'
 
 
+def enter_network(path):
+    """Moves this process to the network namespace at `path`."""
+    with open(path) as namespace:
+        assert ctypes.CDLL(None).setns(namespace.fileno(), CLONE_NEWNET) == 0, path
+
+
 def become(request, files):
     """Runs a command in this process as if it had been started for it."""
     import numpy as np
@@ -216,8 +222,7 @@ def become(request, files):
     os.environ.update(request['environment'])
     os.chdir(request['cwd'])
     if request['host']:
-        with open(f'/run/netns/{request["host"]}') as namespace:
-            assert ctypes.CDLL(None).setns(namespace.fileno(), CLONE_NEWNET) == 0
+        enter_network(f'/run/netns/{request["host"]}')
     shallow.use(request['shallow'])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

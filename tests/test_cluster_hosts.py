@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import typing
 
 import pytest
 from clusters import FLAGS
@@ -24,53 +25,52 @@ def run(words):
     return subprocess.call(words.split(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
 
 
-VETH = (
-    'ip link add {here} type veth peer name eth0 netns {host}',
-    'ip link set {here} master p{mine} up',
-)
-TAP = (
-    'ip tuntap add {here} mode tap',
-    'ip -n {host} tuntap add eth0 mode tap',
-    'ip link set {here} master p{mine} up',
-)
+VETH = ('ip link add {cable} type veth peer name eth0 netns {namespace}',)
+TAP = ('ip tuntap add {cable} mode tap', 'ip -n {namespace} tuntap add eth0 mode tap')
 UP = (
-    'ip -n {host} address add 10.77.0.{number}/24 dev eth0',
-    'ip -n {host} link set eth0 up',
-    'ip -n {host} link set lo up',
+    'ip link set {cable} master {bridge} up',
+    'ip -n {namespace} address add {address}/24 dev eth0',
+    'ip -n {namespace} link set eth0 up',
+    'ip -n {namespace} link set lo up',
 )
+
+
+class Host(typing.NamedTuple):
+    """A network namespace with a cable to the bridge."""
+
+    address: str
+    namespace: str
+    cable: str  # the device at this end of the cable
+
+
+HOSTS = [Host(f'10.77.0.{n + 1}', f'pix2pix-{MINE}-{n}', f'p{MINE}-{n}') for n in range(COUNT)]
 
 
 @contextlib.contextmanager
 def connected(cable):
-    """The addresses of hosts, each with a cable to the same bridge; then removes them.
-
-    pix2pix-PID-N is the namespace of number N, pPID-N the end of its cable here.
-    """
-    names = [
-        {'mine': MINE, 'host': f'pix2pix-{MINE}-{n}', 'here': f'p{MINE}-{n}', 'number': n + 1}
-        for n in range(COUNT)
-    ]
+    """The addresses of HOSTS, each with such a cable to the same bridge; then removes them."""
+    bridge = f'p{MINE}'
     try:
-        made = run(f'ip link add p{MINE} type bridge') and run(f'ip link set p{MINE} up')
-        for words in names:
-            steps = ('ip netns add {host}', *cable, *UP)
-            made = made and all(run(step.format(**words)) for step in steps)
+        made = run(f'ip link add {bridge} type bridge') and run(f'ip link set {bridge} up')
+        for host in HOSTS:
+            steps = ('ip netns add {namespace}', *cable, *UP)
+            made = made and all(run(s.format(bridge=bridge, **host._asdict())) for s in steps)
         if not made:
             pytest.skip('no right to make network namespaces')
-        yield [f'10.77.0.{n + 1}' for n in range(COUNT)]
+        yield [host.address for host in HOSTS]
     finally:
-        for words in names:
-            run('ip link del {here}'.format(**words))  # a namespace may stay for a while
-            run('ip netns del {host}'.format(**words))
-        run(f'ip link del p{MINE}')
+        for host in HOSTS:
+            run(f'ip link del {host.cable}')  # a namespace may stay for a while
+            run(f'ip netns del {host.namespace}')
+        run(f'ip link del {bridge}')
 
 
 CONNECT = """
-import socket, time
+import socket, sys, time
 start = time.monotonic()
 client = socket.socket()
 client.settimeout(5)
-assert client.connect_ex(('10.77.0.3', 1)) == 111  # refused
+assert client.connect_ex((sys.argv[1], 1)) == 111  # refused
 print(time.monotonic() - start)
 """
 
@@ -80,7 +80,8 @@ def there_and_back():
 
     Skips the test if nothing comes back: a firewall for containers may drop what crosses a bridge.
     """
-    result = run_process('ip', 'netns', 'exec', f'pix2pix-{MINE}-0', sys.executable, '-c', CONNECT)
+    command = ['ip', 'netns', 'exec', HOSTS[0].namespace, sys.executable, '-c', CONNECT]
+    result = run_process(*command, HOSTS[-1].address)
     if result.returncode:
         pytest.skip('network namespaces do not reach each other: is there a firewall?')
     return float(result.stdout)
@@ -98,7 +99,7 @@ def hosts():
 def far_hosts():
     """The addresses of hosts 50 ms away from each other: half of it on the way to the bridge."""
     with connected(TAP) as addresses:
-        ends = [name for n in range(COUNT) for name in (f'p{MINE}-{n}', f'pix2pix-{MINE}-{n}')]
+        ends = [name for host in HOSTS for name in (host.cable, host.namespace)]
         wait_for(start_process(sys.executable, DELAY, '0.025', *ends), 'ready')
         yield addresses
 
@@ -107,17 +108,16 @@ def start_all(hosts, pairs, out, *flags):
     listed = '--workers=' + ','.join(f'{host}:2222' for host in hosts)
     flags = (f'--data={pairs}', f'--out={out}', listed, *FLAGS, *flags)
     return [
-        fork_command('train', *flags, f'--task={n}', host=f'pix2pix-{MINE}-{n}')
-        for n in range(COUNT)
+        fork_command('train', *flags, f'--task={n}', host=host.namespace)
+        for n, host in enumerate(HOSTS)
     ]
 
 
 def test_a_cable_of_100_mbit_and_50_ms_is_enough(far_hosts, pairs, tmp_path):
     assert there_and_back() >= 0.1
-    for n in range(COUNT):
-        if not run(
-            f'tc qdisc add dev p{MINE}-{n} root tbf rate 100mbit burst 32kbit latency 400ms'
-        ):
+    for host in HOSTS:
+        limit = 'root tbf rate 100mbit burst 32kbit latency 400ms'
+        if not run(f'tc qdisc add dev {host.cable} {limit}'):
             pytest.skip('no right to limit a cable')
     processes = start_all(far_hosts, pairs, tmp_path, '--max_steps=3')
     for process in processes:
@@ -130,7 +130,7 @@ def test_a_host_that_cannot_be_reached_any_more_is_named(hosts, pairs, tmp_path)
     """To the others, a dead host and a cut cable are the same: nothing comes any more."""
     processes = start_all(hosts, pairs, tmp_path, '--max_steps=100000', '--save_freq=2')
     wait_for(processes[0], 'epoch 2  step 1')
-    run(f'ip link set p{MINE}-1 down')
+    run(f'ip link set {HOSTS[1].cable} down')
     for task in (0, 2):
         _, errors = processes[task].communicate(timeout=60)
         assert processes[task].returncode == 1

@@ -10,15 +10,10 @@ from helpers import pair_pixels
 from PIL import Image
 
 import pix2pix_tf
-from pix2pix_tf import kernels, options, sources
+from pix2pix_tf import kernels, options
 from pix2pix_tf.serving import converting
 
 pytestmark = pytest.mark.post_networks
-
-
-@pytest.fixture(scope='module')
-def source(trained, graph_mode):
-    return sources.find_model(trained)
 
 
 @pytest.fixture(scope='module')

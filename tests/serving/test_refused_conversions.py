@@ -7,14 +7,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 from helpers import error_line, run_command
 
-from pix2pix_tf import sources
 from pix2pix_tf.serving import converting, saved_model
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
-
-
-@pytest.fixture(scope='module')
-def source(trained, graph_mode):
-    return sources.find_model(trained)
 
 
 def test_what_differs_is_not_left_behind(source, tmp_path, monkeypatch):
