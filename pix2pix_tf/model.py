@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.config import Config
 from pix2pix_tf.networks import create_discriminator, create_generator
-from pix2pix_tf.system import gpu
+from pix2pix_tf.system import gpu, runtime
 
 # In float16 the smallest gradients would round to 0; bfloat16 has the range of float32
 LOSS_SCALE = 128.0
@@ -61,7 +61,7 @@ def build_generator(
             return create_generator(inputs, config)
         if inputs.get_shape().as_list()[0] == 1:
             return create_generator(inputs, config, image_seeds[0])
-        return tf.map_fn(
+        return runtime.map_fn(
             lambda one: create_generator(one[0][None], config, one[1])[0],
             (inputs, image_seeds),
             dtype=tf.float32,

@@ -8,6 +8,7 @@ from pix2pix_tf import checkpoints, dataset, images, kernels
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.sizes import height_and_width
 from pix2pix_tf.sources import Source
+from pix2pix_tf.system import runtime
 
 
 class Exported(typing.NamedTuple):
@@ -44,9 +45,9 @@ def build(source: Source) -> Exported:
         image_bytes,
         seed,
         inputs,
-        tf.map_fn(generate, (inputs, _random_seeds(inputs)), tf.float32),
-        tf.map_fn(generate_png, (image_bytes, _random_seeds(image_bytes)), tf.string),
-        tf.map_fn(generate_png, (image_bytes, seed), tf.string),
+        runtime.map_fn(generate, (inputs, _random_seeds(inputs)), tf.float32),
+        runtime.map_fn(generate_png, (image_bytes, _random_seeds(image_bytes)), tf.string),
+        runtime.map_fn(generate_png, (image_bytes, seed), tf.string),
     )
 
 

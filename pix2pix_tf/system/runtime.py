@@ -22,6 +22,14 @@ def use_graph_mode() -> None:
     malloc.keep_freed_blocks()
 
 
+def map_fn(fn: typing.Callable, elems: typing.Any, dtype: tf.DType) -> tf.Tensor:
+    """`tf.map_fn`, which in 2.x would translate `fn` and all that it calls, for a second or two.
+
+    It translates Python's `if` and `for` on tensors (AutoGraph); nothing here has any.
+    """
+    return tf.map_fn(tf.autograph.experimental.do_not_convert(fn), elems, dtype=dtype)
+
+
 def one_line(error: Exception) -> str:
     """The cause in a tf.errors.OpError or an OSError, as one line without names of nodes.
 
