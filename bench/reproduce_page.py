@@ -1,6 +1,7 @@
 """What `make reproduce` has found, as results.md with its pictures."""
 
 import glob
+import itertools
 import json
 import os
 
@@ -37,7 +38,7 @@ def write(out, compared, pictures=None):
     if os.path.exists(os.path.join(out, 'compared', 'post', metrics.JSON_FILE)):
         _draw_comparison(out, compared)
         parts += ["## Next to the post's code", _comparison_table(out, compared)]
-        parts.append('![](comparison.png)')
+        parts += ['![](comparison.png)', _distances_table(out, compared)]
     if pictures:
         parts += ["## The post's pictures", _pictures_table(out, pictures)]
     with open(os.path.join(out, 'results.md'), 'w', encoding='utf-8') as file:
@@ -117,6 +118,26 @@ def _draw_strip(out, steps):
     strip.save(os.path.join(out, 'strip.jpg'), quality=85)
 
 
+def _averages(out, folder, last):
+    """{step: {loss: its moving average}} of one of the runs in COMPARED."""
+    rows = [row for row in losses.load(os.path.join(out, folder)) if row['step'] <= last]
+    return {row['step']: {name: row['averages/' + name] for name in LOSS_LABELS} for row in rows}
+
+
+def _distances_table(out, last):
+    """How far apart the curves of comparison.png are, on average after their common rise."""
+    curves = {title: _averages(out, folder, last) for folder, (_, title) in COMPARED.items()}
+    rows = []
+    for one, other in itertools.combinations(curves, 2):
+        steps = [step for step in set(curves[one]) & set(curves[other]) if step >= last / 4]
+        row = [f'{one}; {other}']
+        for name in LOSS_LABELS:
+            distances = [abs(curves[one][step][name] - curves[other][step][name]) for step in steps]
+            row.append(f'{np.mean(distances):.2g}')
+        rows.append(row)
+    return _table([f'distance, steps {last // 4} to {last}', *LOSS_LABELS], rows)
+
+
 def _draw_comparison(out, last):
     """The averages of the losses, as the post computes them, of the runs in COMPARED."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -127,8 +148,8 @@ def _draw_comparison(out, last):
     for number, name in enumerate(LOSS_LABELS, 1):
         axes = figure.add_subplot(1, 3, number)
         for folder, (_, title) in COMPARED.items():
-            rows = [row for row in losses.load(os.path.join(out, folder)) if row['step'] <= last]
-            points = [row['step'] for row in rows], [row['averages/' + name] for row in rows]
+            averages = _averages(out, folder, last)
+            points = list(averages), [row[name] for row in averages.values()]
             axes.plot(*points, label=title, color='k' if folder == 'post' else None)
         axes.set_title(name + ', moving average')
         axes.set_xlabel('step')
