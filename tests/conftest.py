@@ -4,6 +4,8 @@ import contextlib
 import functools
 import io
 import os
+import subprocess
+import types
 import typing
 from dataclasses import replace
 
@@ -17,6 +19,7 @@ import shallow
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import sources, training
+from pix2pix_tf.serving import converting
 from pix2pix_tf.system import gpu, runtime
 
 
@@ -97,6 +100,22 @@ def trained(train_briefly):
 def source(trained):
     """That model, as a conversion takes it."""
     return sources.find_model(trained)
+
+
+@pytest.fixture(scope='module')
+def forked_checks():
+    """What is converted is checked in a child of the fork server, without loading TensorFlow."""
+
+    def run(args, **_):
+        assert args[1:3] == ['-m', 'pix2pix_tf.serving.checking']
+        process = helpers.fork_script('pix2pix_tf/serving/checking.py', *args[3:])
+        printed, errors = process.communicate()
+        return subprocess.CompletedProcess(args, process.returncode, printed + errors)
+
+    original = converting.subprocess
+    converting.subprocess = types.SimpleNamespace(run=run, PIPE=None, STDOUT=None)
+    yield
+    converting.subprocess = original
 
 
 class Run(typing.NamedTuple):

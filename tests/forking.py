@@ -7,6 +7,7 @@ of JSON: a command to fork is answered with the child's pid, a wait with its exi
 
 import contextlib
 import ctypes
+import fcntl
 import gc
 import json
 import os
@@ -16,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 
 CLONE_NEWNET = 0x40000000  # setns(2)
@@ -88,10 +90,12 @@ def close():
 class Forked:
     """A command in a child of the server; to be used like a subprocess.Popen.
 
-    `host` is a network namespace that iproute2 has made, by its name.
+    `host` is a network namespace that iproute2 has made, by its name. With `new_session`, the
+    child leads a session of its own. `terminal`, the path of one, is then its terminal, for input
+    and output.
     """
 
-    def __init__(self, args, env, cwd=None, host=None):
+    def __init__(self, args, env, cwd=None, host=None, new_session=False, terminal=None):
         import shallow  # imports TensorFlow, as the server does in its own time
 
         self.args, self.returncode = args, None
@@ -100,6 +104,7 @@ class Forked:
         reader, writer = os.pipe()
         self.stdout = open(reader)  # noqa: SIM115
         files = [f'/proc/{os.getpid()}/fd/{fd}' for fd in (writer, self.stderr.fileno())]
+        files = [terminal] * 3 if terminal else [os.devnull, *files]
         try:
             self.pid = self.server.ask(
                 fork=args,
@@ -108,6 +113,7 @@ class Forked:
                 files=files,
                 shallow=shallow.in_use(),
                 host=host,
+                new_session=new_session or bool(terminal),
             )
         finally:
             os.close(writer)
@@ -181,7 +187,10 @@ def serve():
             answer(-os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status))
             continue
         check_single_thread()
-        files = [os.open(path, os.O_WRONLY | os.O_APPEND) for path in request['files']]
+        files = [
+            os.open(path, mode | os.O_NOCTTY)
+            for path, mode in zip(request['files'], [os.O_RDONLY, *2 * [os.O_WRONLY | os.O_APPEND]])
+        ]
         pid = os.fork()
         if pid == 0:
             return become(request, files)
@@ -212,9 +221,13 @@ def become(request, files):
     import numpy as np
     import shallow
 
-    for fd, file in enumerate([os.open(os.devnull, os.O_RDONLY), *files]):
+    for fd, file in enumerate(files):
         os.dup2(file, fd)
         os.close(file)
+    if request['new_session']:
+        os.setsid()
+        if os.isatty(0):
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     # What runs for long must not pile up: the collector works again, though seldom
     gc.set_threshold(20000, 10, 10)
     gc.enable()

@@ -128,25 +128,24 @@ def run_command(command, *flags, **options):
     return subprocess.CompletedProcess(process.args, process.returncode, printed, errors)
 
 
-def fork_command(command, *flags, environment=(), cwd=None, host=None):
+def fork_command(command, *flags, environment=(), **options):
     """Starts a command in a child of the fork server, and leaves it running.
 
-    `host` is the network namespace that it is to be in.
-
-    `environment` holds variables to set. Those that are read when TensorFlow is imported are
+    The options are those of `Forked`, such as the terminal or the network namespace that it is to
+    be in. `environment` holds variables to set. Those that are read when TensorFlow is imported are
     refused: the fork server has imported it already.
     """
     changes = dict(environment)
     assert not [n for n in changes if n.startswith(_READ_AT_START)], 'this takes a real process'
     args = command_line(command, *flags)[1:]
-    return _remember(Forked(args, dict(command_environment(), **changes), cwd, host))
+    return _remember(Forked(args, dict(command_environment(), **changes), **options))
 
 
-def fork_script(name, *arguments):
-    """Starts a script of tests/ in a child of the fork server, and leaves it running."""
-    path = os.path.join(ROOT, 'tests', name)
+def fork_script(path, *arguments, **options):
+    """Starts a script of this project in a child of the fork server, and leaves it running."""
     environment = command_environment(TF_CPP_MIN_LOG_LEVEL='3')
-    return _remember(Forked([path, *map(str, arguments)], environment))
+    args = [os.path.join(ROOT, path), *map(str, arguments)]
+    return _remember(Forked(args, environment, **options))
 
 
 def run_real_command(command, *flags, environment=(), **options):

@@ -7,7 +7,7 @@ see shallow_processes/sitecustomize.py.
 
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import model
+from pix2pix_tf import kernels, model
 from pix2pix_tf.config import Config
 from pix2pix_tf.ops import batchnorm, conv, deconv, dropout, lrelu
 
@@ -15,17 +15,12 @@ COARSE = 8  # pixels of an image for each that the layers see, so that a step ta
 
 
 def create_generator(generator_inputs, config=Config(), seed=None):
-    """A U-Net as `networks.create_generator` makes it, with the two outermost layers alone."""
+    """A U-Net as `networks.create_generator` makes it, with its outermost layers alone."""
     inp = _shrink(generator_inputs)
     with tf.variable_scope('encoder_1'):
-        outer = conv(inp, config.ngf, stride=2, config=config)
-    with tf.variable_scope('encoder_2'):
-        inner = batchnorm(conv(lrelu(outer, config.leak), config.ngf, 2, config), config)
-    with tf.variable_scope('decoder_2'):
-        output = batchnorm(deconv(tf.nn.relu(inner), config.ngf, config), config)
-        output = dropout(output, config.dropout, seed)
+        inner = batchnorm(conv(inp, config.ngf, stride=2, config=config), config)
     with tf.variable_scope('decoder_1'):
-        joined = tf.nn.relu(tf.concat([output, outer], axis=3))
+        joined = tf.nn.relu(dropout(inner, config.dropout, seed))
         small = tf.tanh(deconv(joined, 3, config))
     return tf.depth_to_space(tf.tile(small, [1, 1, 1, COARSE**2]), COARSE)
 
@@ -34,12 +29,13 @@ def create_discriminator(discrim_inputs, discrim_targets, config=Config()):
     """A PatchGAN as `networks.create_discriminator` makes it, with its first and last layer."""
     inp = tf.concat([_shrink(discrim_inputs), _shrink(discrim_targets)], axis=3)
     with tf.variable_scope('layer_1'):
-        first = lrelu(batchnorm(conv(inp, config.ndf, 2, config), config), config.leak)
+        first = lrelu(conv(inp, config.ndf, 2, config), config.leak)
     with tf.variable_scope('layer_5'):
         return tf.sigmoid(conv(first, 1, 1, config))
 
 
 def _shrink(images):
+    kernels.use_plain_ops(images.graph)
     return tf.nn.avg_pool(images, [1, COARSE, COARSE, 1], [1, COARSE, COARSE, 1], 'VALID')
 
 

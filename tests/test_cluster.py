@@ -25,7 +25,7 @@ from pix2pix_tf.system.peers import Cluster
 def test_all_replicas_hold_the_same_values(pairs, tmp_path, count, steps):
     out, addresses = str(tmp_path / 'out'), workers.free_addresses(count)
     processes = [
-        fork_script('replica.py', 'weights', pairs, out, ','.join(addresses), task, steps)
+        fork_script('tests/replica.py', 'weights', pairs, out, ','.join(addresses), task, steps)
         for task in range(count)
     ]
     assert [(status, errors) for status, _, errors in end_all(processes)] == [(0, '')] * count
@@ -43,7 +43,7 @@ def test_all_replicas_hold_the_same_values(pairs, tmp_path, count, steps):
 def test_gradients_are_the_mean_of_the_replicas(tmp_path):
     addresses = ','.join(workers.free_addresses(2))
     processes = [
-        fork_script('replica.py', 'gradients', addresses, task, tmp_path / f'{task}.npz')
+        fork_script('tests/replica.py', 'gradients', addresses, task, tmp_path / f'{task}.npz')
         for task in range(2)
     ]
     assert [(status, errors) for status, _, errors in end_all(processes)] == [(0, '')] * 2
@@ -51,9 +51,10 @@ def test_gradients_are_the_mean_of_the_replicas(tmp_path):
     alone = []
     for task in range(2):
         # A cluster of one, which averages nothing
-        process = fork_script('replica.py', 'gradients', '', task, tmp_path / f'alone-{task}.npz')
+        path = tmp_path / f'alone-{task}.npz'
+        process = fork_script('tests/replica.py', 'gradients', '', task, path)
         assert process.communicate(timeout=100) == ('', '')
-        alone.append(dict(np.load(str(tmp_path / f'alone-{task}.npz'))))
+        alone.append(dict(np.load(str(path))))
     assert set(both[0]) == set(both[1]) == set(alone[0]) == set(alone[1])
     for name, gradient in both[0].items():
         assert gradient.dtype == np.float64

@@ -59,8 +59,9 @@ def test_a_file_that_one_worker_cannot_read_ends_all(pairs, tmp_path):
 
 def test_numbers_that_are_not_finite_in_one_worker_end_all(pairs, tmp_path):
     addresses = workers.free_addresses(2)
+    listed = ','.join(addresses)
     processes = [
-        fork_script('replica.py', 'nan', pairs, tmp_path / 'out', ','.join(addresses), task, 50)
+        fork_script('tests/replica.py', 'nan', pairs, tmp_path / 'out', listed, task, 50)
         for task in range(2)
     ]
     (chief, _, line), (other, _, error) = end_all(processes)

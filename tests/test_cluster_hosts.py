@@ -119,7 +119,8 @@ def test_a_cable_of_100_mbit_and_50_ms_is_enough(far_hosts, pairs, tmp_path):
         limit = 'root tbf rate 100mbit burst 32kbit latency 400ms'
         if not run(f'tc qdisc add dev {host.cable} {limit}'):
             pytest.skip('no right to limit a cable')
-    processes = start_all(far_hosts, pairs, tmp_path, '--max_steps=3')
+    # Wide: 3 MB of gradients in each step
+    processes = start_all(far_hosts, pairs, tmp_path, '--ngf=8192', '--max_steps=3')
     for process in processes:
         _, errors = process.communicate(timeout=150)
         assert (process.returncode, errors) == (0, '')

@@ -4,11 +4,12 @@ import sys
 
 import pytest
 from helpers import (
+    NARROW_FLAGS,
     ROOT,
     contents,
     fork_command,
+    fork_script,
     read_checkpoint,
-    start_process,
     wait_for,
     write_pair,
 )
@@ -111,9 +112,8 @@ def test_sharpness_is_the_gradient_of_the_luma(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_saves_what_is_trained(data, tmp_path, number):
-    command = [sys.executable, os.path.join(BENCH, 'reproduce.py'), f'--data={data}']
-    command += [f'--out={tmp_path}', '--ngf=4', '--ndf=4', '--display_freq=0', '--progress_freq=1']
-    process = start_process(*command, '--steps=5000', start_new_session=True)
+    flags = [f'--data={data}', f'--out={tmp_path}', '--steps=5000', *NARROW_FLAGS]
+    process = fork_script('bench/reproduce.py', *flags, new_session=True)
     wait_for(process, 'gen_loss_L1')
     # Ctrl-C goes to the whole group, SIGTERM to one process
     (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)

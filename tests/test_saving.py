@@ -26,7 +26,7 @@ def test_a_save_is_whole_or_not_there(pairs, tmp_path):
     """Killed in ten saves: what the folder then names as its newest checkpoint restores."""
     out = str(tmp_path)
     # Wide, so that a save takes a while
-    flags = ['--ngf=96', '--ndf=4', '--save_freq=1', '--progress_freq=0', '--max_steps=1000000']
+    flags = ['--ngf=8192', '--ndf=4', '--save_freq=1', '--progress_freq=0', '--max_steps=1000000']
     rng = random.Random(4)
     steps, in_a_save = [], 0
     for _ in range(10):
@@ -97,8 +97,8 @@ def small_disk(tmp_path):
 @pytest.mark.slow
 def test_a_full_disk_fails_the_run_only_if_it_stays_full(pairs, small_disk):
     out = small_disk / 'out'
-    flags = ('train', f'--data={pairs}', f'--out={out}', '--ngf=128', '--ndf=4', '--save_freq=2')
-    training.train(pairs, str(out), Config(ngf=128, ndf=4, max_steps=2))
+    flags = ('train', f'--data={pairs}', f'--out={out}', '--ngf=8192', '--ndf=4', '--save_freq=2')
+    training.train(pairs, str(out), Config(ngf=8192, ndf=4, max_steps=2))
     ballast = small_disk / 'ballast'
     free = os.statvfs(str(small_disk))
     ballast.write_bytes(bytes(free.f_bavail * free.f_frsize - 4000000))

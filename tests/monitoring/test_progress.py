@@ -7,7 +7,7 @@ import termios
 import types
 
 import pytest
-from helpers import start_command
+from helpers import fork_command
 
 from pix2pix_tf.monitoring import progress
 from pix2pix_tf.monitoring.progress import Progress
@@ -59,7 +59,7 @@ def on_terminal(*arguments):
     """(exit status, what a command writes to a terminal of 160 columns)."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 160, 0, 0))
-    process = start_command(*arguments, stdout=follower, stderr=follower)
+    process = fork_command(*arguments, terminal=os.ttyname(follower))
     os.close(follower)
     written = b''
     while True:
@@ -71,7 +71,8 @@ def on_terminal(*arguments):
             break
         written += chunk
     os.close(leader)
-    return process.wait(timeout=60), written.decode()
+    process.communicate(timeout=60)
+    return process.returncode, written.decode()
 
 
 @pytest.mark.slow

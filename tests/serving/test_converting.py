@@ -13,11 +13,11 @@ import pix2pix_tf
 from pix2pix_tf import kernels, options
 from pix2pix_tf.serving import converting
 
-pytestmark = pytest.mark.post_networks
+pytestmark = [pytest.mark.post_networks, pytest.mark.usefixtures('forked_checks')]
 
 
 @pytest.fixture(scope='module')
-def written(source, tmp_path_factory):
+def written(source, forked_checks, tmp_path_factory):
     """A folder with a SavedModel."""
     to = str(tmp_path_factory.mktemp('models') / 'mine')
     assert converting.convert(source, 'saved_model', to).difference <= 2 / 127.5

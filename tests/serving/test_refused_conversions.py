@@ -11,7 +11,7 @@ from pix2pix_tf.serving import converting, saved_model
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
 
 
-def test_what_differs_is_not_left_behind(source, tmp_path, monkeypatch):
+def test_what_differs_is_not_left_behind(source, forked_checks, tmp_path, monkeypatch):
     to = tmp_path / 'to'
 
     def wrong(source, path):  # other weights: those of a generator that was never trained

@@ -6,7 +6,6 @@ import os
 import pty
 import signal
 import struct
-import subprocess
 import sys
 import termios
 from dataclasses import replace
@@ -20,7 +19,6 @@ from helpers import (
     fork_command,
     read_checkpoint,
     run_process,
-    start_command,
     start_process,
     wait_for,
 )
@@ -57,13 +55,12 @@ def assert_saved(out):
 @pytest.mark.slow
 def test_a_training_whose_output_nobody_reads_saves_and_ends_in_one_line(pairs, tmp_path, capsys):
     out = str(tmp_path)
-    process = start_command('train', f'--data={pairs}', f'--out={out}', *NARROW_FLAGS)
+    process = fork_command('train', f'--data={pairs}', f'--out={out}', *NARROW_FLAGS)
     wait_for(process, 'step 1 ')
     process.stdout.close()  # as `| head` does
-    errors = process.stderr.read()
-    assert process.wait(timeout=60) == 1
+    assert process.wait() == 1
     step = assert_saved(out)
-    assert errors == (
+    assert process.stderr.read() == (
         f'pix2pix-train: standard output was closed: stopped at step {step}, saved in {out}\n'
     )
     training.train(pairs, out, replace(NARROW, max_steps=step + 1))
@@ -75,23 +72,14 @@ def test_a_training_whose_terminal_is_closed_saves(pairs, tmp_path):
     """Its signal is SIGHUP, and from then on every write to the terminal fails."""
     master, terminal = pty.openpty()
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack('4H', 24, 200, 0, 0))
-    process = start_command(
-        'train',
-        f'--data={pairs}',
-        f'--out={tmp_path}',
-        *NARROW_FLAGS,
-        stdin=terminal,
-        stdout=terminal,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    )
+    flags = [f'--data={pairs}', f'--out={tmp_path}', *NARROW_FLAGS]
+    process = fork_command('train', *flags, terminal=os.ttyname(terminal))
     os.close(terminal)
     shown = b''
     while b'left, discrim' not in shown:  # the live line
         shown += os.read(master, 1000)
     os.close(master)
-    process.wait(timeout=60)
+    process.communicate(timeout=60)
     assert_saved(str(tmp_path))
 
 
