@@ -13,7 +13,7 @@ import struct
 import sys
 import time
 
-from forking import enter_network
+from fork_server import enter_network
 
 TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 2, 0x1000  # linux/if_tun.h
 
