@@ -36,9 +36,10 @@ def write(out, compared, pictures=None):
     parts.append('Input, output after ' + ', '.join(map(str, steps)) + ' steps, target:')
     parts.append('![](strip.jpg)')
     if os.path.exists(os.path.join(out, 'compared', 'post', metrics.JSON_FILE)):
-        _draw_comparison(out, compared)
+        curves = {folder: _averages(out, folder, compared) for folder in COMPARED}
+        _draw_comparison(out, curves)
         parts += ["## Next to the post's code", _comparison_table(out, compared)]
-        parts += ['![](comparison.png)', _distances_table(out, compared)]
+        parts += ['![](comparison.png)', _distances_table(curves, compared)]
     if pictures:
         parts += ["## The post's pictures", _pictures_table(out, pictures)]
     with open(os.path.join(out, 'results.md'), 'w', encoding='utf-8') as file:
@@ -124,13 +125,12 @@ def _averages(out, folder, last):
     return {row['step']: {name: row['averages/' + name] for name in LOSS_LABELS} for row in rows}
 
 
-def _distances_table(out, last):
+def _distances_table(curves, last):
     """How far apart the curves of comparison.png are, on average after their common rise."""
-    curves = {title: _averages(out, folder, last) for folder, (_, title) in COMPARED.items()}
     rows = []
     for one, other in itertools.combinations(curves, 2):
         steps = [step for step in set(curves[one]) & set(curves[other]) if step >= last / 4]
-        row = [f'{one}; {other}']
+        row = [f'{COMPARED[one][1]}; {COMPARED[other][1]}']
         for name in LOSS_LABELS:
             distances = [abs(curves[one][step][name] - curves[other][step][name]) for step in steps]
             row.append(f'{np.mean(distances):.2g}')
@@ -138,8 +138,8 @@ def _distances_table(out, last):
     return _table([f'distance, steps {last // 4} to {last}', *LOSS_LABELS], rows)
 
 
-def _draw_comparison(out, last):
-    """The averages of the losses, as the post computes them, of the runs in COMPARED."""
+def _draw_comparison(out, curves):
+    """The averages of the losses, as the post computes them: {a run in COMPARED: `_averages`}."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -147,10 +147,9 @@ def _draw_comparison(out, last):
     FigureCanvasAgg(figure)
     for number, name in enumerate(LOSS_LABELS, 1):
         axes = figure.add_subplot(1, 3, number)
-        for folder, (_, title) in COMPARED.items():
-            averages = _averages(out, folder, last)
+        for folder, averages in curves.items():
             points = list(averages), [row[name] for row in averages.values()]
-            axes.plot(*points, label=title, color='k' if folder == 'post' else None)
+            axes.plot(*points, label=COMPARED[folder][1], color='k' if folder == 'post' else None)
         axes.set_title(name + ', moving average')
         axes.set_xlabel('step')
         axes.grid(alpha=0.3)

@@ -16,6 +16,10 @@ import threading
 
 CLONE_NEWNET = 0x40000000  # setns(2)
 
+# Of standard input, output and error. A terminal is for the child, not for the server.
+WRITING = os.O_WRONLY | os.O_APPEND | os.O_NOCTTY
+MODES = os.O_RDONLY | os.O_NOCTTY, WRITING, WRITING
+
 # What a command imports, apart from the modules that define its flags: absl takes a flag only once.
 LOADED = ('training', 'exporting', 'monitoring.plotting')
 
@@ -37,10 +41,7 @@ def serve():
             answer(-os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status))
             continue
         check_single_thread()
-        files = [
-            os.open(path, mode | os.O_NOCTTY)
-            for path, mode in zip(request['files'], [os.O_RDONLY, *2 * [os.O_WRONLY | os.O_APPEND]])
-        ]
+        files = [os.open(path, mode) for path, mode in zip(request['files'], MODES)]
         pid = os.fork()
         if pid == 0:
             with quick_exit():

@@ -11,6 +11,7 @@ import termios
 from dataclasses import replace
 
 import pytest
+from forking import killed_after
 from helpers import (
     NARROW,
     NARROW_FLAGS,
@@ -58,7 +59,8 @@ def test_a_training_whose_output_nobody_reads_saves_and_ends_in_one_line(pairs, 
     process = fork_command('train', f'--data={pairs}', f'--out={out}', *NARROW_FLAGS)
     wait_for(process, 'step 1 ')
     process.stdout.close()  # as `| head` does
-    assert process.wait() == 1
+    with killed_after(process, 60):
+        assert process.wait() == 1
     step = assert_saved(out)
     assert process.stderr.read() == (
         f'pix2pix-train: standard output was closed: stopped at step {step}, saved in {out}\n'
