@@ -18,7 +18,7 @@ import sys
 
 import reproduce_page
 from PIL import Image
-from turns import HERE, ROOT
+from turns import HERE, ROOT, environment
 
 from pix2pix_tf import checkpoints
 from pix2pix_tf.evaluation import metrics
@@ -117,9 +117,7 @@ class Reproduction:
     def _run(self, script, *arguments):
         print('$', os.path.basename(script), *arguments, flush=True)
         self.child = subprocess.Popen(
-            [sys.executable, script, *arguments],
-            cwd=ROOT,
-            env=dict(os.environ, PYTHONPATH=ROOT),
+            [sys.executable, script, *arguments], cwd=ROOT, env=environment()
         )
         status, self.child = self.child.wait(), None
         if status in (-signal.SIGINT, -signal.SIGTERM):

@@ -21,7 +21,7 @@ import time
 import numpy as np
 from PIL import Image
 from table import Table, ratio
-from turns import ROOT, Worker, take_turns
+from turns import ROOT, Worker, environment, take_turns
 
 PHOTOS = 48  # from which pairs are made
 DRAWN = 24  # pairs, if there is no --data
@@ -169,7 +169,7 @@ def bench_start(table, rounds, data_dir):
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 universal_newlines=True,
-                env=dict(os.environ, PYTHONPATH=ROOT),
+                env=environment(),
             )
             if not any(line.startswith('progress') for line in process.stdout):
                 raise SystemExit('bench: the training did not start')

@@ -12,6 +12,12 @@ ROOT = os.path.dirname(HERE)
 WARM_UP = 2  # rounds that do not count
 
 
+def environment(**changes):
+    """This process's environment, with this package found first, and these variables."""
+    found = [ROOT, *filter(None, [os.environ.get('PYTHONPATH')])]
+    return dict(os.environ, PYTHONPATH=os.pathsep.join(found), **changes)
+
+
 class Worker:
     """A process of bench/workers.py that is ready to work."""
 
@@ -23,7 +29,7 @@ class Worker:
             stderr=subprocess.PIPE,
             universal_newlines=True,
             cwd=ROOT,
-            env=dict(os.environ, PYTHONPATH=ROOT, TF_CPP_MIN_LOG_LEVEL='3'),
+            env=environment(TF_CPP_MIN_LOG_LEVEL='3'),
         )
         # A stopped process would outlive the bench
         atexit.register(self.process.kill)

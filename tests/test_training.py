@@ -51,19 +51,26 @@ def test_a_run_reports_saves_and_ends(pairs, tmp_path, narrow, capsys):
     assert options.load(out).max_epochs == 1
 
 
+def losses_with_seed(seed, steps, pairs, out):
+    """The lines with losses that a training of so many steps prints."""
+    flags = [f'--data={pairs}', f'--out={out}', f'--seed={seed}', f'--max_steps={steps}']
+    result = run_command('train', *flags, *NARROW_FLAGS)
+    assert (result.returncode, result.stderr) == (0, '')
+    return [line for line in result.stdout.splitlines() if 'loss' in line]
+
+
 @pytest.mark.slow
 @pytest.mark.post_networks
 def test_the_same_seed_gives_the_same_losses_digit_by_digit(pairs, tmp_path):
-    runs = []
-    for name, seed, steps in (('a', 7, 20), ('b', 7, 20), ('c', 8, 2)):
-        flags = [f'--data={pairs}', f'--out={tmp_path / name}', f'--seed={seed}']
-        flags.append(f'--max_steps={steps}')
-        result = run_command('train', *flags, *NARROW_FLAGS)
-        assert (result.returncode, result.stderr) == (0, '')
-        runs.append([line for line in result.stdout.splitlines() if 'loss' in line])
+    runs = [losses_with_seed(7, 20, pairs, tmp_path / name) for name in 'ab']
     assert len(runs[0]) == 20 * 3
     assert runs[0] == runs[1]
-    assert len(runs[2]) == 2 * 3 and runs[2] != runs[0][:6]
+
+
+def test_another_seed_gives_other_losses(pairs, tmp_path):
+    one, other = (losses_with_seed(seed, 2, pairs, tmp_path / str(seed)) for seed in (7, 8))
+    assert len(one) == len(other) == 2 * 3
+    assert one != other
 
 
 def test_a_checkpoint_of_another_width_is_refused_and_kept(pairs, trained, tmp_path):

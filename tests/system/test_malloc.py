@@ -47,13 +47,13 @@ def test_freed_blocks_are_kept_until_trimmed_unless_the_environment_says_how(env
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_memory_stays_flat(pairs, tmp_path):
-    """Resident size of a training after 300 and after 1,200 steps: 1% is about 4 KiB a step."""
+    """Resident size of a training after 300 and after 800 steps: it grows by less than 4 KiB a step."""
     freq = loop.TRIM_FREQ  # a report then comes right after the free memory was returned
     flags = [f'--data={pairs}', f'--out={tmp_path}', '--ngf=1', '--ndf=1', '--max_epochs=1000']
     flags += [f'--progress_freq={freq}', '--display_freq=0', '--save_freq=100000']
     process = fork_command('train', *flags)
     sizes = {}
-    for step in range(freq, 1501, freq):
+    for step in range(freq, 1000, freq):
         wait_for(process, 'progress')
         with open(f'/proc/{process.pid}/status') as status:
             [sizes[step]] = [int(line.split()[1]) for line in status if line.startswith('VmRSS')]
@@ -62,7 +62,7 @@ def test_memory_stays_flat(pairs, tmp_path):
     assert process.returncode == 0
     # The size depends on which op is at work when it is read: the medians of several reports each.
     before, after = (
-        np.median([sizes[step] for step in sizes if start <= step < start + 300])
-        for start in (300, 1200)
+        np.median([sizes[step] for step in sizes if start <= step < start + 200])
+        for start in (300, 800)
     )
-    assert abs(after / before - 1) < 0.01, (before, after)
+    assert after - before < 4 * 500, (before, after)
