@@ -47,7 +47,7 @@ def test_freed_blocks_are_kept_until_trimmed_unless_the_environment_says_how(env
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_memory_stays_flat(pairs, tmp_path):
-    """Resident size of a training after 300 and after 800 steps: it grows by less than 4 KiB a step."""
+    """From step 300 to step 800, the resident size grows by less than 4 KiB a step."""
     freq = loop.TRIM_FREQ  # a report then comes right after the free memory was returned
     flags = [f'--data={pairs}', f'--out={tmp_path}', '--ngf=1', '--ndf=1', '--max_epochs=1000']
     flags += [f'--progress_freq={freq}', '--display_freq=0', '--save_freq=100000']
