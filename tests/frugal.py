@@ -10,8 +10,10 @@ import functools
 import gc
 import os
 
+import tensorflow.compat.v1 as tf
 from tensorflow.python.util import tf_inspect
 
+from pix2pix_tf.config import Config
 from pix2pix_tf.system import gpu
 
 OPTIMIZED = gpu.session_config
@@ -21,7 +23,7 @@ def spare() -> None:
     """Call it once everything is imported. Commands in processes of their own never do.
 
     What a graph computes stays the same. Tests of the switches of a session use the fixture
-    `optimized`.
+    `optimized`, or give a session a configuration.
     """
     gc.collect()
     if hasattr(gc, 'freeze'):  # not in Python 3.6
@@ -32,6 +34,7 @@ def spare() -> None:
     if signature:
         tf_inspect._getfullargspec = functools.lru_cache(maxsize=None)(signature)
     gpu.session_config = session_config
+    tf.Session = Session
     os.fsync = os.fstat  # fails alike for a descriptor that is not open
 
 
@@ -41,6 +44,13 @@ def session_config(config):
     proto.graph_options.rewrite_options.disable_meta_optimizer = True
     proto.graph_options.optimizer_options.opt_level = -1  # L0
     return proto
+
+
+class Session(tf.Session):
+    """A session that has the graph optimizer off if it gets no configuration."""
+
+    def __init__(self, target='', graph=None, config=None):
+        super().__init__(target, graph, config or session_config(Config()))
 
 
 def collect() -> None:
