@@ -43,7 +43,7 @@ def test_workers_take_turns(tmp_path, monkeypatch):
     import turns
 
     for number in range(4):
-        write_pair(tmp_path / f'{number}.jpg', seed=number)
+        write_pair(tmp_path / f'{number}.jpg', seed=number, width=128, height=64)
     workers = {
         'post': run.Worker('pipeline-post', tmp_path, 1),
         'ours': run.Worker('pipeline-ours', tmp_path, 2),

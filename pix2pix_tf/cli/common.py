@@ -98,6 +98,8 @@ def load(module: str) -> types.ModuleType:
     Raises:
         Pix2PixError: TensorFlow is missing, or does not fit the packages installed next to it.
     """
+    # TensorFlow 2.x would load all of Keras 3, which takes a second, and which nothing here uses
+    os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
     try:
         with contextlib.ExitStack() as stack:
             if 'TF_CPP_MIN_LOG_LEVEL' not in os.environ:

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from helpers import ROOT, error_line, run_command, run_real_command, write_pair
+from helpers import ROOT, error_line, fork_script, run_command, run_real_command, write_pair
 
 from pix2pix_tf import training
 from pix2pix_tf.system.errors import DataError
@@ -118,3 +118,9 @@ def test_a_broken_tensorflow_is_one_line_too(tmp_path, pairs):
     path = {'PYTHONPATH': os.pathsep.join([str(tmp_path), ROOT])}
     result = run_real_command('train', f'--data={pairs}', f'--out={tmp_path}', environment=path)
     assert 'cannot use TensorFlow (no such library)' in error_line(result, 1)
+
+
+def test_a_command_does_not_load_keras(tmp_path):
+    script = tmp_path / 'loaded.py'
+    script.write_text('import sys; print(*{"tensorflow", "keras"}.intersection(sys.modules))')
+    assert fork_script(script).communicate() == ('tensorflow\n', '')
