@@ -211,6 +211,7 @@ class Peers:
                 self._over.add(task)
                 self._changed.notify_all()
         if not self._closing.is_set():
+            self._send({'ended': reason})  # or the others would name this worker, if it ends first
             self.on_loss(reason)
 
     def _beat(self):

@@ -1,5 +1,7 @@
 """Workers that a process has started, and how workers end."""
 
+import json
+import socket
 import subprocess
 import sys
 import tempfile
@@ -8,7 +10,7 @@ import threading
 from helpers import wait_until
 
 from pix2pix_tf.cli import workers
-from pix2pix_tf.system.peers import Child, Cluster, Peers
+from pix2pix_tf.system.peers import AGAIN, Child, Cluster, Peers
 
 
 def start(code):
@@ -52,3 +54,23 @@ def test_who_is_done_first_leaves_with_the_last():
     both[1].close()
     leaving.join(60)
     assert events == ['last', 'first'] and lost == []
+
+
+def test_who_loses_a_worker_tells_the_others_which():
+    addresses, lost = workers.free_addresses(3), []
+    peers = Peers(Cluster(addresses, 0), lost.append)
+    host, port = addresses[0].split(':')
+    others = {}
+    for task in (1, 2):
+        others[task] = socket.create_connection((host, int(port) + 1), timeout=60)
+        greeting = json.dumps({'task': task, 'workers': list(addresses)})
+        others[task].sendall(greeting.encode() + b'\n')
+    assert peers.join({}, threading.Event(), lost.append)
+    others[2].close()
+    wait_until(lambda: lost, 'the loss')
+    peers.tell('the test ends')
+    peers.close()
+    with others[1], others[1].makefile('rb') as lines:
+        messages = (json.loads(line) for line in lines if line.strip())
+        said = next(message['ended'] for message in messages if 'ended' in message)
+    assert lost == [said] == [f'worker 2 ({addresses[2]}) ended; {AGAIN}']
