@@ -62,7 +62,7 @@ class Peers:
     """The other workers of a `cluster`.
 
     Each listens on the port after the one in its address, which is TensorFlow's. `on_loss` gets a
-    line, in a thread, when a worker ends without having said that it is done.
+    line, in a thread, when the first worker ends without having said that it is done.
 
     Raises:
         Pix2PixError: this worker's port cannot be listened on.
@@ -78,6 +78,7 @@ class Peers:
         self._changed = threading.Condition()
         self._joined, self._closing = threading.Event(), threading.Event()
         self._writing = threading.Lock()
+        self._first_loss = threading.Lock()  # who takes it tells of it; it is never released
         host, port = _watch_address(self.workers[self.task])
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -210,7 +211,7 @@ class Peers:
             with self._changed:
                 self._over.add(task)
                 self._changed.notify_all()
-        if not self._closing.is_set():
+        if not self._closing.is_set() and self._first_loss.acquire(blocking=False):
             self._send({'ended': reason})  # or the others would name this worker, if it ends first
             self.on_loss(reason)
 

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 
+import pytest
 from helpers import wait_until
 
 from pix2pix_tf.cli import workers
@@ -56,7 +57,9 @@ def test_who_is_done_first_leaves_with_the_last():
     assert events == ['last', 'first'] and lost == []
 
 
-def test_who_loses_a_worker_tells_the_others_which():
+@pytest.fixture
+def three():
+    """(Peers of worker 0, connections of workers 1 and 2 to it, the losses that it reports)."""
     addresses, lost = workers.free_addresses(3), []
     peers = Peers(Cluster(addresses, 0), lost.append)
     host, port = addresses[0].split(':')
@@ -66,11 +69,27 @@ def test_who_loses_a_worker_tells_the_others_which():
         greeting = json.dumps({'task': task, 'workers': list(addresses)})
         others[task].sendall(greeting.encode() + b'\n')
     assert peers.join({}, threading.Event(), lost.append)
+    yield peers, others, lost
+    peers.close()
+    for connection in others.values():
+        connection.close()
+
+
+def test_who_loses_a_worker_tells_the_others_which(three):
+    peers, others, lost = three
     others[2].close()
     wait_until(lambda: lost, 'the loss')
     peers.tell('the test ends')
-    peers.close()
-    with others[1], others[1].makefile('rb') as lines:
+    with others[1].makefile('rb') as lines:
         messages = (json.loads(line) for line in lines if line.strip())
         said = next(message['ended'] for message in messages if 'ended' in message)
-    assert lost == [said] == [f'worker 2 ({addresses[2]}) ended; {AGAIN}']
+    assert lost == [said] == [f'{peers.name(2)} ended; {AGAIN}']
+
+
+def test_the_first_loss_is_the_one_that_counts(three):
+    peers, others, lost = three
+    others[2].close()
+    wait_until(lambda: lost, 'the loss')
+    others[1].close()
+    wait_until(lambda: peers._over == {1, 2}, 'the end of the other')
+    assert lost == [f'{peers.name(2)} ended; {AGAIN}']
