@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-SWITCHES = (
+HEADLESS = (
     '--headless',
     '--no-sandbox',
     '--disable-gpu',
@@ -20,9 +20,8 @@ SWITCHES = (
     '--disable-background-networking',
     '--disable-component-update',
     '--disable-sync',
-    '--hide-scrollbars',
-    '--remote-debugging-pipe',
 )
+SWITCHES = (*HEADLESS, '--hide-scrollbars', '--remote-debugging-pipe')
 PHONE = {'width': 375, 'height': 812, 'deviceScaleFactor': 2, 'mobile': True}
 DESKTOP = {'width': 1280, 'height': 900, 'deviceScaleFactor': 1, 'mobile': False}
 DEADLINE = 60  # seconds, for anything that a page is waited for
@@ -156,12 +155,18 @@ class Page:
             file.write(base64.b64decode(shot['data']))
 
 
+def find():
+    """The path of Chromium; without it, the test is skipped."""
+    found = shutil.which('chromium') or shutil.which('chromium-browser')
+    if not found:
+        pytest.skip('no Chromium')
+    return found
+
+
 @contextlib.contextmanager
 def browsing():
     """A Page of a new Chromium; without Chromium, the test is skipped."""
-    chromium = shutil.which('chromium') or shutil.which('chromium-browser')
-    if not chromium:
-        pytest.skip('no Chromium')
+    chromium = find()
     to_browser, from_browser = os.pipe(), os.pipe()
 
     def pipes():  # the protocol's are 3 and 4

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import urllib.parse
 
+import chromium
 import pytest
 from helpers import serving, write_pair
 from PIL import Image
@@ -78,14 +79,7 @@ class Files(http.server.SimpleHTTPRequestHandler):
 
 
 SWITCHES = (
-    '--headless',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
+    *chromium.HEADLESS,
     '--enable-logging=stderr',
     '--virtual-time-budget=10000',
     '--dump-dom',
@@ -99,9 +93,7 @@ def browser(out, tmp_path_factory):
     With `script`, the page is shown in a frame of another one, called `page`; what that script
     writes to `said` is found in the DOM.
     """
-    chromium = shutil.which('chromium') or shutil.which('chromium-browser')
-    if not chromium:
-        pytest.skip('no Chromium')
+    browser = chromium.find()
     with serving(Files) as server:
         server.folder = str(out)
 
@@ -116,7 +108,7 @@ def browser(out, tmp_path_factory):
             profile = tmp_path_factory.mktemp('profile')
             files = [f'--user-data-dir={profile}', f'--screenshot={profile}/page.png']
             result = subprocess.run(
-                [chromium, *SWITCHES, *files, f'--window-size={width},800', f'{server.url}/{page}'],
+                [browser, *SWITCHES, *files, f'--window-size={width},800', f'{server.url}/{page}'],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 timeout=120,
