@@ -78,7 +78,6 @@ class Peers:
         self._changed = threading.Condition()
         self._joined, self._closing = threading.Event(), threading.Event()
         self._writing = threading.Lock()
-        self._first_loss = threading.Lock()  # who takes it tells of it; it is never released
         host, port = _watch_address(self.workers[self.task])
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -211,8 +210,11 @@ class Peers:
             with self._changed:
                 self._over.add(task)
                 self._changed.notify_all()
-        if not self._closing.is_set() and self._first_loss.acquire(blocking=False):
-            self._send({'ended': reason})  # or the others would name this worker, if it ends first
+        with self._changed:
+            is_first = not self._closing.is_set()
+            self._closing.set()
+        if is_first:
+            self.tell(reason)  # or the others would name this worker, if it ends first
             self.on_loss(reason)
 
     def _beat(self):
