@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import time
 import typing
 
 from pix2pix_tf.system import files
@@ -10,6 +11,7 @@ from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import Pix2PixError
 
 FILENAME = '.lock'
+PATIENCE = 10  # seconds that the workers of a killed process may take to end
 
 
 @contextlib.contextmanager
@@ -19,8 +21,9 @@ def locked(
     """Locks `directory` for this process, whose number is written to the file `filename` there.
 
     With `wait`, it waits for another process that holds the lock. The operating system releases the
-    lock when the process ends, however it ends. A leftover file therefore locks nobody out. On a
-    file system without locks, such as some network drives, it prints a warning and locks nothing.
+    lock once the process and its workers have ended, however they end. A leftover file therefore
+    locks nobody out. On a file system without locks, such as some network drives, it prints a
+    warning and locks nothing.
     `work` is what the message says that the other process is doing.
 
     Raises:
@@ -30,12 +33,11 @@ def locked(
     path = os.path.join(directory, filename)
     with _opened(path) as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            _lock(file, wait)
         except BlockingIOError as error:
-            file.seek(0)
             raise Pix2PixError(
-                f'process {file.read().strip() or "unknown"} is {work} in {directory}: wait '
-                'for it, stop it, or choose another folder'
+                f'process {_read(file) or "unknown"} is {work} in {directory}: wait for it, stop '
+                'it, or choose another folder'
             ) from error
         except OSError as error:
             print_line(
@@ -46,6 +48,33 @@ def locked(
         file.write(f'{os.getpid()}\n')
         file.flush()
         yield
+
+
+def _lock(file, wait):
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            if not _is_gone(_read(file)) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
+
+
+def _read(file):
+    file.seek(0)
+    return file.read().strip()
+
+
+def _is_gone(process):
+    """Whether the number is that of a process that has ended."""
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except (ValueError, OSError):  # no number yet, or somebody else's process
+        return False
+    return False
 
 
 def _opened(path):

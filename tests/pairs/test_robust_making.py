@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import time
 
 import pytest
 from helpers import error_line, run_command, run_real_command, start_command, wait_until
@@ -56,11 +55,8 @@ def test_workers_end_with_a_killed_command(tmp_path):
     wait_for_files(tmp_path / 'to', 2)
     process.kill()
     process.wait()
-    time.sleep(0.2)
-    before = tree(tmp_path / 'to')
     with locks.locked(str(tmp_path / 'to')):  # which the workers held, too
-        time.sleep(0.2)
-    assert tree(tmp_path / 'to') == before
+        pass
 
 
 def test_mutated_files_are_made_or_named(tmp_path):

@@ -1,6 +1,9 @@
 """One training at a time in an output folder."""
 
 import os
+import subprocess
+import sys
+import threading
 
 import pytest
 from helpers import (
@@ -38,3 +41,40 @@ def test_the_lock_names_its_holder(tmp_path):
         assert f'process {os.getpid()} is training in {tmp_path}' in str(error.value)
     with locks.locked(str(tmp_path)):
         pass
+
+
+LEAVING_A_WORKER = """
+import os, sys
+from pix2pix_tf.system import locks
+
+with locks.locked(sys.argv[1]):
+    if os.fork():
+        os._exit(0)  # as if it were killed
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def worker(tmp_path):
+    """A process that has the lock of `tmp_path` from one that has ended, until its input ends."""
+    command = [sys.executable, '-c', LEAVING_A_WORKER, str(tmp_path)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE)
+    process.wait()
+    yield process
+    process.stdin.close()
+
+
+def test_it_waits_for_the_workers_of_a_killed_process(tmp_path, worker):
+    assert (tmp_path / '.lock').read_text() == f'{worker.pid}\n'
+    end = threading.Timer(0.2, worker.stdin.close)
+    end.start()
+    with locks.locked(str(tmp_path)):
+        assert worker.stdin.closed
+    end.join()
+
+
+def test_a_worker_that_stays_is_not_waited_for_without_end(tmp_path, worker, monkeypatch):
+    monkeypatch.setattr(locks, 'PATIENCE', 0.1)
+    with pytest.raises(Pix2PixError) as error, locks.locked(str(tmp_path)):
+        pass
+    assert f'process {worker.pid} is training in {tmp_path}' in str(error.value)
