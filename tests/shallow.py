@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import kernels, model
 from pix2pix_tf.config import Config
-from pix2pix_tf.ops import batchnorm, conv, deconv, dropout, lrelu
+from pix2pix_tf.ops import conv, deconv, dropout, lrelu
 
 COARSE = 8  # pixels of an image for each that the layers see, so that a step takes no time, either
 
@@ -18,7 +18,8 @@ def create_generator(generator_inputs, config=Config(), seed=None):
     """A U-Net as `networks.create_generator` makes it, with its outermost layers alone."""
     inp = _shrink(generator_inputs)
     with tf.variable_scope('encoder_1'):
-        inner = batchnorm(conv(inp, config.ngf, stride=2, config=config), config)
+        # About as large as batch normalization makes them, which takes many more ops
+        inner = 16 * conv(inp, config.ngf, stride=2, config=config)
     with tf.variable_scope('decoder_1'):
         joined = tf.nn.relu(dropout(inner, config.dropout, seed))
         small = tf.tanh(deconv(joined, 3, config))

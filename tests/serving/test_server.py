@@ -97,12 +97,12 @@ def memory_of(pid):
 
 @pytest.mark.slow
 def test_over_capacity_there_are_only_200_and_503_and_memory_stays_flat(trained):
-    image = png(1, 512, 512)
+    image = png(1, 256, 256)
     with served(trained, '--queue=2') as server:
 
         def work(_):
             statuses, sizes = set(), []
-            for _ in range(160):
+            for _ in range(100):
                 answer = server.ask('/predict', image)
                 assert answer.status == 200 or answer.headers['Retry-After'] == '1'
                 statuses.add(answer.status)
