@@ -10,6 +10,8 @@ import typing
 from dataclasses import replace
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+# As commands do; helpers.command_environment hides it from them
+os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
 
 import forking
 import frugal

@@ -105,7 +105,8 @@ def command_environment(**changes):
     """The environment of a command: with this package, the test's networks and these variables."""
     # The test run's own setting would hide what a user gets to see; and what `make test` was given
     # is not for a `make` that a test runs.
-    hidden = {'TF_CPP_MIN_LOG_LEVEL', 'MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'MAKEOVERRIDES'}
+    hidden = {'TF_CPP_MIN_LOG_LEVEL', 'TF_USE_LEGACY_KERAS'}
+    hidden |= {'MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'MAKEOVERRIDES'}
     given = shlex.split(os.environ.get('MAKEFLAGS', ''))
     hidden.update(word.split('=')[0] for word in given if '=' in word)
     environment = {k: v for k, v in os.environ.items() if k not in hidden}

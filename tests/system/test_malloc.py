@@ -50,7 +50,6 @@ def test_memory_stays_flat(pairs, tmp_path):
     """From step 300 to step 800, the resident size grows by less than 4 KiB a step."""
     freq = loop.TRIM_FREQ  # a report then comes right after the free memory was returned
     flags = [f'--data={pairs}', f'--out={tmp_path}', '--ngf=1', '--ndf=1', '--max_epochs=1000']
-    flags += ['--scale_size=72', '--crop_size=64']
     flags += [f'--progress_freq={freq}', '--display_freq=0', '--save_freq=100000']
     process = fork_command('train', *flags)
     sizes = {}
