@@ -20,9 +20,7 @@ from pix2pix_tf.model import build_model
 from pix2pix_tf.system import runtime
 from pix2pix_tf.system.peers import Cluster
 
-NARROW = Config(
-    ngf=2, ndf=2, seed=5, display_freq=0, progress_freq=0, scale_size=72, crop_size=64
-)
+NARROW = Config(ngf=2, ndf=2, seed=5, display_freq=0, progress_freq=0, scale_size=72, crop_size=64)
 
 
 def pair(task):
