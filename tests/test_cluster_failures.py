@@ -148,9 +148,10 @@ def test_a_worker_of_this_machine_that_dies_is_named(pairs, tmp_path):
     assert 'worker 1 (127.0.0.1:' in errors
 
 
-def test_a_port_that_is_taken_is_named(pairs, tmp_path):
+@pytest.mark.parametrize('offset', [0, 1])
+def test_a_port_that_is_taken_is_named(pairs, tmp_path, offset):
     addresses = workers.free_addresses(2)
-    port = int(addresses[0].rpartition(':')[2]) + 1
+    port = int(addresses[0].rpartition(':')[2]) + offset
     with socket.socket() as taken:
         taken.bind(('127.0.0.1', port))
         taken.listen(1)

@@ -92,6 +92,15 @@ def test_any_path_works(make, tmp_path, name):
     assert export[2:] == [f'--data={folder}/val', f'--out=out/{name}']
 
 
+def test_a_slash_at_the_end_makes_a_path(make):
+    [train], _ = make('train', DATA='facades/')
+    assert train[2:4] == ['--data=./facades/train', '--out=out/facades']
+    [pairs], _ = make('pairs', DATA='mine/', PHOTOS='photos')
+    assert '--to=./mine' in pairs
+    [export], _ = make('docker-export', DATA='/mine')
+    assert export[export.index('-v') + 1] == '/:/data'
+
+
 def test_a_tilde_is_the_home_folder(make, tmp_path):
     [train], _ = make('train', DATA='~/x', OUT='~/o')
     assert train[2:4] == [f'--data={tmp_path}/x/train', f'--out={tmp_path}/o']

@@ -60,11 +60,13 @@ def main() -> None:
     for name, least in (('queue', 0), ('seconds', 1), ('max_pixels', 1), ('port', 0)):
         if FLAGS[name].value < least:
             raise UsageError(f'`{name}` is {FLAGS[name].value}: it must be at least {least}')
+    if FLAGS.port > 65535:
+        raise UsageError(f'`port` is {FLAGS.port}: it must be at most 65535')
     token = FLAGS.token or os.environ.get(TOKEN) or None
     common.require('serve', 'prometheus_client', 'waitress', 'werkzeug')
     serve = common.load('serving.serve')
     limits = serve.Limits(pixels=FLAGS.max_pixels, queue=FLAGS.queue, seconds=FLAGS.seconds)
     access = serve.Access(tuple(FLAGS.names), token, tuple(FLAGS.cors))
-    name = FLAGS.name or os.path.basename(os.path.abspath(FLAGS.model))
+    name = FLAGS.name or os.path.basename(os.path.abspath(common.folder_of(FLAGS.model)))
     place = serve.Place(FLAGS.host, FLAGS.port, name, FLAGS.data, FLAGS.watch)
     serve.serve(FLAGS.model, place, limits, access, **changes)

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import typing
+import zipfile
 
 import numpy as np
 
@@ -92,14 +93,18 @@ def join(directory: str) -> typing.Tuple[metrics.Report, typing.Optional[str]]:
     return report, page
 
 
-def _read(directory, number, count):
-    path = os.path.join(directory, f'shard-{number}-of-{count}.json')
+def _read(directory, number, count, end='.json'):
+    """A file of a part: a JSON value, or the arrays of an .npz file."""
+    path = os.path.join(directory, f'shard-{number}-of-{count}{end}')
     try:
         with open(path, 'rb') as file:
-            return json.loads(file.read().decode())
+            if end == '.json':
+                return json.loads(file.read().decode())
+            with np.load(file) as arrays:
+                return dict(arrays)
     except FileNotFoundError:
         raise Pix2PixError(f'{path} is missing: make it with `shard` {number}/{count}') from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise Pix2PixError(f'cannot use {path}: {error}') from error
 
 
@@ -115,8 +120,7 @@ def _features(directory, count, kind, total):
     """The features of all images, in their order."""
     parts = []
     for number in range(1, count + 1):
-        with np.load(os.path.join(directory, f'shard-{number}-of-{count}.npz')) as file:
-            parts.append(file[kind])
+        parts.append(_read(directory, number, count, '.npz')[kind])
     whole = np.empty((total, *parts[0].shape[1:]), parts[0].dtype)
     for number, part in enumerate(parts):
         whole[number::count] = part

@@ -100,6 +100,11 @@ def _fetch(name, root, url):
         raise _unavailable(url, target, error.reason) from error
     except (OSError, http.client.HTTPException) as error:
         raise _unavailable(url, target, error) from error
+    except ValueError as error:  # of urllib; what is in an archive raises DataError
+        raise UsageError(
+            f'`url` is {url}: it must be like http://host/{name}.tar.gz or '
+            f'file:///folder/{name}.tar.gz'
+        ) from error
     _forget(archive)
 
 

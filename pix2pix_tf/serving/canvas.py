@@ -1,5 +1,6 @@
 """What the page needs to know: the size of an input, the palette, inputs to start from."""
 
+import contextlib
 import io
 import os
 import random
@@ -10,11 +11,12 @@ from PIL import Image
 
 from pix2pix_tf import options
 from pix2pix_tf.config import Config
-from pix2pix_tf.pairs import folders, shaping
+from pix2pix_tf.pairs import folders, reading, shaping
 from pix2pix_tf.serving import palette
 from pix2pix_tf.serving.palette import Palette
 from pix2pix_tf.sizes import height_and_width
 from pix2pix_tf.sources import Source
+from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import DataError
 
 _SAMPLED = 60  # training inputs whose colors are counted
@@ -46,48 +48,42 @@ class Canvas(typing.NamedTuple):
 def prepare(source: Source, data: typing.Optional[str] = None) -> Canvas:
     """The Canvas of a model: from the folder `data`, by default that of its training.
 
-    Examples come from val/ next to that folder, or else from the folder itself. Without a folder
-    there are some plain colors, and no examples.
+    Examples come from val/ next to that folder, or else from the folder itself. If the training's
+    folder is gone or has no pairs, there are some plain colors, and no examples.
 
     Raises:
-        DataError: the folder `data` has no images.
+        DataError: the folder `data` has no pairs.
     """
-    height, width = height_and_width(source.config.crop_size)
-    if data is None:
-        recorded = options.load_data(source.folder)
-        data = recorded.folder if recorded else ''
-        if not os.path.isdir(data):
-            return Canvas(width, height, palette.PLAIN, [])
-    paths, _ = folders.find_images(data)
-    found = palette.find([_input_of(path, source.config) for path in _spread(paths, _SAMPLED)])
-    examples = _spread(_validation(data) or paths, _EXAMPLES)
-    pngs = [_png(_input_of(path, source.config), (width, height)) for path in examples]
-    return Canvas(width, height, found, pngs)
-
-
-def _validation(data):
-    folder = os.path.join(os.path.dirname(os.path.abspath(data)), 'val')
+    size = height_and_width(source.config.crop_size)[::-1]
+    recorded = options.load_data(source.folder)
+    folder = data or (recorded.folder if recorded else '')
     try:
-        return folders.find_images(folder)[0]
+        inputs = _inputs(folder, source.config, _SAMPLED)
     except DataError:
-        return []
+        if data:
+            raise
+        return Canvas(*size, palette.PLAIN, [])
+    try:
+        validation = os.path.join(os.path.dirname(os.path.abspath(folder)), 'val')
+        examples = _inputs(validation, source.config, _EXAMPLES)
+    except DataError:
+        examples = inputs[:_EXAMPLES]
+    return Canvas(*size, palette.find(inputs), [_png(image, size) for image in examples])
 
 
-def _spread(paths, count):
-    """`count` of the usable pairs, always the same ones."""
-    usable = (path for path in random.Random(1).sample(paths, len(paths)) if _is_pair(path))
-    return [path for path, _ in zip(usable, range(count))]
-
-
-def _is_pair(path):
-    return folders.read_header(path).fault is None
-
-
-def _input_of(path: str, config: Config) -> Image.Image:
-    """The half of a pair that the generator gets."""
-    with Image.open(path) as pair:
-        a, b = shaping.halves(pair.convert('RGB'))
-    return b if config.direction == 'BtoA' else a
+def _inputs(folder: str, config: Config, count: int) -> typing.List[Image.Image]:
+    """What the generator gets of `count` of the usable pairs, always the same ones."""
+    paths, _ = folders.find_images(folder)
+    found: typing.List[Image.Image] = []
+    for path in random.Random(1).sample(paths, len(paths)):
+        if len(found) < count and folders.read_header(path).fault is None:
+            with contextlib.suppress(DataError):  # its pixels are damaged
+                with reading.opened(files.read(path), path) as pair:
+                    a, b = shaping.halves(pair.convert('RGB'))
+                found.append(b if config.direction == 'BtoA' else a)
+    if not found:
+        raise DataError(f'none of the files in {folder} is a pair: see `make check-pairs`')
+    return found
 
 
 def _png(image, size):

@@ -8,6 +8,8 @@ from pix2pix_tf import __version__, options
 from pix2pix_tf.sizes import describe_size
 from pix2pix_tf.sources import Source
 
+MARK = 'converted by pix2pix_tf'  # is in every card
+
 _FRONT = """---
 license: unknown
 pipeline_tag: image-to-image
@@ -40,7 +42,7 @@ def write(source: Source, format: str, usage: str) -> str:
     return (
         f'{_FRONT.format(format=format)}\n# pix2pix generator\n\n'
         'Image-to-image translation ([Isola et al., 2017](https://arxiv.org/abs/1611.07004)), '
-        f'converted by pix2pix_tf {__version__}. options.json has all options of the training.\n\n'
+        f'{MARK} {__version__}. options.json has all options of the training.\n\n'
         f'| | |\n|---|---|\n{table}\n\n## Use\n\n{usage}\n'
     )
 

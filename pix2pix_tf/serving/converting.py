@@ -59,7 +59,8 @@ def convert(
     run.
 
     Raises:
-        UsageError: an argument cannot be used, or the result exists already.
+        UsageError: an argument cannot be used, the result exists already, or there is a README.md
+            in `to` that is no model card.
         CheckpointError: the checkpoint is missing or damaged, or does not fit.
         Pix2PixError: the result differs or does not load, or cannot be written.
     """
@@ -67,6 +68,8 @@ def convert(
     path = os.path.join(to, name)
     if os.path.exists(path):
         raise UsageError(f'{path} exists already: remove it, or choose another folder with `to`')
+    card_path = os.path.join(to, 'README.md')
+    files.check_ours(card_path, card.MARK)
     is_new = not os.path.exists(to)
     files.prepare_directory(to)
     try:
@@ -87,7 +90,7 @@ def convert(
         if is_new and not os.listdir(to):
             os.rmdir(to)
     text = card.write(source, format, _USAGE[format])
-    files.write_whole(os.path.join(to, 'README.md'), text.encode())
+    files.write_whole(card_path, text.encode())
     saved = options.load(source.folder) or source.config
     options.save(saved, to, options.load_data(source.folder))
     return Converted(path, difference)

@@ -68,7 +68,7 @@ def read_pixels(
     except Exception as error:  # damaged files raise more kinds than Pillow documents
         raise exceptions.UnsupportedMediaType(f'this is no image ({", ".join(FORMATS)})') from error
     most = limits.pixels
-    if settings.fit == 'whole':  # it is padded
+    if settings.fit == 'whole' and width * height <= most:  # it is padded
         width, height = (side + -side % GENERATOR_STRIDE for side in (width, height))
         most = limits.whole_pixels
     if width * height > most:

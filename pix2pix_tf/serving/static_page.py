@@ -24,6 +24,7 @@ ORT = 'onnxruntime-web@1.30.0'
 _ORT_SHA512 = (
     'q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=='
 )
+_MARK = '<title>pix2pix</title>'  # is in index.html
 _ORT_FILES = (
     'ort.wasm.min.js',
     'ort-wasm-simd-threaded.mjs',
@@ -46,8 +47,10 @@ def write(
     `name` is shown on it; `weights` and `data` are as in `onnx_file.write` and `canvas.prepare`.
 
     Raises:
+        UsageError: there is another page in `to`.
         Pix2PixError: there is no npm, or a file cannot be written.
     """
+    files.check_ours(os.path.join(to, 'index.html'), _MARK)
     drawn = canvas.prepare(source, data)
     runtime = download()
     files.prepare_directory(to)
@@ -71,7 +74,7 @@ def write(
 
 
 def download() -> typing.Dict[str, bytes]:
-    """{name: contents} of the files of onnxruntime-web that the page needs, and its license.
+    """{name: contents} of the files of onnxruntime-web that the page needs.
 
     Raises:
         Pix2PixError: there is no npm, or it does not give the package of this checksum.

@@ -5,7 +5,7 @@ import tempfile
 import typing
 
 from pix2pix_tf.system.console import print_line
-from pix2pix_tf.system.errors import DataError, Pix2PixError
+from pix2pix_tf.system.errors import DataError, Pix2PixError, UsageError
 
 TEMPORARY = '.tmp'  # of a file while it is written
 MAX_NAME_BYTES = 255  # of a file name, on nearly all file systems
@@ -70,6 +70,16 @@ def sync(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def check_ours(path: str, mark: str) -> None:
+    """Checks that the file `path` has the words `mark`, or does not exist: it will be replaced.
+
+    Raises:
+        UsageError: somebody else's file is there.
+    """
+    if os.path.exists(path) and mark.encode() not in read(path):
+        raise UsageError(f'{path} is not by pix2pix_tf: choose another folder with `to`')
 
 
 def unwritable(path: str, error: OSError) -> Pix2PixError:

@@ -65,7 +65,7 @@ class Peers:
     line, in a thread, when the first worker ends without having said that it is done.
 
     Raises:
-        Pix2PixError: this worker's port cannot be listened on.
+        Pix2PixError: one of this worker's two ports cannot be listened on.
     """
 
     def __init__(self, cluster: Cluster, on_loss: typing.Callable[[str], object]) -> None:
@@ -79,18 +79,9 @@ class Peers:
         self._joined, self._closing = threading.Event(), threading.Event()
         self._writing = threading.Lock()
         host, port = _watch_address(self.workers[self.task])
-        try:
-            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-            self._listener = socket.socket(family, socket.SOCK_STREAM)
-            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._listener.bind((host, port))
-            self._listener.listen(16)
-            self._listener.settimeout(_RETRY)
-        except OSError as error:
-            raise Pix2PixError(
-                f'cannot listen on {host}:{port} ({error.strerror}): give each of `workers` an '
-                'address of its own machine, with two free ports in a row'
-            ) from error
+        _listen(host, port - 1).close()  # TensorFlow would find out after all have joined
+        self._listener = _listen(host, port)
+        self._listener.settimeout(_RETRY)
 
     def join(
         self,
@@ -231,6 +222,20 @@ def _watch_address(worker):
     """The host and the port on which a worker is watched."""
     host, _, port = worker.rpartition(':')
     return host.strip('[]'), int(port) + 1
+
+
+def _listen(host, port):
+    try:
+        listener = socket.socket(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0])
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(16)
+    except OSError as error:
+        raise Pix2PixError(
+            f'cannot listen on {host}:{port} ({error.strerror}): give each of `workers` an address '
+            'of its own machine, with two free ports in a row'
+        ) from error
+    return listener
 
 
 def _start(function, *arguments):

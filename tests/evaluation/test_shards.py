@@ -36,6 +36,13 @@ def test_parts_of_an_export_join_to_that_of_one_process(trained, pairs, tmp_path
     for part in ('2/3', '1/3', '3/3'):
         result = run_command('export', f'--out={out}', f'--shard={part}', *flags)
         assert (result.returncode, result.stderr) == (0, '')
+    (out / 'shard-2-of-3.npz').rename(tmp_path / 'forgotten.npz')
+    line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
+    assert f'{out}/shard-2-of-3.npz is missing: make it with --shard 2/3' in line
+    (out / 'shard-2-of-3.npz').write_bytes(b'PK')
+    line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
+    assert f'cannot use {out}/shard-2-of-3.npz: ' in line
+    (tmp_path / 'forgotten.npz').rename(out / 'shard-2-of-3.npz')
     assert not (out / 'index.html').exists() and not (out / 'metrics.json').exists()
     joined = run_command('evaluate', f'--out={out}', '--join')
     assert (joined.returncode, joined.stderr) == (0, '')

@@ -210,3 +210,10 @@ def test_names_that_cannot_be_a_folder_of_the_root_are_refused(tmp_path, name):
         download.fetch(name, str(tmp_path))
     assert 'is not a known dataset (cityscapes, edges2handbags' in str(error.value)
     assert tree(tmp_path) == []
+
+
+@pytest.mark.parametrize('url', ['/data/facades.tar.gz', 'facades.tar.gz', 'http://[', 'x:y'])
+def test_a_path_instead_of_a_url_is_one_line(tmp_path, url):
+    result = run_command('data', f'--root={tmp_path}', f'--url={url}')
+    assert url in error_line(result, 1 if url == 'x:y' else 2)
+    assert result.stderr.count('file:///folder/facades.tar.gz') == (url != 'x:y')

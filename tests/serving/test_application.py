@@ -31,8 +31,8 @@ def create(trained, graph_mode):
     drawn = canvas.prepare(sources.find_model(trained))
     line = Line(1, LIMITS.queue, 60)
 
-    def create(access=Access(), line=line):
-        wsgi = application.create('m', models, drawn, line, LIMITS, access)
+    def create(access=Access(), line=line, limits=LIMITS):
+        wsgi = application.create('m', models, drawn, line, limits, access)
         return Client(wsgi, Response)
 
     yield create
@@ -116,6 +116,13 @@ def bomb(width, height):
 def test_bad_requests_are_refused(client, address, body, status, words):
     got, error = error_of(client.post(address, data=body))
     assert got == status and words in error
+
+
+def test_whole_images_have_both_limits(create):
+    client = create(limits=LIMITS._replace(pixels=2500))
+    assert client.post('/predict?fit=whole', data=png(1, 50, 50)).status_code == 200
+    status, words = error_of(client.post('/predict?fit=whole', data=png(1, 52, 50)))
+    assert (status, words) == (413, 'the image has more than 2500 pixels: scale it down')
 
 
 def test_methods_and_addresses(client):

@@ -7,7 +7,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from helpers import error_line, run_command
 
-from pix2pix_tf.serving import converting, saved_model
+from pix2pix_tf.serving import converting, saved_model, static_page
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
 
 
@@ -40,6 +40,16 @@ def test_nothing_is_written_over(source, tmp_path):
     with pytest.raises(UsageError, match='/mine/2 exists already'):
         converting.convert(source, 'saved_model', str(tmp_path / 'mine'))
     assert os.listdir(str(tmp_path / 'mine')) == ['2'] and os.listdir(str(version)) == []
+
+
+def test_a_readme_of_somebody_else_is_kept(source, tmp_path):
+    (tmp_path / 'README.md').write_text('# My project')
+    with pytest.raises(UsageError, match='/README.md is not by pix2pix_tf: choose another folder'):
+        converting.convert(source, 'onnx', str(tmp_path))
+    (tmp_path / 'index.html').write_text('<title>My project</title>')
+    with pytest.raises(UsageError, match='/index.html is not by pix2pix_tf: choose another folder'):
+        static_page.write(source, str(tmp_path), 'x')
+    assert sorted(os.listdir(str(tmp_path))) == ['README.md', 'index.html']
 
 
 def test_the_command(trained, tmp_path):
