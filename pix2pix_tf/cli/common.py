@@ -12,7 +12,7 @@ from absl import flags
 from pix2pix_tf.config import OPTIONS, Option, check
 from pix2pix_tf.sizes import Size
 from pix2pix_tf.system.console import print_line
-from pix2pix_tf.system.errors import Pix2PixError, UsageError, with_flags
+from pix2pix_tf.system.errors import Pix2PixError, UsageError, how_to_install, with_flags
 
 COMMANDS = (
     *('train', 'export', 'evaluate', 'predict', 'convert', 'serve', 'page'),
@@ -81,7 +81,7 @@ def require(extra: str, *modules: str) -> None:
         for module in modules:
             importlib.import_module(module)
     except ImportError as error:
-        raise Pix2PixError(f'{error}: install pix2pix-tf[{extra}], or see `make setup`') from error
+        raise Pix2PixError(f'{error}: {how_to_install(extra)}') from error
 
 
 def folder_of(model: str) -> str:

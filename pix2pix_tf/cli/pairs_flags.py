@@ -30,7 +30,12 @@ _CHOICES = (
         'Halves that are label maps, whose colors stay exact. auto: those with at most '
         f'{shaping.MOST_LABELS} colors.',
     ),
-    ('format', 'auto', ('auto', 'jpg', 'png'), 'auto: png if there are label maps, else jpg.'),
+    (
+        'format',
+        'auto',
+        ('auto', 'jpg', 'png'),
+        'auto: png for labels, flat colors, `split`, PNG files; else jpg.',
+    ),
 )
 _SHAPE = 'size resize background format quality'
 _SPLIT = 'split group seed'
@@ -53,14 +58,42 @@ _NUMBERS = (
     (flags.DEFINE_integer, 'size', None, 1, 2**13, 'Side of each half; by default as it is.'),
     (flags.DEFINE_integer, 'quality', 95, 1, 100, 'Quality of JPEG files.'),
     (flags.DEFINE_integer, 'seed', 0, 0, 2**31 - 1, 'Chooses the parts and the masks.'),
-    (flags.DEFINE_float, 'edge_blur', 1.4, 0, 100, 'edges: blur before; pixels.'),
+    (
+        flags.DEFINE_float,
+        'edge_blur',
+        1.4,
+        0,
+        100,
+        'edges: standard deviation of a blur; pixels.',
+    ),
     (flags.DEFINE_float, 'edge_low', None, 0, 2040, "edges: Canny's lower threshold."),
-    (flags.DEFINE_float, 'edge_high', None, 0, 2040, 'edges: the upper one; by the photo.'),
+    (
+        flags.DEFINE_float,
+        'edge_high',
+        None,
+        0,
+        2040,
+        'edges: upper threshold; by default by photo.',
+    ),
     (flags.DEFINE_float, 'blur', 4.0, 0.1, 1000, 'blur: standard deviation in pixels.'),
-    (flags.DEFINE_integer, 'factor', 4, 2, 256, 'downscale: by which sides are divided.'),
+    (
+        flags.DEFINE_integer,
+        'factor',
+        4,
+        2,
+        256,
+        'downscale: how much smaller the sides get.',
+    ),
     (flags.DEFINE_float, 'masked', 0.25, 0.01, 0.9, 'mask: share of the area.'),
     (flags.DEFINE_integer, 'colors', 8, 2, 256, 'posterize: number of colors.'),
-    (flags.DEFINE_integer, 'processes', None, 1, 1024, 'By default one per core.'),
+    (
+        flags.DEFINE_integer,
+        'processes',
+        None,
+        1,
+        1024,
+        'Processes; by default one per core.',
+    ),
 )
 for _define, _name, _default, _low, _high, _meaning in _NUMBERS:
     _define(

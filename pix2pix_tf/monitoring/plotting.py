@@ -8,7 +8,7 @@ import numpy as np
 
 from pix2pix_tf.monitoring import losses
 from pix2pix_tf.system import files
-from pix2pix_tf.system.errors import Pix2PixError
+from pix2pix_tf.system.errors import Pix2PixError, how_to_install
 
 FILENAME = 'curves.png'
 
@@ -43,9 +43,7 @@ def plot(out: str) -> str:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise Pix2PixError(
-            f'cannot use matplotlib ({error}): pip install pix2pix-tf[plot]'
-        ) from error
+        raise Pix2PixError(f'cannot use matplotlib ({error}): {how_to_install("plot")}') from error
 
     logging.getLogger('matplotlib').setLevel(logging.WARNING)  # it reports on its font cache
     best = losses.best_step(rows)

@@ -2,7 +2,7 @@
 
 import types
 
-from pix2pix_tf.system.errors import Pix2PixError
+from pix2pix_tf.system.errors import Pix2PixError, how_to_install
 
 
 def load() -> types.ModuleType:
@@ -14,8 +14,6 @@ def load() -> types.ModuleType:
     try:
         import cv2
     except ImportError as error:
-        raise Pix2PixError(
-            f"OpenCV is missing ({error}): install it, as `pip install 'pix2pix-tf[pairs]'` does"
-        ) from error
+        raise Pix2PixError(f'OpenCV is missing ({error}): {how_to_install("pairs")}') from error
     cv2.setNumThreads(1)
     return cv2

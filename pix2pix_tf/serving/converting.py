@@ -22,7 +22,7 @@ from pix2pix_tf.serving.layers import MASKED, mask_shape
 from pix2pix_tf.sizes import height_and_width
 from pix2pix_tf.sources import Source
 from pix2pix_tf.system import files
-from pix2pix_tf.system.errors import Pix2PixError, UsageError
+from pix2pix_tf.system.errors import Pix2PixError, UsageError, how_to_install
 
 FORMATS = ('saved_model', 'onnx', 'tflite')
 WEIGHTS = ('float32', 'float16', 'int8')
@@ -107,7 +107,7 @@ def _check(source, format, weights, masks):
     if masks and format != 'onnx':
         raise UsageError('`masks` is for ONNX')
     if format == 'onnx' and importlib.util.find_spec('onnx') is None:
-        raise Pix2PixError("ONNX needs the package onnx: pip install 'pix2pix-tf[onnx]'")
+        raise Pix2PixError(f'ONNX needs the package onnx: {how_to_install("onnx")}')
     return {'saved_model': str(source.step), 'onnx': 'model.onnx', 'tflite': 'model.tflite'}[format]
 
 

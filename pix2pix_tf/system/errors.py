@@ -34,3 +34,8 @@ class CheckpointError(Pix2PixError):
 def with_flags(message: str) -> str:
     """Replaces the names of options in backquotes by flags: `batch_size` => --batch_size."""
     return re.sub(r'`(\w+)`', r'--\1', message)
+
+
+def how_to_install(extra: str) -> str:
+    """What to do if packages of one of setup.py's extras are missing."""
+    return f"`make setup` installs it, or `pip install '.[{extra}]'` in a clone"

@@ -51,7 +51,7 @@ def test_without_matplotlib_there_is_one_line(tmp_path):
     (tmp_path / 'matplotlib' / '__init__.py').write_text('raise ImportError("not here")')
     path = {'PYTHONPATH': os.pathsep.join([str(tmp_path), ROOT])}
     line = error_line(run_real_command('plot', f'--out={tmp_path}', environment=path), 1)
-    assert 'pip install pix2pix-tf[plot]' in line
+    assert '`make setup` installs it, or `pip install' in line and '.[plot]' in line
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

@@ -106,4 +106,4 @@ def test_it_starts_without_tensorflow_and_says_that_opencv_is_missing(tmp_path, 
     )
     assert (result.returncode, result.stderr) == (0, '')
     result = run_real_command('pairs', *flags, f'--to={tmp_path / "b"}', environment=environment)
-    assert 'OpenCV is missing (no cv2): install it' in error_line(result, 1)
+    assert 'OpenCV is missing (no cv2): `make setup` installs it' in error_line(result, 1)
