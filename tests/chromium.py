@@ -193,4 +193,8 @@ def browsing():
                 yield Page(writer, reader)
             finally:
                 process.terminate()
-                process.wait(10)
+                try:
+                    process.wait(DEADLINE)
+                except subprocess.TimeoutExpired:  # how it ends is not our subject
+                    process.kill()
+                    process.wait()

@@ -108,7 +108,8 @@ def become(request, files):
         enter_network(f'/run/netns/{request["host"]}')
     shallow.use(request['shallow'])
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # with `nohup make test`, too
+        signal.signal(number, signal.SIG_DFL)
     random.seed()
     np.random.seed()
     sys.argv = request['fork']

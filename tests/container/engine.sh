@@ -27,7 +27,7 @@ esac
 WRAPPER
     chmod +x "$WORK/bin/docker"
     export PATH=$WORK/bin:$PATH
-    for _ in $(seq 60); do
+    for _ in $(seq 240); do
         docker info >/dev/null 2>&1 && return
         sleep 0.5
     done

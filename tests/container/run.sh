@@ -41,7 +41,8 @@ step 'trained, from a file:// archive, with validation images'
 # Stop it as `docker stop` does, and resume
 run docker-train STEPS=100000 ARGS="$small --progress_freq=1" >"$WORK/log" 2>&1 &
 training=$!
-for _ in $(seq 120); do ! grep -q 'step 2 ' "$WORK/log" || break; sleep 0.5; done
+for _ in $(seq 600); do ! grep -q 'step 2 ' "$WORK/log" || break; sleep 0.5; done
+expect 'step 2 '
 docker stop -t 60 "$(docker ps -q)" >/dev/null
 wait $training
 expect 'resuming from /out/model-3'

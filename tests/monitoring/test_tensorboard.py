@@ -12,6 +12,8 @@ from helpers import command_environment, wait_for, wait_until
 
 from pix2pix_tf.monitoring import losses
 
+LAST = 'validation/MS-SSIM'  # of what a step writes
+
 pytestmark = pytest.mark.post_networks
 
 
@@ -38,9 +40,9 @@ def fetch(watch):
 
     def has_read_all():  # it serves before it has read the events
         assert process.poll() is None
-        return b'run_graph": true' in get('data/plugin/graphs/info') and json.loads(
-            get('data/plugin/histograms/tags')
-        )
+        if LAST not in json.loads(get('data/plugin/scalars/tags')).get('.', {}):
+            return False
+        return len(json.loads(get('data/plugin/scalars/scalars', run='.', tag=LAST))) == 2
 
     try:
         wait_until(has_read_all, 'TensorBoard shows the last events')

@@ -202,15 +202,16 @@ def test_headers_are_read_without_the_pixels(tmp_path, monkeypatch):
     """This is why 100,000 files take seconds."""
     write_pair(tmp_path / '1.png', width=2048, height=1024)
     size = os.path.getsize(str(tmp_path / '1.png'))
-    read = []
+    opened = []
     original = Image.open
 
     def counting(path):
         file = open(path, 'rb')  # noqa: SIM115
-        image = original(file)
-        read.append(file.tell())
-        return image
+        opened.append(file)
+        return original(file)
 
     monkeypatch.setattr(folders.Image, 'open', counting)
     assert folders.read_header(str(tmp_path / '1.png')).fault is None
-    assert read[0] < 4096 < size
+    [file] = opened
+    assert file.tell() < 4096 < size
+    file.close()

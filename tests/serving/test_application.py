@@ -213,7 +213,7 @@ def test_a_token_guards_all_but_the_page(create):
 
 
 def test_a_full_line_is_a_503_and_a_late_answer_a_504(create):
-    line, gate = Line(1, 0, 0.3), threading.Event()
+    line, gate = Line(1, 0, 60), threading.Event()
     client = create(line=line)
     thread = threading.Thread(target=lambda: line.run(lambda: gate.wait(30)), daemon=True)
     thread.start()

@@ -135,10 +135,10 @@ def test_a_signal_lets_requests_finish(trained):
                 assert answer.status == 200
                 answered.append(answer)
                 if answer.headers['Connection'] == 'close':
-                    return None
+                    return 'last'
             raise AssertionError('it goes on')
 
-        together(5, work)
+        assert 'last' in together(5, work)
         wait_for(server.process, 'SIGTERM: finishing the requests')
         end(server.process)
 
