@@ -222,7 +222,7 @@ class Replica:
         """If the losses in `checked` are finite, waits for the worker whose are not."""
         losses = [value for name, value in checked.items() if 'gradient' not in name]
         if self.size > 1 and np.isfinite(losses).all():
-            time.sleep(5)
+            time.sleep(peers.SILENCE + 5)
 
     def __enter__(self) -> 'Replica':
         return self

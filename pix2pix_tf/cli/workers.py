@@ -6,6 +6,7 @@ import functools
 import glob
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -18,6 +19,7 @@ from pix2pix_tf.system.errors import UsageError
 from pix2pix_tf.system.peers import Child, Cluster
 
 _PR_SET_PDEATHSIG = 1  # of Linux
+_PORTS = range(20000, 32000, 2)  # below those that systems give to connections
 
 
 def parse(
@@ -153,10 +155,9 @@ def free_addresses(count: int) -> typing.Tuple[str, ...]:
     addresses: typing.List[str] = []
     with contextlib.ExitStack() as stack:  # all at once, so that no port comes twice
         while len(addresses) < count:
-            first, second = (stack.enter_context(socket.socket()) for _ in range(2))
-            first.bind(('127.0.0.1', 0))
-            port = first.getsockname()[1]
-            with contextlib.suppress(OSError, OverflowError):
-                second.bind(('127.0.0.1', port + 1))
+            port = random.SystemRandom().choice(_PORTS)
+            with contextlib.suppress(OSError):
+                for one in (port, port + 1):
+                    stack.enter_context(socket.socket()).bind(('127.0.0.1', one))
                 addresses.append(f'127.0.0.1:{port}')
     return tuple(addresses)

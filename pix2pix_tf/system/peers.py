@@ -100,6 +100,7 @@ class Peers:
         mine = dict(greeting, task=self.task, workers=self.workers)
         self.greetings[self.task] = mine
         _start(self._accept, mine)
+        _start(self._beat)
         for other in range(self.task):
             _start(self._connect, other, mine)
         due = time.monotonic() + _NOTICE
@@ -115,7 +116,6 @@ class Peers:
                     missing = [n for n in range(len(self.workers)) if n not in self.greetings]
                     notify('waiting for ' + ', '.join(map(self.name, missing)))
         self._joined.set()
-        _start(self._beat)
         return True
 
     def tell(self, reason: str) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 import pytest
 from helpers import wait_until
@@ -55,6 +56,32 @@ def test_who_is_done_first_leaves_with_the_last():
     both[1].close()
     leaving.join(60)
     assert events == ['last', 'first'] and lost == []
+
+
+def test_whoever_comes_last_is_waited_for(monkeypatch):
+    """Longer than a worker may be silent that trains."""
+    monkeypatch.setattr('pix2pix_tf.system.peers.SILENCE', 3)
+    addresses, lost, ends = workers.free_addresses(3), [], []
+    three = [Peers(Cluster(addresses, task), lost.append) for task in range(3)]
+
+    def join(peers):
+        ends.append(peers.join({}, threading.Event(), lost.append))
+
+    joining = [threading.Thread(target=join, args=[peers]) for peers in three]
+    for thread in joining[:2]:
+        thread.start()
+    wait_until(lambda: len(three[0].greetings) == len(three[1].greetings) == 2, 'the first two')
+    end = time.monotonic() + 4
+    wait_until(lambda: lost or time.monotonic() > end, 'a loss, or the end of a silence')
+    joining[2].start()
+    for thread in joining:
+        thread.join(60)
+    assert (ends, lost) == ([True] * 3, [])
+    leaving = [threading.Thread(target=peers.close) for peers in three]
+    for thread in leaving:
+        thread.start()
+    for thread in leaving:
+        thread.join(60)
 
 
 @pytest.fixture
