@@ -27,6 +27,8 @@ LIMITS := $(if $(EPOCHS),--max_epochs=$(EPOCHS)) $(if $(STEPS),--max_steps=$(STE
 IMAGE ?= pix2pix_tf
 GPUS ?= all
 JOBS ?= 2
+NO_PYTHON = no Python for $*$(if $(PYTHON), in PYTHON=$(PYTHON)): it takes $(if $(filter tf1,$*),3.7 (`pyenv install 3.7`) or 3.6,3.10 to 3.13), \
+	with python3-venv on Debian and Ubuntu; or name one with PYTHON=
 
 help:
 	@echo 'Targets'
@@ -75,8 +77,7 @@ help:
 	@echo '  GPUS=all                the GPUs of a container; GPUS= for none'
 
 .venv/%/.installed: requirements/%.txt setup.py
-	@python=$$(bin/find-python $* $(PYTHON)) || { echo 'no Python for $*: install $(if \
-	$(filter tf1,$*),3.7 (`pyenv install 3.7`),3.10 to 3.13), or name one with PYTHON=' >&2; exit 1; }; \
+	@python=$$(bin/find-python $* $(PYTHON)) || { echo '$(NO_PYTHON)' >&2; exit 1; }; \
 	echo "installing $* into .venv/$* with $$python"; rm -rf .venv/$* && "$$python" -m venv .venv/$*
 	@.venv/$*/bin/python -m pip install -q --disable-pip-version-check '$(if $(filter tf1,$*),pip==21.3.1,pip>=21)' 2>&1 | tail -n 3
 	.venv/$*/bin/python -m pip install -q --disable-pip-version-check --no-deps -r $<

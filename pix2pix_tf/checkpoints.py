@@ -23,7 +23,9 @@ def latest(directory: str) -> typing.Optional[str]:
 
     Raises:
         CheckpointError: the folder names a checkpoint whose files are missing.
+        UsageError: as `runtime.check_path` does.
     """
+    runtime.check_path(directory)
     named = _named(directory)
     if not named:
         return None
@@ -57,14 +59,15 @@ def _named(directory):
     Only names inside `directory` count. In a folder that was moved, absolute paths lead to where it
     was; in a stranger's folder they could lead anywhere, and Saver deletes old checkpoints.
     """
+    path = os.path.join(directory, 'checkpoint')
+    if not os.path.lexists(path):
+        return []
     try:
         state = tf.train.get_checkpoint_state(directory)
     except (tf.errors.OpError, ValueError) as error:
-        raise CheckpointError(
-            f'cannot read {directory}/checkpoint: {runtime.one_line(error)}'
-        ) from error
-    if state is None or not state.model_checkpoint_path:
-        return []
+        raise CheckpointError(f'cannot read {path}: {runtime.one_line(error)}') from error
+    if state is None:  # TensorFlow only warns, and what it warns of is hidden
+        raise CheckpointError(f'cannot read {path}: repair it, or delete it to start over')
     paths = [p for p in state.all_model_checkpoint_paths if p != state.model_checkpoint_path]
     names = [os.path.basename(path) for path in paths + [state.model_checkpoint_path]]
     for name in names:

@@ -9,18 +9,25 @@ from pix2pix_tf import dataset
 from pix2pix_tf.system import runtime
 from pix2pix_tf.system.errors import DataError, Pix2PixError
 
+_SMALLER = '`batch_size`, `crop_size` or `ngf`'
 
-def raise_explained(error: tf.errors.OpError, paths: typing.Sequence[str]) -> typing.NoReturn:
+
+def raise_explained(
+    error: tf.errors.OpError, paths: typing.Sequence[str], smaller: str = _SMALLER
+) -> typing.NoReturn:
     """Raises the Pix2PixError that explains `error`, or `error` itself if there is none."""
-    explained = explain(error, paths)
+    explained = explain(error, paths, smaller)
     if explained is None:
         raise error
     raise explained from error
 
 
-def explain(error: tf.errors.OpError, paths: typing.Sequence[str]) -> typing.Optional[Pix2PixError]:
+def explain(
+    error: tf.errors.OpError, paths: typing.Sequence[str], smaller: str = _SMALLER
+) -> typing.Optional[Pix2PixError]:
     """Translates an OpError of a graph that reads `paths` into a Pix2PixError; None if it cannot.
 
+    Where memory is short, the message advises to make what `smaller` names smaller.
     TensorFlow does not say which file it could not decode. To find it after an error that a decoder
     can raise, the files are decoded again one by one, in a separate graph.
     """
@@ -28,9 +35,7 @@ def explain(error: tf.errors.OpError, paths: typing.Sequence[str]) -> typing.Opt
     if 'No space left' in cause:
         return Pix2PixError(f'the disk is full ({cause}): free some space or choose another `out`')
     if isinstance(error, tf.errors.ResourceExhaustedError):
-        return Pix2PixError(
-            f'out of memory: use a smaller `batch_size`, `crop_size` or `ngf` ({cause})'
-        )
+        return Pix2PixError(f'out of memory: use a smaller {smaller} ({cause})')
     named = [path for path in paths if path in error.message]
     if named:
         return DataError(f'cannot read {max(named, key=len)}: {cause}')

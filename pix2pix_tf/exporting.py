@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import contextlib
+import hashlib
+import json
 import os
 import typing
 
@@ -47,6 +49,7 @@ def export(
     image_dir = os.path.join(out, 'images')
     written = 0
     with Evaluator(job.names, measures) as evaluator, running(job) as batches:
+        pages.check_ours(out)
         files.prepare_directory(image_dir)
         images.remove_stale_samples(job.names.values(), measures.samples, image_dir)
         for batch in batches:
@@ -56,11 +59,12 @@ def export(
     wrote = f'wrote {written} images of {len(report.images)} pairs from {job.source["checkpoint"]}'
     if measures.shard.total > 1:
         page = None
-        part = shards.save(measures.shard, report, evaluator.features, job.config.crop_size, out)
+        size = job.config.crop_size
+        part = shards.save(measures.shard, report, evaluator.features, size, out, job.digest)
         print_line(f'{wrote} to {image_dir}, and {part} for `pix2pix-evaluate --join`')
     else:
-        page = pages.write_gallery(report, out, job.config.crop_size)
         _save_and_print(report, out)
+        page = pages.write_gallery(report, out, job.config.crop_size)
         print_line(f'{wrote} to {image_dir}; open {page}')
     return ExportResult(report, written, image_dir, page)
 
@@ -88,13 +92,13 @@ def evaluate(
     """
     job = prepare(data, out, config, checkpoint, skip_bad_files, measures)
     with Evaluator(job.names, measures) as evaluator, running(job) as batches:
+        files.prepare_directory(out)
         for batch in batches:
             evaluator.add(batch)
         report = evaluator.report(job.source)
-    files.prepare_directory(out)
     print_line(f'{job.source["checkpoint"]} on {len(report.images)} pairs of {data}')
     if measures.shard.total > 1:
-        part = shards.save(measures.shard, report, evaluator.features, None, out)
+        part = shards.save(measures.shard, report, evaluator.features, None, out, job.digest)
         print_line(f'wrote {part} for `pix2pix-evaluate --join`')
     else:
         _save_and_print(report, out)
@@ -114,8 +118,8 @@ def join(out: str) -> metrics.Report:
 
 
 def _save_and_print(report, out):
+    print_line(metrics.format_table(report))  # first: a full disk shall not cost it
     metrics.save(report, out)
-    print_line(metrics.format_table(report))
 
 
 class Job(typing.NamedTuple):
@@ -123,6 +127,7 @@ class Job(typing.NamedTuple):
 
     paths: typing.List[str]
     names: typing.Dict[str, str]  # {path: name of its images}
+    digest: str  # of the names of all pairs, of which these may be a part
     out: str
     follow: bool  # whether a newer checkpoint in `out` may replace a checkpoint that is gone
     config: Config
@@ -161,7 +166,9 @@ def prepare(
     paths = measures.shard.take(pairs.paths)
     if not paths:
         raise UsageError(f'`shard`: there are only {len(pairs.paths)} pairs in {data}')
-    return Job(paths, {path: names[path] for path in paths}, out, follow, config, measures, source)
+    digest = hashlib.sha256(json.dumps(sorted(names.values())).encode()).hexdigest()
+    named = {path: names[path] for path in paths}
+    return Job(paths, named, digest, out, follow, config, measures, source)
 
 
 @contextlib.contextmanager
@@ -203,7 +210,7 @@ def running(job: Job) -> typing.Iterator[typing.Iterator[Batch]]:
                 with contextlib.closing(results):
                     yield results
         except tf.errors.OpError as error:
-            diagnosis.raise_explained(error, job.paths)
+            diagnosis.raise_explained(error, job.paths, '`batch_size` or `crop_size`')
 
 
 def _fetches(batches, job):

@@ -155,7 +155,8 @@ class Generator:
         try:
             return self._session.run([network.output, network.noise], feeds)
         except tf.errors.OpError as error:
-            diagnosis.raise_explained(error, [])
+            smaller = '`crop_size`' if key == 'scale' else 'image or `tile`'
+            diagnosis.raise_explained(error, [], smaller)
 
     def _build(self, size):
         """A network for images of `size` (height, width); None: for any, scaled to crop_size."""

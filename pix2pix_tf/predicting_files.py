@@ -14,6 +14,7 @@ from pix2pix_tf import images
 from pix2pix_tf.evaluation import pages
 from pix2pix_tf.predicting import Generator
 from pix2pix_tf.system import cpus, files
+from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import DataError, UsageError
 
 PREVIEWS = 'previews'  # folder of the inputs as the page shows them
@@ -39,8 +40,13 @@ class Predictions(typing.NamedTuple):
     page: typing.Optional[str]  # path of index.html, if it is written
 
 
+def _print(line):
+    with tqdm.external_write_mode():
+        print_line(line)
+
+
 def plan(
-    inputs: typing.Sequence[typing.Tuple[str, str]], to: str, name: str = '{name}'
+    inputs: typing.Sequence[typing.Tuple[str, str]], to: str, name: str = '{name}', samples: int = 1
 ) -> typing.Dict[str, str]:
     """{path of an input: path of its result, without .png}.
 
@@ -48,12 +54,12 @@ def plan(
     for the name of its input. Extensions stay where names would be equal without them.
 
     Raises:
-        UsageError: `name` cannot be used; two inputs would have the same result; or a result would
+        UsageError: `name` cannot be used; two inputs would have the same result; or a file would
             replace an input or has too long a name.
     """
     try:
         name.format(name='')
-    except (KeyError, IndexError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise UsageError(f'`name` is {name!r}: write {{name}} for the name of the input') from error
     if '{name}' not in name or '/' in name:
         raise UsageError(f'`name` is {name!r}: it must have {{name}} in it, and no /')
@@ -64,20 +70,22 @@ def plan(
         stem = os.path.splitext(below)[0]
         folder, base = os.path.split(stem if stems[stem] == 1 else below)
         result = os.path.join(to, folder, name.format(name=base))
-        if result in owners and not os.path.samefile(owners[result], path):
-            raise UsageError(
-                f'{owners[result]} and {path} would both become {result}.png: predict them into '
-                'two folders'
-            )
-        owners[result] = path
+        for file in _written(result, samples):
+            if file in owners and not os.path.samefile(owners[file], path):
+                raise UsageError(
+                    f'{owners[file]} and {path} would both become {file}: predict them into two '
+                    'folders'
+                )
+            owners[file] = path
         results[path] = result
     taken = {os.path.realpath(path) for path in results}
     for result in results.values():
-        if os.path.realpath(result + '.png') in taken:
-            raise UsageError(
-                f'{result}.png is one of the inputs: choose another folder with `to`, or a `name` '
-                'such as {name}-output'
-            )
+        for file in (*_written(result, samples), _preview(to, result)):
+            if os.path.realpath(file) in taken:
+                raise UsageError(
+                    f'{file} is one of the inputs: choose another folder with `to`, or a `name` '
+                    'such as {name}-output'
+                )
     images.check_names({p: os.path.basename(r) for p, r in results.items()}, '-999.png')
     return results
 
@@ -87,7 +95,7 @@ def predict_files(
     results: typing.Dict[str, str],
     to: str,
     settings: Settings = Settings(),
-    notify: typing.Callable[[str], object] = tqdm.write,
+    notify: typing.Callable[[str], object] = _print,
 ) -> Predictions:
     """Writes {result}.png for every input of `results`, and index.html in the folder `to`.
 
@@ -95,9 +103,11 @@ def predict_files(
     is passed to `notify` as a line, and the others go on.
 
     Raises:
-        UsageError: a setting cannot be used.
+        UsageError: a setting cannot be used, or there is another page in `to`.
         Pix2PixError: a file cannot be written, or there is too little memory.
     """
+    if settings.page:
+        pages.check_ours(to)
     files.prepare_directory(to)
     rows, failures = [], []
     # One more than cores: it reads and writes while the others compute
@@ -125,7 +135,7 @@ def predict_files(
         pages.Prediction(
             os.path.relpath(results[path], to),
             os.path.relpath(_preview(to, results[path]), to),
-            [os.path.relpath(file, to) for file in _written(results[path], settings)],
+            [os.path.relpath(file, to) for file in _written(results[path], settings.samples)],
             size,
         )
         for path, size in rows
@@ -138,10 +148,9 @@ def _preview(to, result):
     return os.path.join(to, PREVIEWS, os.path.relpath(result, to) + '.jpg')
 
 
-def _written(result, settings):
+def _written(result, samples):
     return [
-        result + ('.png' if number == 1 else f'-{number}.png')
-        for number in range(1, settings.samples + 1)
+        result + ('.png' if number == 1 else f'-{number}.png') for number in range(1, samples + 1)
     ]
 
 
@@ -155,8 +164,11 @@ def _predict(generator, path, result, preview, settings):
             for output in outputs
         ]
     for file in (result, preview):
-        os.makedirs(os.path.dirname(file), exist_ok=True)
-    for output, file in zip(outputs, _written(result, settings)):
+        try:
+            os.makedirs(os.path.dirname(file), exist_ok=True)
+        except OSError as error:
+            raise files.unwritable(os.path.dirname(file), error) from error
+    for output, file in zip(outputs, _written(result, settings.samples)):
         files.write_whole(file, generator.encode(output))
     image.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
     encoded = io.BytesIO()

@@ -85,8 +85,9 @@ def find_model(model: str, **changes: typing.Any) -> Source:
         Pix2PixError: its options.json or a value in `changes` cannot be used.
     """
     runtime.use_graph_mode()
+    runtime.check_path(model)
     version = saved_model_version(model)
-    if version:
+    if version and not os.path.lexists(os.path.join(model, 'checkpoint')):  # it may be newer
         # The variables of a SavedModel are a checkpoint
         checkpoint = os.path.join(version, 'variables', 'variables')
         folder = os.path.dirname(os.path.abspath(version))

@@ -48,6 +48,14 @@ def test_the_newest_is_found_and_the_older_one_goes(tmp_path, session, variable)
     assert names(out) == ['checkpoint', 'model-12.data-00000-of-00001', 'model-12.index']
 
 
+@pytest.mark.parametrize('words', ['model_checkpoint_path: "model-5', 'model-5', ''])
+def test_a_damaged_state_file_is_no_empty_folder(tmp_path, session, variable, words):
+    save(session, variable, str(tmp_path), 5)
+    (tmp_path / 'checkpoint').write_text(words)
+    with pytest.raises(CheckpointError, match=f'cannot read {tmp_path}/checkpoint'):
+        checkpoints.latest(str(tmp_path))
+
+
 def test_a_folder_can_be_moved(tmp_path, session, variable):
     save(session, variable, str(tmp_path / 'a'), 5)
     (tmp_path / 'a').rename(tmp_path / 'b')

@@ -70,6 +70,9 @@ def test_the_python_that_is_named_is_taken_if_it_fits(tmp_path):
     other = {'tf1': 'tf2', 'tf2': 'tf1'}[fits]
     assert find_python(fits, sys.executable, path=tmp_path).stdout.strip() == sys.executable
     assert find_python(other, sys.executable, path=tmp_path).returncode == 1
+    (tmp_path / f'python{sys.version_info[0]}.{sys.version_info[1]}').symlink_to(sys.executable)
+    assert find_python(fits, path=tmp_path).returncode == 0
+    assert find_python(fits, 'python9', path=tmp_path).returncode == 1  # nor any other
 
 
 def test_a_python_on_the_path_that_does_not_run_is_skipped(tmp_path):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from pix2pix_tf import predicting, predicting_files
 from pix2pix_tf.pairs import reading
-from pix2pix_tf.system.errors import DataError, Pix2PixError, UsageError
+from pix2pix_tf.system.errors import DataError, Pix2PixError
 
 
 def test_files_and_folders(trained, tmp_path):
@@ -80,18 +80,6 @@ def test_an_input_is_never_written_over(trained, tmp_path):
     assert contents(tmp_path) == before
 
 
-def test_results_stay_apart(tmp_path):
-    for folder in ('p', 'q'):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / 'x.png').write_bytes(b'')
-    inputs = [(str(tmp_path / folder / 'x.png'), 'x.png') for folder in ('p', 'q')]
-    with pytest.raises(UsageError, match='would both become'):
-        predicting_files.plan(inputs, str(tmp_path / 'to'))
-    for name in ('plain', '{other}', '{name', '../{name}'):
-        with pytest.raises(UsageError, match='`name` is'):
-            predicting_files.plan(inputs[:1], str(tmp_path / 'to'), name)
-
-
 @pytest.mark.parametrize(
     'flags, status, words',
     [
@@ -100,6 +88,8 @@ def test_results_stay_apart(tmp_path):
         (['.', '--samples=0'], 2, '--samples is 0'),
         (['.', '--tile=100'], 2, '--tile is 100: it must be a multiple of 256'),
         (['.', '--fit=both'], 2, 'fit'),
+        (['.', '--tile=512'], 2, '--tile is for --fit=whole'),
+        (['.', '--fit=whole', '--crop_size=512'], 2, '--crop_size is for --fit=scale'),
         (['.'], 1, 'no image in .'),
     ],
 )

@@ -5,15 +5,18 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from helpers import (
     NARROW_FLAGS,
     error_line,
+    export,
     fork_command,
     read_checkpoint,
     run_command,
     wait_for,
 )
 
+import pix2pix_tf
 from pix2pix_tf import options, training
 from pix2pix_tf.config import Config
 from pix2pix_tf.monitoring import losses
@@ -36,6 +39,24 @@ def test_a_run_resumes_where_it_ended(pairs, trained, tmp_path, narrow, capsys):
     np.testing.assert_allclose(after['beta1_power'], 0.5**4, rtol=1e-5)
     name = 'generator/encoder_1/conv/filter'
     assert 0 < np.abs(after[name] - before[name]).max() < 0.001
+
+
+@pytest.mark.parametrize('name', ['run[1]', 'a\\b'])
+def test_a_folder_in_which_tensorflow_finds_nothing_is_refused_at_once(pairs, tmp_path, name):
+    out = tmp_path / name
+    result = run_command('train', f'--data={pairs}', f'--out={out}', *NARROW_FLAGS)
+    assert f'{out} has a [ or \\ in its path' in error_line(result, 2)
+    assert f'{out} has a [' in error_line(run_command('predict', f'--model={out}', pairs), 2)
+
+
+def test_a_folder_whose_name_looks_like_a_pattern(pairs, tmp_path, narrow):
+    out = str(tmp_path / 'what?*')
+    for step in (1, 2):
+        result = training.train(pairs, out, replace(narrow, max_steps=step))
+        assert result == (step, f'{out}/model-{step}')
+    assert export(pairs, out).report.source['step'] == 2
+    with pix2pix_tf.load(f'{out}/model-2') as generator:
+        assert generator.step == 2
 
 
 # A step by these has no gradient: the losses of the generator weigh nothing, and that of the

@@ -7,6 +7,7 @@ checkpoint in --out is used, as by pix2pix-export.
 from absl import flags
 
 from pix2pix_tf.cli import common, exports
+from pix2pix_tf.system.errors import UsageError
 
 FLAGS = flags.FlagValues()
 exports.define_flags(FLAGS)
@@ -18,6 +19,9 @@ flags.DEFINE_boolean(
 def main() -> None:
     """Runs the command."""
     if FLAGS.join:
+        others = [name for name in FLAGS if FLAGS[name].present and name not in ('join', 'out')]
+        if others:
+            raise UsageError(f'`{others[0]}` is for the parts, and not for `join`')
         common.load('exporting').join(FLAGS.out)
     else:
         exports.call('evaluate', FLAGS)

@@ -92,6 +92,9 @@ def call(function: str, flag_values: flags.FlagValues) -> None:
     if flag_values.samples < 1:
         raise UsageError(f'`samples` is {flag_values.samples}: it must be at least 1')
     low, high = _parse_range(flag_values.features_range)
+    for name in ('features_input', 'features_output', 'features_range'):
+        if flag_values[name].present and not flag_values.features:
+            raise UsageError(f'`{name}` is for `features`: name a network')
 
     parsed = shard.parse(flag_values.shard)
     exporting = common.load('exporting')

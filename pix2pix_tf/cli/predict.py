@@ -61,6 +61,10 @@ def main(paths: typing.Sequence[str]) -> None:
         raise UsageError(f'`samples` is {FLAGS.samples}: it must be at least 1')
     if FLAGS.tile is not None and not config.GENERATOR_SIZE.contains(FLAGS.tile):
         raise UsageError(f'`tile` is {FLAGS.tile}: it must be {config.GENERATOR_SIZE.words}')
+    if FLAGS.tile is not None and FLAGS.fit != 'whole':
+        raise UsageError('`tile` is for `fit`=whole')
+    if FLAGS.fit == 'whole' and 'crop_size' in changes:
+        raise UsageError('`crop_size` is for `fit`=scale: whole images keep their size')
     part = shard.parse(FLAGS.shard)
     if not paths:
         raise UsageError('no image is given: add files or folders')
@@ -74,7 +78,7 @@ def main(paths: typing.Sequence[str]) -> None:
 
     predicting_files = common.load('predicting_files')
     predicting = common.load('predicting')
-    planned = predicting_files.plan(inputs, to, FLAGS.name)
+    planned = predicting_files.plan(inputs, to, FLAGS.name, FLAGS.samples)
     results = dict(part.take(list(planned.items())))
     seed = changes.pop('seed', None)
     settings = predicting_files.Settings(

@@ -60,7 +60,7 @@ def opened(network: Network) -> typing.Iterator[Extract]:
             try:
                 fed = {source: session.run(scaled, {images: batch})}
                 return session.run(features, fed).astype(np.float64)
-            except tf.errors.OpError as error:
+            except (tf.errors.OpError, TypeError, ValueError) as error:
                 raise Pix2PixError(
                     f'{network.path} does not accept these images: {runtime.one_line(error)}'
                 ) from error

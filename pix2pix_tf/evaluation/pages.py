@@ -16,6 +16,16 @@ from pix2pix_tf.system import files
 
 GALLERY_FILE = 'index.html'
 DEVELOPMENT_FILE = 'development.html'
+_MARK = '--accent: #2a6fdb'  # is in the style of every page
+
+
+def check_ours(out: str) -> None:
+    """Checks that no other page than ours is in `out`: index.html will be replaced.
+
+    Raises:
+        UsageError: there is one.
+    """
+    files.check_ours(os.path.join(out, GALLERY_FILE), _MARK)
 
 
 def write_gallery(report: metrics.Report, out: str, size: Size) -> str:

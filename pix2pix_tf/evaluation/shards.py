@@ -21,6 +21,7 @@ from pix2pix_tf.system.errors import Pix2PixError
 from pix2pix_tf.system.shard import Shard
 
 KINDS = ('outputs', 'targets')  # of features
+_KEYS = {'source', 'images', 'pairs', 'page_of', 'features'}
 
 Features = typing.Dict[str, typing.List[np.ndarray]]  # {'outputs' or 'targets': [n, features]}
 
@@ -31,10 +32,12 @@ def save(
     features: Features,
     page_of: typing.Optional[Size],
     directory: str,
+    pairs: str,
 ) -> str:
     """Writes what `join` needs to `directory`; returns the path of the JSON file.
 
-    `page_of` is the size of the images, if their page shall be written.
+    `page_of` is the size of the images, if their page shall be written; `pairs` is a digest of the
+    names of all pairs, of which this is a part.
 
     Raises:
         Pix2PixError: a file cannot be written.
@@ -42,6 +45,7 @@ def save(
     path = os.path.join(directory, f'shard-{shard.number}-of-{shard.total}')
     document: typing.Dict[str, typing.Any] = {'source': report.source, 'images': report.images}
     document['page_of'] = page_of
+    document['pairs'] = pairs
     document['features'] = bool(features['outputs'])
     contents = {path + '.json': json.dumps(document).encode()}
     if features['outputs']:
@@ -60,17 +64,18 @@ def join(directory: str) -> typing.Tuple[metrics.Report, typing.Optional[str]]:
     Raises:
         Pix2PixError: there are no parts; one is missing; or they differ in more than their images.
     """
-    paths = glob.glob(os.path.join(glob.escape(directory), 'shard-*-of-*.json'))
-    if not paths:
+    found = glob.glob(os.path.join(glob.escape(directory), 'shard-*-of-*.json'))
+    names = [re.fullmatch('shard-[0-9]+-of-([0-9]+).json', os.path.basename(p)) for p in found]
+    counts = {int(name.group(1)) for name in names if name}
+    if not counts:
         raise Pix2PixError(f'no parts in {directory}: `shard` of export and evaluate makes them')
-    counts = {int(re.findall('[0-9]+', os.path.basename(path))[1]) for path in paths}
     if len(counts) > 1:
         listed = ' and '.join(map(str, sorted(counts)))
         raise Pix2PixError(f'{directory} has parts of {listed}: remove those that are old')
     [count] = counts
     parts = [_read(directory, number, count) for number in range(1, count + 1)]
     for number, part in enumerate(parts, 1):
-        for key in ('source', 'page_of', 'features'):
+        for key in ('source', 'pairs', 'page_of', 'features'):
             if part[key] != parts[0][key]:
                 raise Pix2PixError(
                     f'shard-{number}-of-{count}.json in {directory} differs from the first in '
@@ -99,7 +104,10 @@ def _read(directory, number, count, end='.json'):
     try:
         with open(path, 'rb') as file:
             if end == '.json':
-                return json.loads(file.read().decode())
+                part = json.loads(file.read().decode())
+                if not isinstance(part, dict) or set(part) != _KEYS:
+                    raise ValueError('it is no part of an export by this version')
+                return part
             with np.load(file) as arrays:
                 return dict(arrays)
     except FileNotFoundError:

@@ -1,5 +1,6 @@
 """Small side-by-side pairs without a download: drawn facades and their label maps."""
 
+import io
 import os
 import typing
 
@@ -7,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from pix2pix_tf.system import files
+from pix2pix_tf.system.errors import UsageError
 
 SIZE = 256  # pixels, of each half
 
@@ -32,6 +34,7 @@ def write_pairs(directory: str, count: int, seed: int) -> None:
     Each is 512x256 pixels RGB: the left half is the facade, the right half its labels.
 
     Raises:
+        UsageError: another image has the name of one of them.
         Pix2PixError: a file cannot be written; the message names it.
     """
     files.prepare_directory(directory)
@@ -40,10 +43,22 @@ def write_pairs(directory: str, count: int, seed: int) -> None:
         boxes = draw_plan(rng)
         pair = np.concatenate([draw_facade(boxes, rng), draw_labels(boxes)], axis=1)
         path = os.path.join(directory, f'{number}.png')
-        try:
-            Image.fromarray(pair).save(path)
-        except OSError as error:
-            raise files.unwritable(path, error) from error
+        if os.path.exists(path):
+            _check_same(path, pair)
+        else:
+            encoded = io.BytesIO()
+            Image.fromarray(pair).save(encoded, 'PNG')
+            files.write_whole(path, encoded.getvalue())
+
+
+def _check_same(path, pair):
+    try:
+        with Image.open(path) as image:
+            same = np.array_equal(np.asarray(image), pair)
+    except (OSError, SyntaxError, ValueError):
+        same = False
+    if not same:
+        raise UsageError(f'{path} exists already and is another image: choose another folder')
 
 
 def draw_plan(rng: np.random.RandomState) -> typing.List[Box]:

@@ -59,8 +59,8 @@ def convert(
     run.
 
     Raises:
-        UsageError: an argument cannot be used, the result exists already, or there is a README.md
-            in `to` that is no model card.
+        UsageError: an argument cannot be used, the result exists already, or `to` has
+            a README.md that is no model card, or another training.
         CheckpointError: the checkpoint is missing or damaged, or does not fit.
         Pix2PixError: the result differs or does not load, or cannot be written.
     """
@@ -70,6 +70,8 @@ def convert(
         raise UsageError(f'{path} exists already: remove it, or choose another folder with `to`')
     card_path = os.path.join(to, 'README.md')
     files.check_ours(card_path, card.MARK)
+    if os.path.exists(os.path.join(to, 'checkpoint')) and not os.path.samefile(to, source.folder):
+        raise UsageError(f'{to} is the folder of another training: choose another with `to`')
     is_new = not os.path.exists(to)
     files.prepare_directory(to)
     try:

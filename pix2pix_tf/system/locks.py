@@ -44,9 +44,9 @@ def locked(
                 f'warning: cannot lock {directory} ({error.strerror}): start no second process in '
                 'it'
             )
-        file.truncate(0)
-        file.write(f'{os.getpid()}\n')
-        file.flush()
+        with contextlib.suppress(OSError):  # a full disk; the number is only for messages
+            os.truncate(path, 0)
+            os.write(file.fileno(), f'{os.getpid()}\n'.encode())
         yield
 
 

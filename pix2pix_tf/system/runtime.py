@@ -5,6 +5,7 @@ import typing
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.system import malloc
+from pix2pix_tf.system.errors import UsageError
 
 
 def use_graph_mode() -> None:
@@ -56,3 +57,13 @@ def describe_devices(session: typing.Any) -> str:
 def has_gpu() -> bool:
     """Whether TensorFlow sees a GPU; does not start it."""
     return bool(tf.config.experimental.list_physical_devices('GPU'))
+
+
+def check_path(path: str) -> None:
+    """Checks that TensorFlow can read a checkpoint at `path`, which it takes for a pattern.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if set(path) & set('[\\'):
+        raise UsageError(f'{path} has a [ or \\ in its path, where TensorFlow finds no checkpoint')

@@ -40,7 +40,9 @@ def stopping_on_signals(
                 notify(f'{name}: {ending}; interrupt again to leave at once')
 
     # The handlers do nothing, but without one Python does not write the number to the pipe.
-    before = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}
+    # With `nohup`, the end of the terminal is not ours to hear of.
+    heard = [n for n in SIGNALS if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda *_: None) for number in heard}
     wakeup = signal.set_wakeup_fd(writer)
     watcher = threading.Thread(target=watch, name='signals', daemon=True)
     watcher.start()

@@ -16,9 +16,9 @@ PIXELS = np.random.RandomState(1).randint(0, 256, (3, 8, 8, 3)).astype(np.uint8)
 WEIGHTS = np.random.RandomState(2).randn(3, 5).astype(np.float32)
 
 
-def build_network(size=None, outputs=1):
+def build_network(size=None, outputs=1, batch=None):
     """Features that depend on the mean color alone: (placeholder, feature tensors)."""
-    images = tf.placeholder(tf.float32, [None, size, size, 3], 'images')
+    images = tf.placeholder(tf.float32, [batch, size, size, 3], 'images')
     maps = tf.tensordot(images, tf.constant(WEIGHTS), 1)
     return images, [tf.multiply(maps, n + 1, f'features_{n}') for n in range(outputs)]
 
@@ -63,6 +63,13 @@ def test_images_are_scaled_to_a_size_that_the_network_asks_for(tmp_path):
     with features.opened(Network(path)) as extract:
         got = extract(flat)
     np.testing.assert_allclose(got, flat[:, 0, 0].astype(float) @ WEIGHTS, rtol=1e-4, atol=1e-3)
+
+
+def test_a_network_for_single_images_is_named(tmp_path):
+    path = write_frozen_graph(tmp_path / 'network.pb', batch=1)
+    wrong = pytest.raises(Pix2PixError, match=f'{path} does not accept these images')
+    with features.opened(Network(path)) as extract, wrong:
+        extract(PIXELS)
 
 
 def test_ambiguous_tensors_are_named_and_can_be_chosen(tmp_path):
@@ -117,6 +124,8 @@ def test_evaluate_measures_distances_between_features(trained, pairs, tmp_path):
     assert distances['KID'] == pytest.approx(metrics.kernel_distance(*sets), rel=1e-3, abs=1e-5)
 
 
-@pytest.mark.parametrize('flag', ['--features_range=0', '--features_range=a,b', '--samples=0'])
+@pytest.mark.parametrize(
+    'flag', ['--features_range=0', '--features_range=a,b', '--features_output=x', '--samples=0']
+)
 def test_wrong_flags_are_status_2(flag):
     assert flag.split('=')[0] in error_line(run_command('evaluate', flag), 2)

@@ -73,10 +73,27 @@ def test_parts_of_an_evaluation_and_what_is_wrong_with_them(trained, pairs, tmp_
     assert run_command('evaluate', *flags).returncode == 0
     assert contents(out) == joined
     assert len(json.loads(joined['metrics.json'].decode())['images']) == 5
-    (out / 'shard-1-of-2.json').write_bytes(b'')
+    line = error_line(run_command('evaluate', f'--out={out}', '--join', '--shard=1/2'), 2)
+    assert '--shard is for the parts, and not for --join' in line
+    (out / 'shard-a-of-b.json').write_bytes(b'')
+    (out / 'shard-1-of-2.json').write_bytes(b'{"source": 1}')
+    line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
+    assert f'cannot use {out}/shard-1-of-2.json: it is no part' in line
     (out / 'shard-1-of-3.json').write_bytes(b'')
     line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
     assert 'has parts of 2 and 3' in line
+
+
+def test_parts_of_a_folder_that_has_changed_are_not_joined(trained, pairs, tmp_path):
+    out, data = tmp_path / 'out', tmp_path / 'data'
+    shutil.copytree(trained, str(out))
+    shutil.copytree(pairs, str(data))
+    flags = [f'--data={data}', f'--out={out}', '--seed=1']
+    assert run_command('evaluate', '--shard=1/2', *flags).returncode == 0
+    (data / '1.jpg').rename(data / '11.jpg')
+    assert run_command('evaluate', '--shard=2/2', *flags).returncode == 0
+    line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
+    assert f'shard-2-of-2.json in {out} differs from the first in pairs' in line
 
 
 def test_parts_of_a_prediction(trained, pairs, tmp_path):

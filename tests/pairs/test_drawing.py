@@ -1,7 +1,7 @@
 import os
 
 import numpy as np
-from helpers import run_command
+from helpers import contents, error_line, run_command
 from PIL import Image
 
 from pix2pix_tf.pairs import drawing
@@ -45,3 +45,16 @@ def test_the_command_makes_both_sets(tmp_path):
     assert sorted(os.listdir(str(tmp_path / 'train'))) == ['1.png', '2.png', '3.png']
     assert sorted(os.listdir(str(tmp_path / 'val'))) == ['1.png', '2.png']
     assert read(tmp_path / 'train' / '1.png') != read(tmp_path / 'val' / '1.png')
+
+
+def test_other_images_are_not_drawn_over(tmp_path):
+    flags = [f'--root={tmp_path}', '--train_pairs=2', '--val_pairs=1']
+    assert run_command('demo', *flags).returncode == 0
+    drawn = contents(tmp_path / 'train')
+    assert run_command('demo', *flags).returncode == 0
+    assert contents(tmp_path / 'train') == drawn
+    for data in (b'', drawn['1.png']):
+        (tmp_path / 'train' / '2.png').write_bytes(data)
+        line = error_line(run_command('demo', *flags), 2)
+        assert f'{tmp_path}/train/2.png exists already and is another image' in line
+        assert (tmp_path / 'train' / '2.png').read_bytes() == data

@@ -7,6 +7,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from helpers import error_line, run_command
 
+from pix2pix_tf import sources
 from pix2pix_tf.serving import converting, saved_model, static_page
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
 
@@ -50,6 +51,24 @@ def test_a_readme_of_somebody_else_is_kept(source, tmp_path):
     with pytest.raises(UsageError, match='/index.html is not by pix2pix_tf: choose another folder'):
         static_page.write(source, str(tmp_path), 'x')
     assert sorted(os.listdir(str(tmp_path))) == ['README.md', 'index.html']
+
+
+def test_another_training_keeps_its_options(source, tmp_path):
+    (tmp_path / 'checkpoint').write_text('model_checkpoint_path: "model-7"')
+    (tmp_path / 'options.json').write_text('{}')
+    with pytest.raises(UsageError, match='is the folder of another training'):
+        converting.convert(source, 'onnx', str(tmp_path))
+    assert (tmp_path / 'options.json').read_text() == '{}'
+
+
+def test_a_training_is_newer_than_what_was_converted_into_its_folder(trained, tmp_path):
+    out = tmp_path / 'out'
+    shutil.copytree(trained, str(out))
+    (out / '1').mkdir()
+    (out / '1' / 'saved_model.pb').write_bytes(b'')
+    found = sources.find_model(str(out))
+    assert (found.step, found.checkpoint) == (2, str(out / 'model-2'))
+    assert sources.find_model(str(out / '1')).step == 1
 
 
 def test_the_command(trained, tmp_path):

@@ -1,5 +1,6 @@
 """One training at a time in an output folder."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -41,6 +42,17 @@ def test_the_lock_names_its_holder(tmp_path):
         assert f'process {os.getpid()} is training in {tmp_path}' in str(error.value)
     with locks.locked(str(tmp_path)):
         pass
+
+
+def test_a_full_disk_keeps_nobody_from_locking(tmp_path, monkeypatch):
+    def write(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, 'write', write)
+    with locks.locked(str(tmp_path)):
+        with pytest.raises(Pix2PixError) as error, locks.locked(str(tmp_path)):
+            pass
+        assert f'process unknown is training in {tmp_path}' in str(error.value)
 
 
 LEAVING_A_WORKER = """

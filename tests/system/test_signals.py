@@ -1,5 +1,6 @@
 """SIGINT and SIGTERM end a run after the step in flight, saved."""
 
+import os
 import signal
 import sys
 
@@ -36,6 +37,18 @@ def test_a_signal_ends_the_run_saved_and_in_silence(pairs, tmp_path, number, beg
     training.train(pairs, out, Config(ngf=4, ndf=4, max_steps=step + 1))
     assert f'resuming from {out}/model-{step}' in capsys.readouterr().out
     assert read_checkpoint(out)['global_step'] == step + 1
+
+
+def test_with_nohup_the_end_of_the_terminal_is_nothing():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals.stopping_on_signals() as stop:
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert stop.wait(60)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 BUSY = """
