@@ -49,7 +49,7 @@ def export(
     image_dir = os.path.join(out, 'images')
     written = 0
     with Evaluator(job.names, measures) as evaluator, running(job) as batches:
-        pages.check_ours(out)
+        pages.check_ours(out, 'out')
         files.prepare_directory(image_dir)
         images.remove_stale_samples(job.names.values(), measures.samples, image_dir)
         for batch in batches:

@@ -107,7 +107,7 @@ def predict_files(
         Pix2PixError: a file cannot be written, or there is too little memory.
     """
     if settings.page:
-        pages.check_ours(to)
+        pages.check_ours(to, 'to')
     files.prepare_directory(to)
     rows, failures = [], []
     # One more than cores: it reads and writes while the others compute

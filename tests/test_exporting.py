@@ -138,6 +138,14 @@ def test_evaluate_gives_the_metrics_of_an_export_without_its_images(out, pairs, 
     assert report.summaries['SSIM'].low <= report.summaries['SSIM'].mean
 
 
+def test_a_page_of_somebody_else_is_kept(trained, pairs, tmp_path):
+    (tmp_path / 'index.html').write_text('<title>My page</title>')
+    flags = f'--data={pairs}', f'--checkpoint={trained}', f'--out={tmp_path}'
+    line = error_line(run_command('export', *flags), 2)
+    assert f'{tmp_path}/index.html is not by pix2pix_tf: choose another folder with --out' in line
+    assert contents(tmp_path) == {'index.html': b'<title>My page</title>'}
+
+
 def test_an_image_does_not_depend_on_the_rest_of_the_folder(out, pairs, tmp_path):
     export(pairs, out, seed=3)
     whole = contents(out + '/images')

@@ -58,7 +58,9 @@ def _check_same(path, pair):
     except (OSError, SyntaxError, ValueError):
         same = False
     if not same:
-        raise UsageError(f'{path} exists already and is another image: choose another folder')
+        raise UsageError(
+            f'{path} exists already and is another image: remove it, or choose another folder'
+        )
 
 
 def draw_plan(rng: np.random.RandomState) -> typing.List[Box]:

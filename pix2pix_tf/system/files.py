@@ -72,14 +72,16 @@ def sync(path: str) -> None:
         os.close(descriptor)
 
 
-def check_ours(path: str, mark: str) -> None:
+def check_ours(path: str, mark: str, option: str = 'to') -> None:
     """Checks that the file `path` has the words `mark`, or does not exist: it will be replaced.
+
+    `option` is the one that names its folder.
 
     Raises:
         UsageError: somebody else's file is there.
     """
     if os.path.exists(path) and mark.encode() not in read(path):
-        raise UsageError(f'{path} is not by pix2pix_tf: choose another folder with `to`')
+        raise UsageError(f'{path} is not by pix2pix_tf: choose another folder with `{option}`')
 
 
 def unwritable(path: str, error: OSError) -> Pix2PixError:
