@@ -3,16 +3,14 @@
 import contextlib
 import functools
 import io
-import os
 import subprocess
 import types
 import typing
 from dataclasses import replace
 
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-# As commands do; helpers.command_environment hides it from them
-os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
+import loading  # noqa: F401 - first
 
+# isort: split
 import forking
 import frugal
 import helpers
