@@ -60,6 +60,7 @@ import_base() {
     printf '%s\n' absl-py==0.8.1 tensorflow-cpu==1.15.0 >>"$WORK/base.txt"
     base_pip pip==19.3.1 setuptools==41.4.0 wheel==0.33.6
     base_pip --no-compile -r "$WORK/base.txt"
+    rm -r "$root/usr/local/lib/python$version/site-packages/tensorflow_core/include" # thousands of headers
     # Containers cannot write there: what they import is to be compiled, as in the real base
     env -u PYTHONDONTWRITEBYTECODE "LD_LIBRARY_PATH=$root/usr/local/lib" \
         "$root/usr/local/bin/python3" -c 'import tensorflow' >>"$WORK/pip.log" 2>&1
