@@ -73,3 +73,17 @@ def test_other_sizes_are_refused_with_the_reason(graph, size):
     with pytest.raises(UsageError) as error:
         create_generator(tf.zeros([1, size, size, 3]), Config(ngf=4))
     assert f'is {size}: it must be a multiple of 256' in str(error.value)
+
+
+def test_images_of_a_batch_are_normalized_alone(graph):
+    """In the last bit, if they have seeds; without, they share the statistics of their batch."""
+    pixels = np.random.RandomState(1).uniform(-1, 1, (2, 256, 256, 3)).astype(np.float32)
+    config, seeds = Config(ngf=1), np.array([[1, 16], [2, 32]])
+    one = build_generator(tf.constant(pixels[:1]), config, tf.constant(seeds[:1]))
+    both = build_generator(tf.constant(pixels), config, tf.constant(seeds))
+    shared = build_generator(tf.constant(pixels), config)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        one, both, shared = session.run([one, both, shared])
+    np.testing.assert_array_equal(one[0], both[0])
+    assert np.abs(shared[0] - both[0]).max() > 0.01
