@@ -89,6 +89,11 @@ def folder_of(model: str) -> str:
     return model if os.path.isdir(model) else os.path.dirname(model)
 
 
+def model_name(model: str) -> str:
+    """What a model is called if nobody gives it a name: as its folder."""
+    return os.path.basename(os.path.abspath(folder_of(model)))
+
+
 def load(module: str) -> types.ModuleType:
     """Imports a module of pix2pix_tf that needs TensorFlow, with its start-up messages hidden.
 

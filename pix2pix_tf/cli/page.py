@@ -40,7 +40,7 @@ def main() -> None:
     sources, static_page = common.load('sources'), common.load('serving.static_page')
     source = sources.find_model(FLAGS.model)
     to = FLAGS.to or os.path.join(source.folder, 'page')
-    name = FLAGS.name or os.path.basename(os.path.abspath(common.folder_of(FLAGS.model)))
+    name = FLAGS.name or common.model_name(FLAGS.model)
     static_page.write(source, to, name, FLAGS.weights, FLAGS.data)
     print_line(
         f'wrote {to}: try it with `{"python -m http.server --directory " + to}`, or copy it to a '

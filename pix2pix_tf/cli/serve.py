@@ -67,6 +67,6 @@ def main() -> None:
     serve = common.load('serving.serve')
     limits = serve.Limits(pixels=FLAGS.max_pixels, queue=FLAGS.queue, seconds=FLAGS.seconds)
     access = serve.Access(tuple(FLAGS.names), token, tuple(FLAGS.cors))
-    name = FLAGS.name or os.path.basename(os.path.abspath(common.folder_of(FLAGS.model)))
+    name = FLAGS.name or common.model_name(FLAGS.model)
     place = serve.Place(FLAGS.host, FLAGS.port, name, FLAGS.data, FLAGS.watch)
     serve.serve(FLAGS.model, place, limits, access, **changes)

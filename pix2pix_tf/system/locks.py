@@ -73,7 +73,7 @@ def _is_gone(process):
     except ProcessLookupError:
         return True
     except (ValueError, OSError):  # no number yet, or somebody else's process
-        return False
+        pass
     return False
 
 
