@@ -79,7 +79,7 @@ help:
 .venv/%/.installed: requirements/%.txt setup.py
 	@python=$$(bin/find-python $* $(PYTHON)) || { echo '$(NO_PYTHON)' >&2; exit 1; }; \
 	echo "installing $* into .venv/$* with $$python"; rm -rf .venv/$* && "$$python" -m venv .venv/$*
-	@.venv/$*/bin/python -m pip install -q --disable-pip-version-check '$(if $(filter tf1,$*),pip==21.3.1,pip>=21)' 2>&1 | tail -n 3
+	@.venv/$*/bin/python -m pip install -q --disable-pip-version-check 'pip>=21.3.1' 2>&1 | tail -n 3
 	.venv/$*/bin/python -m pip install -q --disable-pip-version-check --no-deps -r $<
 	$(if $(filter lint,$*),,.venv/$*/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .)
 	@touch $@

@@ -1,10 +1,10 @@
 """Workers on loopback, as several tests start them."""
 
-from helpers import NARROW_FLAGS, fork_command
+from helpers import NARROW_FLAGS, SMALL_FLAGS, fork_command
 
 from pix2pix_tf.cli import workers
 
-FLAGS = (*NARROW_FLAGS, '--ngf=2', '--ndf=2')
+FLAGS = (*NARROW_FLAGS, *SMALL_FLAGS, '--ngf=2', '--ndf=2')
 
 
 def start(pairs, out, addresses, task, *flags):

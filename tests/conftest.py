@@ -96,6 +96,14 @@ def trained(train_briefly):
     return train_briefly()
 
 
+@pytest.fixture(scope='session')
+def trained_small(tmp_path_factory, graph_mode, pairs):
+    """The same for images of 64x64 pixels."""
+    out = str(tmp_path_factory.mktemp('small'))
+    training.train(pairs, out, replace(helpers.SMALL, max_steps=2))
+    return out
+
+
 @pytest.fixture(scope='module')
 def source(trained):
     """That model, as a conversion takes it."""

@@ -7,6 +7,7 @@ see shallow_processes/sitecustomize.py.
 
 import tensorflow.compat.v1 as tf
 
+from pix2pix_tf import config as options
 from pix2pix_tf import kernels, model
 from pix2pix_tf.config import Config
 from pix2pix_tf.ops import conv, deconv, dropout, lrelu
@@ -40,13 +41,15 @@ def _shrink(images):
     return tf.nn.avg_pool(images, [1, COARSE, COARSE, 1], [1, COARSE, COARSE, 1], 'VALID')
 
 
-ORIGINAL = model.create_generator, model.create_discriminator
-SHALLOW = create_generator, create_discriminator
+# The last is the number of pixels of which the sides of images must be a multiple.
+ORIGINAL = model.create_generator, model.create_discriminator, options.GENERATOR_STRIDE
+SHALLOW = create_generator, create_discriminator, 64
 
 
 def use(wanted: bool = True) -> None:
     """Makes this process build these networks; or those of the post, if not `wanted`."""
-    model.create_generator, model.create_discriminator = SHALLOW if wanted else ORIGINAL
+    made = SHALLOW if wanted else ORIGINAL
+    model.create_generator, model.create_discriminator, options.GENERATOR_STRIDE = made
 
 
 def in_use() -> bool:

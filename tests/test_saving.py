@@ -12,12 +12,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import error_line, fork_command, read_checkpoint, run_command, wait_for
+from helpers import (
+    SMALL,
+    SMALL_FLAGS,
+    error_line,
+    fork_command,
+    read_checkpoint,
+    run_command,
+    wait_for,
+)
 
 from pix2pix_tf import checkpoints, loop, training
-from pix2pix_tf.config import Config
 from pix2pix_tf.monitoring import finite
 from pix2pix_tf.system.errors import DataError
+
+# So that a save takes a while
+WIDE = replace(SMALL, ngf=8192)
+WIDE_FLAGS = (*SMALL_FLAGS, '--ngf=8192', '--ndf=4')
 
 
 @pytest.mark.slow
@@ -25,8 +36,7 @@ from pix2pix_tf.system.errors import DataError
 def test_a_save_is_whole_or_not_there(pairs, tmp_path):
     """Killed in ten saves: what the folder then names as its newest checkpoint restores."""
     out = str(tmp_path)
-    # Wide, so that a save takes a while
-    flags = ['--ngf=8192', '--ndf=4', '--save_freq=1', '--progress_freq=0', '--max_steps=1000000']
+    flags = [*WIDE_FLAGS, '--save_freq=1', '--progress_freq=0', '--max_steps=1000000']
     rng = random.Random(4)
     steps, in_a_save = [], 0
     for _ in range(10):
@@ -97,8 +107,8 @@ def small_disk(tmp_path):
 @pytest.mark.slow
 def test_a_full_disk_fails_the_run_only_if_it_stays_full(pairs, small_disk):
     out = small_disk / 'out'
-    flags = ('train', f'--data={pairs}', f'--out={out}', '--ngf=8192', '--ndf=4', '--save_freq=2')
-    training.train(pairs, str(out), Config(ngf=8192, ndf=4, max_steps=2))
+    flags = ('train', f'--data={pairs}', f'--out={out}', *WIDE_FLAGS, '--save_freq=2')
+    training.train(pairs, str(out), replace(WIDE, max_steps=2))
     ballast = small_disk / 'ballast'
     free = os.statvfs(str(small_disk))
     ballast.write_bytes(bytes(free.f_bavail * free.f_frsize - 4000000))

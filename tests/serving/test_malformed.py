@@ -12,8 +12,8 @@ from PIL import Image
 
 
 @pytest.fixture(scope='module')
-def server(trained, graph_mode):
-    with served(trained) as server:
+def server(trained_small, graph_mode):
+    with served(trained_small) as server:
         yield server
 
 
@@ -101,10 +101,10 @@ def malformed():
         yield rest % (b'NAME', len(body), body)
 
 
-def test_malformed_requests_get_an_error(server, trained):
+def test_malformed_requests_get_an_error(server, trained_small):
     requests = list(malformed())
     assert len(requests) >= 50
-    name = os.path.basename(trained).encode()
+    name = os.path.basename(trained_small).encode()
     for request in requests:
         answer = server.send(request.replace(b'NAME', name))
         status = re.match(rb'HTTP/1.[01] (\d+)', answer)

@@ -28,19 +28,21 @@ def png(seed, width=64, height=64):
 
 
 @pytest.fixture(scope='module')
-def server(trained, graph_mode):
-    with served(trained) as server:
+def server(trained_small, graph_mode):
+    with served(trained_small) as server:
         yield server
 
 
 @pytest.fixture(scope='module')
-def predicted(trained, tmp_path_factory):
+def predicted(trained_small, tmp_path_factory):
     """[(the bytes of an image, those of its result)] by `make predict`."""
     folder = tmp_path_factory.mktemp('predicted')
     for number in range(4):
         (folder / f'{number}.png').write_bytes(png(number))
     to = folder / 'to'
-    result = run_command('predict', f'--model={trained}', f'--to={to}', f'--seed={SEED}', folder)
+    result = run_command(
+        'predict', f'--model={trained_small}', f'--to={to}', f'--seed={SEED}', folder
+    )
     assert result.returncode == 0, result.stderr
     return [((folder / f'{n}.png').read_bytes(), (to / f'{n}.png').read_bytes()) for n in range(4)]
 
@@ -63,7 +65,7 @@ def test_eight_clients_get_what_predict_writes(server, predicted, requests):
 
 def test_every_endpoint_answers(server):
     assert server.ask('/healthz').json() == {'status': 'ok'}
-    assert server.ask('/model.json').json()['width'] == 256
+    assert server.ask('/model.json').json()['width'] == 64
     for path, kind in (
         ('/', 'text/html'),
         ('/draw.js', 'text/javascript'),
@@ -73,7 +75,7 @@ def test_every_endpoint_answers(server):
         assert answer.status == 200 and answer.headers['Content-Type'].startswith(kind)
         assert 'Access-Control-Allow-Origin' not in answer.headers
     example = Image.open(io.BytesIO(server.ask('/examples/0.png').body))
-    assert example.size == (256, 256)
+    assert example.size == (64, 64)
 
 
 def test_slow_senders_block_nobody(server, predicted):
@@ -96,9 +98,9 @@ def memory_of(pid):
 
 
 @pytest.mark.slow
-def test_over_capacity_there_are_only_200_and_503_and_memory_stays_flat(trained):
+def test_over_capacity_there_are_only_200_and_503_and_memory_stays_flat(trained_small):
     image = png(1, 256, 256)
-    with served(trained, '--queue=2') as server:
+    with served(trained_small, '--queue=2') as server:
 
         def work(_):
             statuses, sizes = set(), []
