@@ -2,11 +2,9 @@
 
 import html
 import http.server
-import json
 import os
 import re
 import shutil
-import subprocess
 import urllib.parse
 
 import chromium
@@ -78,62 +76,31 @@ class Files(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-SWITCHES = (
-    *chromium.HEADLESS,
-    '--enable-logging=stderr',
-    '--virtual-time-budget=10000',
-    '--dump-dom',
-)
+@pytest.fixture(scope='module')
+def page():
+    with chromium.browsing() as page:
+        yield page
 
 
 @pytest.fixture
-def browser(out, tmp_path_factory):
-    """A function: opens a page of `out` in Chromium and gives (its DOM, its console, screenshot).
-
-    With `script`, the page is shown in a frame of another one, called `page`; what that script
-    writes to `said` is found in the DOM.
-    """
-    browser = chromium.find()
+def open_page(out, page):
+    """A function: opens a page of `out` in Chromium, which must find no error in it."""
     with serving(Files) as server:
         server.folder = str(out)
-
-        def look(page, script=None, width=1000):
-            if script:
-                (out / 'look.html').write_text(
-                    f'<iframe name="page" src="{page}" width="{width}" height="800"></iframe>'
-                    f'<pre id="said"></pre><script>onload = async () => {{ {script} }};</script>',
-                    encoding='utf-8',
-                )
-                page = 'look.html'
-            profile = tmp_path_factory.mktemp('profile')
-            files = [f'--user-data-dir={profile}', f'--screenshot={profile}/page.png']
-            result = subprocess.run(
-                [browser, *SWITCHES, *files, f'--window-size={width},800', f'{server.url}/{page}'],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                timeout=120,
-            )
-            assert result.returncode == 0, result.stderr.decode()
-            console = [line for line in result.stderr.decode().splitlines() if ':CONSOLE' in line]
-            return result.stdout.decode(), console, str(profile / 'page.png')
-
-        yield look
+        yield lambda address, *device: page.open(f'{server.url}/{address}', *device)
+    assert page.errors == []
 
 
-def order(dom):
-    names = re.findall('<article data-name="([^"]*)"', dom)
-    return [NAMES.index(html.unescape(name)) for name in names]
+def order(page):
+    names = page.run("[...document.querySelectorAll('article')].map(a => a.dataset.name)")
+    return [NAMES.index(name) for name in names]
 
 
-def said(dom):
-    return html.unescape(re.search('<pre id="said">(.*?)</pre>', dom, re.S).group(1))
-
-
-def test_a_browser_shows_the_gallery_without_errors(browser):
-    dom, console, screenshot = browser('index.html')
-    assert console == []
-    assert order(dom) == [0, 1, 2, 3, 4]
-    with Image.open(screenshot) as image:
+def test_a_browser_shows_the_gallery(open_page, page, tmp_path):
+    open_page('index.html')
+    assert order(page) == [0, 1, 2, 3, 4]
+    page.screenshot(tmp_path / 'page.png')
+    with Image.open(str(tmp_path / 'page.png')) as image:
         colors = image.convert('RGB').getcolors(1000000)
     assert len(colors) > 50  # text and images, not a blank page
 
@@ -142,53 +109,37 @@ def test_a_browser_shows_the_gallery_without_errors(browser):
     'address, want',
     [('L1', BY_L1), ('-L1', BY_L1[::-1]), ('SSIM', BY_SSIM), ('nonsense', [0, 1, 2, 3, 4])],
 )
-def test_the_address_sorts(browser, address, want):
-    dom, console, _ = browser('index.html#' + address)
-    assert (order(dom), console) == (want, [])
+def test_the_address_sorts(open_page, page, address, want):
+    open_page('index.html#' + address)
+    assert order(page) == want
 
 
-def test_buttons_sort_and_turn_the_order_round(browser):
-    script = """
-        const names = () => [...page.document.querySelectorAll('article')].map(a => a.dataset.name);
-        const results = [];
-        for (const key of ['SSIM', 'SSIM', 'L1', '']) {
-          page.document.querySelector(`button[data-key="${key}"]`).click();
-          await new Promise(resolve => setTimeout(resolve, 100));
-          const pressed = page.document.querySelector('[aria-pressed=true]').dataset.key;
-          results.push([pressed, names()]);
-        }
-        said.textContent = JSON.stringify(results);
-    """
-    dom, console, _ = browser('index.html', script)
-    results = json.loads(said(dom))
-    assert console == []
-    assert [pressed for pressed, _ in results] == ['SSIM', 'SSIM', 'L1', '']
-    orders = [[NAMES.index(name) for name in names] for _, names in results]
+def test_buttons_sort_and_turn_the_order_round(open_page, page):
+    open_page('index.html')
+    orders = []
+    for key in ('SSIM', 'SSIM', 'L1', ''):
+        page.click(f'button[data-key="{key}"]')
+        page.wait(f"document.querySelector('[aria-pressed=true]').dataset.key === '{key}'")
+        orders.append(order(page))
     assert orders == [BY_SSIM, BY_SSIM[::-1], BY_L1, [0, 1, 2, 3, 4]]
 
 
-@pytest.mark.parametrize('page', ['index.html', 'development.html'])
-def test_every_image_is_found_and_loaded_lazily(browser, page):
-    script = """
-        const images = [...page.document.images];
-        for (const image of images) image.loading = 'eager';
-        await Promise.all(images.map(image => image.decode().catch(() => {})));
-        said.textContent = [images.length, images.filter(i => i.naturalWidth === 16).length];
-    """
-    dom, console, _ = browser(page, script)
-    count = len(NAMES) * (3 if page == 'index.html' else 4)
-    assert (said(dom), console) == (f'{count},{count}', [])
-    source = browser(page)[0]
+@pytest.mark.parametrize('address', ['index.html', 'development.html'])
+def test_every_image_is_found_and_loaded_lazily(open_page, page, address):
+    open_page(address)
+    count = len(NAMES) * (3 if address == 'index.html' else 4)
+    source = page.run('document.documentElement.outerHTML')
     assert source.count('<img ') == source.count('loading="lazy"') == count
+    page.run("for (const image of document.images) image.loading = 'eager'")
+    page.wait('[...document.images].every(image => image.complete)')
+    widths = page.run('[...document.images].map(image => image.naturalWidth)')
+    assert widths == [16] * count
 
 
-def test_the_gallery_fits_on_a_phone(browser):
-    script = """
-        const root = page.document.documentElement;
-        said.textContent = [root.clientWidth, root.scrollWidth];
-    """
-    dom, _, _ = browser('index.html', script, width=375)
-    width, content = map(int, said(dom).split(','))
+def test_the_gallery_fits_on_a_phone(open_page, page):
+    open_page('index.html', chromium.PHONE)
+    root = 'document.documentElement'
+    width, content = page.run(f'[{root}.clientWidth, {root}.scrollWidth]')
     assert content <= width <= 375
 
 
