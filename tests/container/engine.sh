@@ -55,7 +55,7 @@ import_base() {
     ln -sfn python3 "$root/usr/local/bin/python"
 
     # What TensorFlow needs; the Dockerfile installs the rest
-    grep -E '^(astor|gast|google-pasta|grpcio|h5py|importlib|keras|markdown=|numpy|opt-einsum|protobuf|six|tensorboard|tensorflow-estimator|termcolor|typing-ext|werkzeug|wrapt|zipp|dataclasses)' \
+    grep -E '^(astor|gast|google-pasta|h5py|importlib|keras|numpy|opt-einsum|protobuf|six|tensorboard|tensorflow-estimator|termcolor|typing-ext|wrapt|zipp|dataclasses)' \
         requirements/tf1.txt >"$WORK/base.txt"
     printf '%s\n' absl-py==0.8.1 tensorflow-cpu==1.15.0 >>"$WORK/base.txt"
     base_pip pip==19.3.1 setuptools==41.4.0 wheel==0.33.6
