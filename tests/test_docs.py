@@ -66,7 +66,7 @@ def known_flags():
     flags = {flag.name for command in commands for flag in common.flags_of(command)}
     for script in ('bench/run.py', 'bench/reproduce.py'):
         flags.update(re.findall(r"add_argument\('--(\w+)'", read(script)))
-    return flags | {'help'}
+    return flags | {'help', 'rm', 'gpus'}  # the last two are Docker's
 
 
 @pytest.mark.parametrize('page', [page for page in PAGES if page != 'CHANGELOG.md'])
