@@ -8,10 +8,7 @@ from PIL import Image
 
 from pix2pix_tf.pairs import hashing, inputs, reading, shaping
 from pix2pix_tf.pairs.matching import Sources
-from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import DataError
-
-_MAX_PIXELS = 2**26  # of one photo: it then takes less than 200 MiB
 
 
 class Settings(typing.NamedTuple):
@@ -97,19 +94,14 @@ def first_hash(settings: Settings, sources: Sources) -> bytes:
 
 
 def _half(settings, path, labels=False):
-    contents = files.read(path)
-    with reading.opened(contents, path) as image:
-        width, height = image.size
-        if width * height > _MAX_PIXELS:
-            raise DataError(f'has {width}x{height} pixels, over {_MAX_PIXELS}: scale it down')
     side = None if labels else settings.shape.size
-    image = reading.read_image(contents, path, srgb=not labels, side=side)
+    image = reading.read_for_pair(path, srgb=not labels, side=side)
     return shaping.shaped(image, settings.shape, labels)
 
 
 def _panels(path, panels):
     """The panels of a file that are not '-'."""
-    image = reading.read_image(files.read(path), path)
+    image = reading.read_for_pair(path)
     width, remainder = divmod(image.width, len(panels))
     if remainder or not width:
         raise DataError(

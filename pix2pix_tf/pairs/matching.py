@@ -138,7 +138,7 @@ def find_labels(sources: typing.Sequence[Sources]) -> str:
     for one in sources[:SAMPLED]:
         for side, path in enumerate(one.paths):
             try:
-                image = reading.read_image(files.read(path), path)
+                image = reading.read_for_pair(path)
             except DataError:
                 continue
             labels[side] = labels[side] and shaping.has_labels(image)

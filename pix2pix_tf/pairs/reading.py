@@ -11,7 +11,10 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 from pix2pix_tf.pairs import folders
+from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import DataError
+
+MAX_PIXELS = 2**26  # of an image for a pair: it then takes less than 200 MiB
 
 Decoder = typing.Callable[[bytes], np.ndarray]  # of a file => [height, width, 3] uint8
 
@@ -42,6 +45,20 @@ def read_image(
             image.draft(None, (side, side))
         upright = _upright(image)
         return to_rgb(to_srgb(upright) if srgb else upright)
+
+
+def read_for_pair(path: str, srgb: bool = False, side: typing.Optional[int] = None) -> Image.Image:
+    """`read_image` of a file, if it has at most MAX_PIXELS.
+
+    Raises:
+        DataError: it cannot be read, or has more; the message begins with the path.
+    """
+    contents = files.read(path)
+    with opened(contents, path) as image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise DataError(f'has {width}x{height} pixels, over {MAX_PIXELS}: scale it down')
+    return read_image(contents, path, srgb=srgb, side=side)
 
 
 @contextlib.contextmanager

@@ -160,6 +160,19 @@ def test_every_file_that_is_left_out_has_its_reason(photos, tmp_path):
 
 
 @pytest.mark.parametrize(
+    'command', ['make --photos={}', 'combine --a={} --b={}', 'split {}', 'import {} --panels=a,b']
+)
+def test_an_image_too_large_for_a_pair_is_refused_by_its_header(tmp_path, command):
+    (tmp_path / 'data').mkdir()
+    Image.new('1', (8194, 8192)).save(str(tmp_path / 'data' / '1.png'))
+    words = command.replace('{}', str(tmp_path / 'data')).split()
+    result = run_command('pairs', *words, f'--to={tmp_path}/to', '--processes=1')
+    said = f'{tmp_path}/data/1.png has 8194x8192 pixels, over {2**26}: scale it down'
+    assert result.returncode == 1 and said in result.stdout
+    assert set(tree(tmp_path / 'to')) <= {'pairs.json'}
+
+
+@pytest.mark.parametrize(
     'flags, words',
     [
         ([], 'none is given'),
