@@ -56,10 +56,10 @@ class Reproduction:
             'bin/pix2pix-train',
             name,
             steps,
+            *self.train_flags,
             f'--val_data={self.val_data}',
             f'--max_steps={steps}',
             *flags,
-            *self.train_flags,
         )
 
     def export(self, checkpoint, data, name):
@@ -169,6 +169,10 @@ def main():
     parser.add_argument('--post', help="the post's Markdown")
     parser.add_argument('--pictures', help='the pictures that the post shows')
     args, train_flags = parser.parse_known_args()
+    given = {flag.lstrip('-').partition('=')[0] for flag in train_flags}
+    for name in ('seed', 'max_steps', 'val_data', 'save_secs', 'keep', 'eval_images'):
+        if name in given:
+            parser.error(f'--{name} is for the reproduction to choose')
     for name in ('data', 'out', 'post', 'pictures'):
         value = getattr(args, name)
         setattr(args, name, value and os.path.abspath(value))

@@ -114,9 +114,9 @@ def bench_images(table, rounds, workers, label=''):
 def bench_pipeline(table, rounds, data_dir):
     table.head('input pipeline alone')
     settings = [(n, n, f'{n} thread{"s" * (n > 1)}') for n in (1, 2, 4)]
-    # By default the package has one reader per core. The post has one: with several, its halves
-    # would be cropped differently.
-    settings.append((1, len(os.sched_getaffinity(0)), 'default settings'))
+    # By default the package has one reader per core, up to 8. The post has one: with several, its
+    # halves would be cropped differently.
+    settings.append((1, min(8, len(os.sched_getaffinity(0))), 'default settings'))
     for post_threads, our_threads, label in settings:
         workers = {
             'post': Worker('pipeline-post', data_dir, post_threads),

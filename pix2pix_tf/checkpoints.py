@@ -32,9 +32,11 @@ def latest(directory: str) -> typing.Optional[str]:
     if not tf.train.checkpoint_exists(named[-1]):
         if _named(directory) != named:  # a running training has replaced it just now
             return latest(directory)
+        older = [os.path.basename(path) for path in named if tf.train.checkpoint_exists(path)]
+        advice = f'write {older[-1]} in its place' if older else 'delete that file to start over'
         raise CheckpointError(
-            f'{directory}/checkpoint names {named[-1]}, which does not exist: restore it, or '
-            f'delete {directory}/checkpoint to start over'
+            f'{directory}/checkpoint names {named[-1]}, which does not exist: restore it, '
+            f'or {advice}'
         )
     return named[-1]
 
@@ -86,7 +88,7 @@ def step_of(checkpoint: typing.Optional[str]) -> int:
     """
     if checkpoint is None:
         return 0
-    with _readable(checkpoint):
+    with readable(checkpoint):
         reader = tf.train.NewCheckpointReader(checkpoint)
         return int(reader.get_tensor('global_step')) if reader.has_tensor('global_step') else 0
 
@@ -143,7 +145,8 @@ def keep_newest(
     try:
         files.write_together(dict(beside or {}, **state), durable=True)
     except Pix2PixError:
-        _remove(checkpoint)
+        if checkpoint not in _named(directory):  # it may have failed after the change
+            _remove(checkpoint)
         raise
     try:
         for path in named[:-keep]:
@@ -202,17 +205,19 @@ def restore(
     Raises:
         CheckpointError: it is missing or damaged, or its variables are not those of this graph.
     """
-    with _readable(checkpoint):
+    with readable(checkpoint):
         saved = tf.train.NewCheckpointReader(checkpoint).get_variable_to_shape_map()
         _check_fit(checkpoint, saved, variables)
         saver.restore(session, checkpoint)
 
 
 @contextlib.contextmanager
-def _readable(checkpoint):
+def readable(checkpoint: str) -> typing.Iterator[None]:
     """Turns an error while `checkpoint` is read into a CheckpointError."""
     try:
         yield
+    except tf.errors.ResourceExhaustedError:  # for the variables: the checkpoint is good
+        raise
     except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         # The last two are those of a reader in 2.x
         raise CheckpointError(

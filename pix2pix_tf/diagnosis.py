@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import dataset
 from pix2pix_tf.system import runtime
-from pix2pix_tf.system.errors import DataError, Pix2PixError
+from pix2pix_tf.system.errors import DataError, Pix2PixError, TrainingError
 
 _SMALLER = '`batch_size`, `crop_size` or `ngf`'
 
@@ -34,6 +34,11 @@ def explain(
     cause = runtime.one_line(error)
     if 'No space left' in cause:
         return Pix2PixError(f'the disk is full ({cause}): free some space or choose another `out`')
+    if 'in summary histogram' in cause:
+        return TrainingError(
+            f'a weight or a gradient is not finite ({cause}); nothing was saved after it: train '
+            'again from the last checkpoint with a lower `learning_rate` and `override`'
+        )
     if isinstance(error, tf.errors.ResourceExhaustedError):
         return Pix2PixError(f'out of memory: use a smaller {smaller} ({cause})')
     named = [path for path in paths if path in error.message]

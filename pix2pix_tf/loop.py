@@ -111,14 +111,12 @@ class Loop:
             self.saves.save(step)
         if self.saves.error:
             raise self.saves.error
+        saved = f', saved in {out}' if self.saves.saved_step == step else ''
         if console.output_closed.is_set() and step < last_step:
-            raise Pix2PixError(
-                f'standard output was closed: stopped at step {step}, saved in {out}'
-            )
+            raise Pix2PixError(f'standard output was closed: stopped at step {step}{saved}')
         if step == last_step:
             print_line(f'trained to step {step}, saved in {out}/{checkpoints.BASENAME}-{step}')
         elif self.stop.is_set():
-            saved = f', saved in {out}' if self.saves.saved_step == step else ''
             print_line(f'stopped at step {step} of {last_step}{saved}; the same command resumes it')
 
 

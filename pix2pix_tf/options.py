@@ -95,7 +95,7 @@ def _read(directory):
         raise Pix2PixError(f'cannot use {path}: {error}') from error
 
 
-def differences(directory: str, config: Config, data: Data) -> typing.List[str]:
+def differences(directory: str, config: Config, data: typing.Optional[Data]) -> typing.List[str]:
     """How `config` and `data` would change the run in `directory`: a phrase per difference.
 
     Raises:
@@ -109,7 +109,9 @@ def differences(directory: str, config: Config, data: Data) -> typing.List[str]:
             for name, *_, changeable in OPTIONS
             if not changeable and getattr(saved, name) != getattr(config, name)
         ]
-    if saved_data and saved_data.folder != data.folder and saved_data.digest != data.digest:
+    if not (saved_data and data):
+        return phrases
+    if saved_data.folder != data.folder and saved_data.digest != data.digest:
         phrases.append(f'`data` was {saved_data.folder}, now {data.folder}')
     return phrases
 

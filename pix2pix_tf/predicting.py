@@ -44,6 +44,8 @@ class Generator:
     def __init__(self, source: Source) -> None:
         self.checkpoint, self.config, self.step, _ = source
         self._lock = threading.Lock()
+        # One tile at a time, of one size, for which there is memory
+        self._tiling, self._tile = threading.Lock(), tiling.default_tile()
         self._networks: typing.Dict[typing.Any, _Network] = {}
         gpu.prepare(self.config, print_line)
         self._graph = tf.Graph()
@@ -58,6 +60,9 @@ class Generator:
                 saver = tf.train.Saver()
                 variables = tf.global_variables()
             checkpoints.restore(saver, self._session, self.checkpoint, variables)
+        except tf.errors.OpError as error:
+            self.close()
+            diagnosis.raise_explained(error, [])
         except BaseException:
             self.close()
             raise
@@ -84,8 +89,8 @@ class Generator:
 
         The result is of the same kind. `fit` 'scale' scales an image to the size of the training,
         which is the size of the result. 'whole' keeps its size: it is reflected up to a multiple of
-        256; beyond `tile` pixels (a multiple of 256, by default what the memory allows) it is
-        computed in overlapping tiles.
+        256; beyond `tile` pixels (a multiple of 256, by default what the memory allowed when the
+        generator was loaded) it is computed in overlapping tiles.
 
         The noise depends on `seed` and the pixels of the image; without a seed, it differs every
         time. With several `samples`, the result for an image has one axis more, in front (a list of
@@ -136,7 +141,9 @@ class Generator:
             if fit == 'scale':
                 results.append(self._run('scale', image, sample_seed)[0])
             else:
-                results.append(tiling.compute(self._run_padded, image, sample_seed, tile))
+                side = self._tile if tile is None else tile
+                with self._tiling:
+                    results.append(tiling.compute(self._run_padded, image, sample_seed, side))
         return np.stack(results)
 
     def _run_padded(self, image, seed, noise):

@@ -55,7 +55,7 @@ def plan(
 
     Raises:
         UsageError: `name` cannot be used; two inputs would have the same result; or a file would
-            replace an input or has too long a name.
+            replace an input or another file, or has too long a name.
     """
     try:
         name.format(name='')
@@ -86,6 +86,12 @@ def plan(
                     f'{file} is one of the inputs: choose another folder with `to`, or a `name` '
                     'such as {name}-output'
                 )
+    for result in results.values():
+        present = [file for file in _written(result, samples) if os.path.exists(file)]
+        if present and not os.path.exists(_preview(to, result)):  # which is written before them
+            raise UsageError(
+                f'{present[0]} is no earlier result: choose another folder with `to`, or a `name`'
+            )
     images.check_names({p: os.path.basename(r) for p, r in results.items()}, '-999.png')
     return results
 
@@ -168,12 +174,12 @@ def _predict(generator, path, result, preview, settings):
             os.makedirs(os.path.dirname(file), exist_ok=True)
         except OSError as error:
             raise files.unwritable(os.path.dirname(file), error) from error
-    for output, file in zip(outputs, _written(result, settings.samples)):
-        files.write_whole(file, generator.encode(output))
     image.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
     encoded = io.BytesIO()
     image.save(encoded, 'JPEG', quality=90)
-    files.write_whole(preview, encoded.getvalue())
+    files.write_whole(preview, encoded.getvalue())  # first: it shows that the results are ours
+    for output, file in zip(outputs, _written(result, settings.samples)):
+        files.write_whole(file, generator.encode(output))
     height, width = outputs[0].shape[:2]
     return f'{width}x{height}'
 

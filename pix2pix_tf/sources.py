@@ -71,7 +71,7 @@ def saved_model_version(folder: str) -> typing.Optional[str]:
     """
     versions = glob.glob(os.path.join(glob.escape(folder), '[0-9]*', 'saved_model.pb'))
     names = [os.path.dirname(path) for path in versions]
-    numbered = [name for name in names if os.path.basename(name).isdigit()]
+    numbered = [name for name in names if os.path.basename(name).isdecimal()]
     if os.path.isfile(os.path.join(folder, 'saved_model.pb')):
         return folder
     return max(numbered, key=lambda name: int(os.path.basename(name)), default=None)
@@ -92,7 +92,7 @@ def find_model(model: str, **changes: typing.Any) -> Source:
         checkpoint = os.path.join(version, 'variables', 'variables')
         folder = os.path.dirname(os.path.abspath(version))
         name = os.path.basename(os.path.abspath(version))
-        step = int(name) if name.isdigit() else 0
+        step = int(name) if name.isdecimal() else 0
         return Source(checkpoint, _config(options.load(folder), changes), step, folder)
     if not os.path.isdir(model) and not tf.train.checkpoint_exists(checkpoints.resolve(model)):
         raise CheckpointError(f'there is no folder and no checkpoint {model}: train one first')

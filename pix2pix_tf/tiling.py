@@ -21,7 +21,7 @@ Noise = typing.Any
 Run = typing.Callable[[np.ndarray, int, Noise], typing.Tuple[np.ndarray, Noise]]
 
 
-def compute(run: Run, image: np.ndarray, seed: int, tile: typing.Optional[int]) -> np.ndarray:
+def compute(run: Run, image: np.ndarray, seed: int, tile: int) -> np.ndarray:
     """The output for `image`, uint8 [height, width, 3], at its own size.
 
     Sides up to `tile` are reflected up to a multiple of 256, and the output is cropped. Larger ones
@@ -30,7 +30,6 @@ def compute(run: Run, image: np.ndarray, seed: int, tile: typing.Optional[int]) 
     Raises:
         UsageError: `tile` cannot be used.
     """
-    tile = default_tile() if tile is None else tile
     if not GENERATOR_SIZE.contains(tile):
         raise UsageError(f'`tile` is {tile}: it must be {GENERATOR_SIZE.words}')
     height, width = image.shape[:2]

@@ -127,6 +127,7 @@ def _find_validation(job, pairs):
         validation = folders.find_pairs(
             job.val_data, job.skip_bad_files, 'val_data', config.eval_images
         )
+        pairs.notes.extend(note for note in validation.notes if note not in pairs.notes)
         images.check_names(images.output_names(validation.paths), LONGEST_STEP + '.png')
     if job.val_data:
         pairs.notes.extend(leaks.notes(pairs.paths, job.val_data))

@@ -6,7 +6,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import checkpoints
-from pix2pix_tf.system.errors import CheckpointError
+from pix2pix_tf.system.errors import CheckpointError, Pix2PixError
 
 
 @pytest.fixture
@@ -133,3 +133,27 @@ def test_a_failed_save_leaves_what_was_there(tmp_path, session, variable):
     assert f'cannot save {tmp_path}/model-6' in str(error.value)
     assert names(str(tmp_path)) == sorted(before + ['model-6.index'])
     assert checkpoints.latest(str(tmp_path)) == str(tmp_path / 'model-5')
+
+
+def test_an_older_checkpoint_is_named_when_the_newest_is_gone(tmp_path, session, variable):
+    for step in (5, 9):
+        save(session, variable, str(tmp_path), step, keep=2)
+    for path in tmp_path.glob('model-9.*'):
+        path.unlink()
+    with pytest.raises(CheckpointError, match='model-9, which does not exist.*write model-5 in'):
+        checkpoints.latest(str(tmp_path))
+
+
+def test_what_is_named_as_the_newest_is_never_removed(tmp_path, session, variable, monkeypatch):
+    """A disk that fails after the name was written, but before it is sure to have arrived."""
+    save(session, variable, str(tmp_path), 5)
+    path = checkpoints.save(make_saver(), session, str(tmp_path), 9)
+
+    def fail(folder):
+        raise OSError(5, 'Input/output error')
+
+    monkeypatch.setattr(checkpoints.files, 'sync', fail)
+    with pytest.raises(Pix2PixError, match='Input/output error'):
+        checkpoints.keep_newest(str(tmp_path), path)
+    assert checkpoints.latest(str(tmp_path)) == path
+    assert checkpoints.step_of(path) == 0  # it is whole: the graph has no global_step

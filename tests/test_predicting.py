@@ -12,7 +12,7 @@ from helpers import NARROW, export, pair_pixels
 from PIL import Image
 
 import pix2pix_tf
-from pix2pix_tf import checkpoints, sources, training
+from pix2pix_tf import checkpoints, sources, tiling, training
 from pix2pix_tf.evaluation.evaluator import Measures
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, UsageError
 
@@ -198,3 +198,24 @@ def test_the_session_is_not_the_default_graph(generator):
     with tf.Graph().as_default() as graph:
         generator(pair_pixels(1, 32, 32))
         assert not graph.get_operations()
+
+
+def test_the_tile_stays_that_of_the_start(trained, monkeypatch):
+    """Whatever happens to the memory, the same seed gives the same pixels."""
+    pixels = pair_pixels(1, 600, 300)
+    monkeypatch.setattr(tiling.memory, 'available', lambda: 0)
+    with pix2pix_tf.load(trained) as generator:
+        first = generator(pixels, seed=1, fit='whole')
+        monkeypatch.setattr(tiling.memory, 'available', lambda: 2**40)
+        np.testing.assert_array_equal(generator(pixels, seed=1, fit='whole'), first)
+    with pix2pix_tf.load(trained) as generator:
+        assert (generator(pixels, seed=1, fit='whole') != first).any()
+
+
+def test_too_little_memory_for_the_variables_is_said(trained, monkeypatch):
+    def fail(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, 'OOM when allocating a tensor')
+
+    monkeypatch.setattr(tf.train.Saver, 'restore', fail)
+    with pytest.raises(Pix2PixError, match='out of memory'):
+        pix2pix_tf.load(trained)

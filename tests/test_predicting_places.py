@@ -7,6 +7,7 @@ from helpers import contents, error_line, pair_pixels, run_command, write_cut_of
 from PIL import Image
 
 from pix2pix_tf import predicting_files
+from pix2pix_tf.pairs import reading
 from pix2pix_tf.system.errors import UsageError
 
 
@@ -65,3 +66,24 @@ def test_results_stay_apart(tmp_path):
     for name in names:
         with pytest.raises(UsageError, match='`name` is'):
             predicting_files.plan(inputs[:1], str(tmp_path / 'to'), name)
+
+
+def test_only_earlier_results_are_replaced(trained, tmp_path):
+    for name in ('house.jpg', 'house.png'):
+        Image.fromarray(pair_pixels(1)).save(str(tmp_path / name))
+    before = contents(tmp_path)
+    command = 'predict', f'--model={trained}', f'--to={tmp_path}', str(tmp_path / 'house.jpg')
+    line = error_line(run_command(*command), 2)
+    assert f'{tmp_path}/house.png is no earlier result' in line and '--to' in line
+    assert contents(tmp_path) == before
+    for seed in (1, 2):
+        result = run_command(*command, '--name={name}-of', f'--seed={seed}')
+        assert (result.returncode, result.stderr) == (0, '')
+    assert (tmp_path / 'house-of.png').exists()
+
+
+def test_an_input_that_is_given_twice_counts_once(tmp_path):
+    Image.fromarray(pair_pixels(1)).save(str(tmp_path / 'a.jpg'))
+    paths = [str(tmp_path), str(tmp_path / 'a.jpg'), f'{tmp_path}/./a.jpg']
+    found, _ = reading.find_images(paths, 'to')
+    assert list(predicting_files.plan(found, 'to').values()) == ['to/a']

@@ -119,3 +119,11 @@ def test_an_interrupt_saves_what_is_trained(data, tmp_path, number):
     assert process.returncode == 0, errors
     assert printed.splitlines()[-1] == 'stopped; the same command resumes'
     assert int(read_checkpoint(tmp_path / 'run')['global_step']) > 0
+
+
+def test_flags_that_the_reproduction_chooses_are_refused(reproduce, tmp_path, capsys):
+    with pytest.raises(SystemExit) as error:
+        reproduce(f'--out={tmp_path / "out"}', '--seed=7')
+    assert error.value.code == 2
+    assert '--seed is for the reproduction to choose' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()

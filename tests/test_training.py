@@ -160,3 +160,13 @@ def test_every_number_is_checked_and_named(field):
         assert message.startswith(
             f'step 7: {finite.FINITE_VALUES[field]} is {bad}, on a.jpg, b.jpg;'
         )
+
+
+def test_histograms_of_numbers_that_are_not_finite_are_one_line(pairs, trained, tmp_path):
+    out = str(tmp_path / 'out')
+    shutil.copytree(trained, out)
+    flags = [f'--data={pairs}', f'--out={out}', '--learning_rate=1e30', '--histogram_freq=1']
+    result = run_command('train', *flags, '--override', *NARROW_FLAGS)
+    line = error_line(result, 1)
+    assert 'a weight or a gradient is not finite' in line and '--learning_rate' in line
+    assert read_checkpoint(out)['global_step'] == 2

@@ -1,5 +1,6 @@
 """What the commands export and evaluate share."""
 
+import math
 import typing
 
 from absl import flags
@@ -116,6 +117,8 @@ def call(function: str, flag_values: flags.FlagValues) -> None:
 def _parse_range(words: typing.Sequence[str]) -> typing.Tuple[float, float]:
     try:
         low, high = map(float, words)
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise ValueError('not finite')
     except ValueError as error:
         raise UsageError(
             f'`features_range` is {",".join(words)}: it must be two numbers, such as -1,1'

@@ -97,8 +97,9 @@ def _import(folder):
         print_line('there is no val/, which exports read: the images of test/ go there')
     if FLAGS.panels is None:
         return _join(found, output)
-    labels = 'none' if FLAGS.labels == 'auto' else FLAGS.labels
+    labels = _labels(output, lambda: building.find_labels(found.sources, panels))
     settings = _settings(_extension_of(found, labels), labels=labels, panels=panels)
+    output = output._replace(found={'labels': labels})
     _report(making.make(found, building.rearrange, settings, output))
 
 
@@ -112,16 +113,20 @@ def _join(found, output):
             f'{len(found.left_out)} files, as named above, make no pair: repair them, or go on '
             'without them with `partial`'
         )
-    labels = FLAGS.labels
-    if labels == 'auto':
-        saved = records.read(FLAGS.to, output.recipe).found
-        labels = saved.get('labels') or matching.find_labels(found.sources)
+    labels = _labels(output, lambda: matching.find_labels(found.sources))
     settings = _settings('jpg' if labels == 'none' else 'png', labels=labels)
     output = output._replace(found={'labels': labels})
     made = making.make(found, building.combine, settings, output)
     _report(made)
     if len(made.left_out) > len(found.left_out) and not FLAGS.partial:
         raise DataError('some files were left out, as named above: see `partial`')
+
+
+def _labels(output, find):
+    """Which halves are label maps: as said, as in what is there already, or by their colors."""
+    if FLAGS.labels != 'auto':
+        return FLAGS.labels
+    return records.read(FLAGS.to, output.recipe).found.get('labels') or find()
 
 
 def _split(folder):

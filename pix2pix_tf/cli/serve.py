@@ -13,6 +13,7 @@ from pix2pix_tf.cli import common
 from pix2pix_tf.system.errors import UsageError
 
 TOKEN = 'PIX2PIX_TOKEN'  # environment variable
+_DAY = 24 * 60 * 60  # in seconds
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string('model', 'out/facades', common.MODEL, flag_values=FLAGS)
@@ -58,11 +59,15 @@ def main() -> None:
     """Runs the command."""
     changes = common.given_changes(FLAGS)
     for name, least in (('queue', 0), ('seconds', 1), ('max_pixels', 1), ('port', 0)):
-        if FLAGS[name].value < least:
+        if not FLAGS[name].value >= least:
             raise UsageError(f'`{name}` is {FLAGS[name].value}: it must be at least {least}')
+    if FLAGS.seconds > _DAY:
+        raise UsageError(f'`seconds` is {FLAGS.seconds}: it must be at most {_DAY}, a day')
     if FLAGS.port > 65535:
         raise UsageError(f'`port` is {FLAGS.port}: it must be at most 65535')
     token = FLAGS.token or os.environ.get(TOKEN) or None
+    if token and not all(' ' < character <= '~' for character in token):
+        raise UsageError('`token` must consist of ASCII letters, digits and signs, without blanks')
     common.require('serve', 'prometheus_client', 'waitress', 'werkzeug')
     serve = common.load('serving.serve')
     limits = serve.Limits(pixels=FLAGS.max_pixels, queue=FLAGS.queue, seconds=FLAGS.seconds)

@@ -36,7 +36,7 @@ def parse(
         if task is not None:
             raise UsageError('`task` needs `workers`: the addresses of all, as host:port,host:port')
         return _parse_tf_config(tf_config) if tf_config else 1
-    if workers.isdigit():
+    if workers.isdecimal():
         if task is not None:
             raise UsageError(f'`task` needs addresses in `workers`, not a number ({workers})')
         if int(workers) < 1:

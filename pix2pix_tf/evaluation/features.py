@@ -36,7 +36,10 @@ def opened(network: Network) -> typing.Iterator[Extract]:
         Pix2PixError: there is no such network, or its input or output is ambiguous; the message
             names the option that chooses one.
     """
-    with tf.Graph().as_default() as graph, tf.Session() as session:
+    proto = tf.ConfigProto()
+    # The first session of a process decides how all of them take the memory of a GPU
+    proto.gpu_options.allow_growth = True
+    with tf.Graph().as_default() as graph, tf.Session(config=proto) as session:
         try:
             if os.path.isdir(network.path):
                 source, features = _load_saved_model(session, network)
@@ -59,11 +62,17 @@ def opened(network: Network) -> typing.Iterator[Extract]:
         def extract(batch):
             try:
                 fed = {source: session.run(scaled, {images: batch})}
-                return session.run(features, fed).astype(np.float64)
+                found = session.run(features, fed).astype(np.float64)
             except (tf.errors.OpError, TypeError, ValueError) as error:
                 raise Pix2PixError(
                     f'{network.path} does not accept these images: {runtime.one_line(error)}'
                 ) from error
+            if not np.isfinite(found).all():
+                raise Pix2PixError(
+                    f'{network.path} gives features that are not finite: does it expect other '
+                    'values than `features_range` says?'
+                )
+            return found
 
         yield extract
 

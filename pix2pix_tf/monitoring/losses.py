@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import os
 import time
 import typing
@@ -51,6 +52,8 @@ def load(out: str) -> typing.List[Row]:
         ]
         if not all('step' in row and 'seconds' in row for row in rows):
             raise ValueError('a row has no step or no seconds')
+        if not all(math.isfinite(row['step']) for row in rows):
+            raise ValueError('a step is not a number')
         return rows
     except FileNotFoundError:
         return []
@@ -100,7 +103,7 @@ class LossLog:
 
     def _write(self):
         appending, self.appending = self.appending, False  # until this write succeeds
-        if appending:
+        if appending and os.path.exists(self.path):
             self._append()
         else:
             header = ','.join(COLUMNS) + '\n'

@@ -52,10 +52,15 @@ def plot(out: str) -> str:
         for title, columns in {**_LOSSES, **_METRICS}.items()
         if any(column in row for row in rows for column in columns)
     }
-    figure = Figure(figsize=(10, 3.2 * len(panels) / 2), dpi=100)
+    if not panels:
+        raise Pix2PixError(
+            f'{out}/{losses.FILENAME} has no column to plot, such as {_LOSSES["L1 loss"][0]}'
+        )
+    lines = -(-len(panels) // 2)
+    figure = Figure(figsize=(10, 3.2 * lines), dpi=100)
     FigureCanvasAgg(figure)
     for number, (title, columns) in enumerate(panels.items(), 1):
-        axes = figure.add_subplot(len(panels) // 2, 2, number)
+        axes = figure.add_subplot(lines, 2, number)
         for color, column in enumerate(columns):
             _draw(axes, rows, column, f'C{color}', smooth=title in _LOSSES)
         if best and title in _METRICS:

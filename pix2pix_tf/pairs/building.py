@@ -1,12 +1,13 @@
 """The bytes of each pair, from its sources. Every function here runs in a worker process."""
 
+import contextlib
 import hashlib
 import typing
 
 import numpy as np
 from PIL import Image
 
-from pix2pix_tf.pairs import hashing, inputs, reading, shaping
+from pix2pix_tf.pairs import hashing, inputs, matching, reading, shaping
 from pix2pix_tf.pairs.matching import Sources
 from pix2pix_tf.system.errors import DataError
 
@@ -80,6 +81,17 @@ def rearrange(settings: Settings, sources: Sources) -> typing.Tuple[bytes, ...]:
         for side in 'ab'
     )
     return (_pair(settings, sources, a, b),)
+
+
+def find_labels(sources: typing.Sequence[Sources], panels: typing.Sequence[str]) -> str:
+    """Which panels are label maps, by the colors of the first few files: a, b, both or none."""
+    labels = {'a': True, 'b': True}
+    chosen = [panel for panel in panels if panel != '-']
+    for one in sources[: matching.SAMPLED]:
+        with contextlib.suppress(DataError):  # named when it is its turn
+            for side, image in zip(chosen, _panels(one.paths[0], panels)):
+                labels[side] = labels[side] and shaping.has_labels(image)
+    return matching.labels_named(labels['a'], labels['b'])
 
 
 def first_hash(settings: Settings, sources: Sources) -> bytes:

@@ -142,6 +142,9 @@ def find_labels(sources: typing.Sequence[Sources]) -> str:
             except DataError:
                 continue
             labels[side] = labels[side] and shaping.has_labels(image)
-    return {(True, True): 'both', (True, False): 'a', (False, True): 'b'}.get(
-        (labels[0], labels[1]), 'none'
-    )
+    return labels_named(*labels)
+
+
+def labels_named(a: bool, b: bool) -> str:
+    """What the option `labels` calls it if A, B, both or none are label maps."""
+    return {(True, True): 'both', (True, False): 'a', (False, True): 'b'}.get((a, b), 'none')

@@ -133,10 +133,11 @@ def find_images(
     """([(path, path below the folder that was given)], paths of other files) in `paths`.
 
     Folders are walked, in order of names; files in them count if their extension is one that
-    Pillow knows. Hidden files and the folder `leave_out` do not count.
+    Pillow knows. Hidden files and the folder `leave_out` do not count, and a file that is
+    given twice counts as it was given last.
 
     Raises:
-        DataError: a path does not exist.
+        DataError: a path does not exist, or a folder cannot be read.
     """
     Image.init()
     extensions = set(Image.registered_extensions()) - {'.pdf'}  # which Pillow only writes
@@ -147,7 +148,12 @@ def find_images(
                 raise DataError(f'no file or folder {path}')
             found.append((path, os.path.basename(path)))
             continue
-        for folder, subfolders, names in os.walk(path):
+        seen = set()
+        for folder, subfolders, names in os.walk(path, onerror=_raise, followlinks=True):
+            if os.path.realpath(folder) in seen:  # a link to a folder above
+                subfolders.clear()
+                continue
+            seen.add(os.path.realpath(folder))
             subfolders[:] = sorted(
                 name
                 for name in subfolders
@@ -159,7 +165,12 @@ def find_images(
             for name in sorted(images, key=folders.by_number):
                 file = os.path.join(folder, name)
                 found.append((file, os.path.relpath(file, path)))
-    return found, others
+    unique = {os.path.abspath(path): (path, below) for path, below in found}
+    return list(unique.values()), others
+
+
+def _raise(error):
+    raise DataError(f'{error.filename} cannot be read ({error.strerror})') from error
 
 
 def _same(path, other):

@@ -21,7 +21,7 @@ from pix2pix_tf.serving import card, graph, saved_model, tflite_file
 from pix2pix_tf.serving.layers import MASKED, mask_shape
 from pix2pix_tf.sizes import height_and_width
 from pix2pix_tf.sources import Source
-from pix2pix_tf.system import files
+from pix2pix_tf.system import files, gpu
 from pix2pix_tf.system.errors import Pix2PixError, UsageError, how_to_install
 
 FORMATS = ('saved_model', 'onnx', 'tflite')
@@ -60,7 +60,7 @@ def convert(
 
     Raises:
         UsageError: an argument cannot be used, the result exists already, or `to` has
-            a README.md that is no model card, or another training.
+            a README.md that is no model card, or another model.
         CheckpointError: the checkpoint is missing or damaged, or does not fit.
         Pix2PixError: the result differs or does not load, or cannot be written.
     """
@@ -72,6 +72,11 @@ def convert(
     files.check_ours(card_path, card.MARK)
     if os.path.exists(os.path.join(to, 'checkpoint')) and not os.path.samefile(to, source.folder):
         raise UsageError(f'{to} is the folder of another training: choose another with `to`')
+    files.check_ours(os.path.join(to, options.FILENAME), '"ngf"')
+    saved, data = options.load(source.folder) or source.config, options.load_data(source.folder)
+    others = options.differences(to, saved, data)
+    if others:
+        raise UsageError(f'{to} has another model ({others[0]}): choose another folder with `to`')
     is_new = not os.path.exists(to)
     files.prepare_directory(to)
     try:
@@ -93,8 +98,7 @@ def convert(
             os.rmdir(to)
     text = card.write(source, format, _USAGE[format])
     files.write_whole(card_path, text.encode())
-    saved = options.load(source.folder) or source.config
-    options.save(saved, to, options.load_data(source.folder))
+    options.save(saved, to, data)
     return Converted(path, difference)
 
 
@@ -138,6 +142,7 @@ def _compare(source, format, path, masks, folder):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         universal_newlines=True,
+        env=dict(os.environ, CUDA_VISIBLE_DEVICES='-1'),  # this process has the memory of the GPU
     )
     if process.returncode != 0:
         last = (process.stdout.strip().splitlines() or [f'status {process.returncode}'])[-1]
@@ -168,7 +173,9 @@ def _expected(source, format, masks):
 def _run_checkpoint(source, images, seeds, masks):
     """(`images` and the masks that belong to `seeds`, outputs of the checkpoint)."""
     results: typing.Dict[str, list] = {}
-    with tf.Graph().as_default(), tf.Session() as session:
+    proto = gpu.session_config(source.config)
+    proto.device_count['GPU'] = 0  # whose float32 may be less exact
+    with tf.Graph().as_default(), tf.Session(config=proto) as session:
         image = tf.placeholder(tf.float32, [1, *images.shape[1:]])
         seed = tf.placeholder(tf.int64, [])
         noise = dataset.image_seeds(image, seed)

@@ -40,7 +40,7 @@ def check_host(request: Request, access: Access) -> None:
 def _name_of(host):
     """A Host header without its port."""
     name, colon, port = host.lower().rpartition(':')
-    return (name if colon and port.isdigit() else host.lower()).rstrip('.')
+    return (name if colon and port.isdecimal() else host.lower()).rstrip('.')
 
 
 def check_origin(request: Request, access: Access) -> None:
@@ -52,7 +52,11 @@ def check_origin(request: Request, access: Access) -> None:
     origin = request.headers.get('Origin')
     if origin is None or origin in access.origins or '*' in access.origins:
         return
-    if urllib.parse.urlsplit(origin).netloc.lower() != request.headers.get('Host', '').lower():
+    try:
+        host = urllib.parse.urlsplit(origin).netloc.lower()
+    except ValueError:
+        host = None
+    if host != request.headers.get('Host', '').lower():
         raise exceptions.Forbidden('pages of another origin may not ask: allow it with `cors`')
 
 

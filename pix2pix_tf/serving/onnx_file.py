@@ -12,10 +12,11 @@ import onnx
 import tensorflow.compat.v1 as tf
 from onnx import TensorProto, helper, numpy_helper
 
-from pix2pix_tf import __version__
+from pix2pix_tf import __version__, checkpoints
 from pix2pix_tf.serving.layers import DECODERS, ENCODERS, MASKED, mask_shape
 from pix2pix_tf.sizes import height_and_width
 from pix2pix_tf.sources import Source
+from pix2pix_tf.system.errors import CheckpointError
 
 _OPSET, _IR_VERSION = 13, 8  # read by onnxruntime 1.10 and later
 
@@ -34,13 +35,18 @@ def write(source: Source, path: str, weights: str = 'float32', masks: bool = Fal
     float16.
 
     Raises:
+        CheckpointError: the checkpoint is damaged, or does not fit.
         OSError: the file cannot be written.
     """
     onnx.save(build(source, weights, masks), path)
 
 
 def build(source: Source, weights: str = 'float32', masks: bool = False) -> onnx.ModelProto:
-    """The ModelProto that `write` writes."""
+    """The ModelProto that `write` writes.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged, or does not fit.
+    """
     return _Writer(source, weights).model(masks)
 
 
@@ -48,9 +54,16 @@ class _Writer:
     """Collects the nodes and the initializers of a file."""
 
     def __init__(self, source, weights):
-        self.config, self.weights = source.config, weights
-        self.reader = tf.train.NewCheckpointReader(source.checkpoint)
-        shapes = self.reader.get_variable_to_shape_map()
+        self.config, self.weights, self.checkpoint = source.config, weights, source.checkpoint
+        with checkpoints.readable(source.checkpoint):
+            self.reader = tf.train.NewCheckpointReader(source.checkpoint)
+            shapes = self.reader.get_variable_to_shape_map()
+        first = shapes.get('generator/encoder_1/conv/filter')
+        if not first or first[-1] != self.config.ngf:
+            raise CheckpointError(
+                f'{source.checkpoint} does not fit: its generator does not begin with '
+                f'{self.config.ngf} filters, as its options say'
+            )
         self.count = sum(
             np.prod(shape)
             for name, shape in shapes.items()
@@ -144,7 +157,8 @@ class _Writer:
         return self._store(name, values)
 
     def _read(self, name):
-        return self.reader.get_tensor(name)
+        with checkpoints.readable(self.checkpoint):
+            return self.reader.get_tensor(name)
 
     def _store(self, name, values):
         self.initializers.append(numpy_helper.from_array(values, name))

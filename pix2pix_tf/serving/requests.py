@@ -42,7 +42,7 @@ def read_settings(values: typing.Mapping[str, str]) -> Settings:
         BadRequest: the seed is not a number. The generator checks the values.
     """
     seed = values.get('seed', '')
-    if seed and not (seed.isdigit() and len(seed) < 20):
+    if seed and not (seed.isdecimal() and len(seed) < 20):
         raise exceptions.BadRequest('seed must be a whole number')
     return Settings(int(seed) if seed else random_seed(), values.get('fit', 'scale'))
 

@@ -2,6 +2,7 @@
 
 import threading
 import typing
+import urllib.parse
 
 from pix2pix_tf.serving import application, canvas, server
 from pix2pix_tf.serving.guard import Access
@@ -67,5 +68,5 @@ def _greeting(model, models, place, access):
             'and put a proxy with TLS in front of it'
         )
     host = f'[{place.host}]' if ':' in place.host else place.host
-    suffix = f'#token={access.token}' if access.token else ''
+    suffix = f'#token={urllib.parse.quote(access.token, safe="")}' if access.token else ''
     yield f'serving {model}, step {step}, at http://{host}:{place.port}/{suffix}'

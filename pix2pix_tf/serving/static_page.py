@@ -14,7 +14,7 @@ from pix2pix_tf.serving import canvas, onnx_file
 from pix2pix_tf.serving.layers import MASKED, mask_shape
 from pix2pix_tf.sources import Source
 from pix2pix_tf.system import files
-from pix2pix_tf.system.errors import Pix2PixError
+from pix2pix_tf.system.errors import Pix2PixError, UsageError
 
 PAGE = os.path.join(os.path.dirname(__file__), 'page')
 MODEL = 'model.onnx'
@@ -25,6 +25,7 @@ _ORT_SHA512 = (
     'q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=='
 )
 _MARK = '<title>pix2pix</title>'  # is in index.html
+_PAGE_FILES = ('index.html', 'draw.js', 'style.css', 'onnx.js')
 _ORT_FILES = (
     'ort.wasm.min.js',
     'ort-wasm-simd-threaded.mjs',
@@ -47,30 +48,38 @@ def write(
     `name` is shown on it; `weights` and `data` are as in `onnx_file.write` and `canvas.prepare`.
 
     Raises:
-        UsageError: there is another page in `to`.
+        UsageError: there is another page in `to`, or one of the files that are written.
+        CheckpointError: the checkpoint is damaged, or does not fit.
         Pix2PixError: there is no npm, or a file cannot be written.
     """
-    files.check_ours(os.path.join(to, 'index.html'), _MARK)
+    _check_free(to)
     drawn = canvas.prepare(source, data)
     runtime = download()
     files.prepare_directory(to)
     for folder in ('ort', 'examples'):
         files.prepare_directory(os.path.join(to, folder))
-    try:
-        onnx_file.write(source, os.path.join(to, MODEL), weights, masks=True)
-    except OSError as error:
-        raise files.unwritable(os.path.join(to, MODEL), error) from error
     masks = {f'mask_{number}': mask_shape(number, source.config) for number in MASKED}
     model = {'file': MODEL, 'dropout': source.config.dropout, 'masks': masks}
     description = dict(drawn.describe(source.step), name=name, onnx=model)
-    written = {os.path.join('ort', name): contents for name, contents in runtime.items()}
+    # First what shows that the folder is ours
+    written = {name: files.read(os.path.join(PAGE, name)) for name in _PAGE_FILES}
+    written[MODEL] = onnx_file.build(source, weights, masks=True).SerializeToString()
     written['model.json'] = json.dumps(description).encode()
+    written.update((os.path.join('ort', name), contents) for name, contents in runtime.items())
     for number, example in enumerate(drawn.examples):
         written[os.path.join('examples', f'{number}.png')] = example
-    for page in ('index.html', 'draw.js', 'style.css', 'onnx.js'):
-        written[page] = files.read(os.path.join(PAGE, page))
     for path, contents in written.items():
         files.write_whole(os.path.join(to, path), contents)
+
+
+def _check_free(to):
+    """Checks that only an earlier page is replaced."""
+    index = os.path.join(to, 'index.html')
+    files.check_ours(index, _MARK)
+    for name in (*_PAGE_FILES, MODEL, 'model.json', 'ort', 'examples'):
+        path = os.path.join(to, name)
+        if os.path.lexists(path) and not os.path.exists(index):
+            raise UsageError(f'{path} is of no page: choose another folder with `to`')
 
 
 def download() -> typing.Dict[str, bytes]:

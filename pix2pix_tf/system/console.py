@@ -1,5 +1,6 @@
 """Lines on standard output: above a progress bar, in any encoding, until it is closed."""
 
+import errno
 import os
 import sys
 import threading
@@ -14,7 +15,7 @@ def print_line(line: str) -> None:
     """Prints a line to standard output, above the progress bar if there is one.
 
     Characters that its encoding lacks become question marks. If it is closed, `output_closed` is
-    set and the line is lost.
+    set and the line is lost. On a full disk, the line alone is lost.
     """
     encoding = sys.stdout.encoding or 'utf-8'
     text = (line + '\n').encode(encoding, 'replace').decode(encoding)
@@ -23,7 +24,24 @@ def print_line(line: str) -> None:
         with tqdm.external_write_mode(file=sys.stdout):
             sys.stdout.write(text)
             sys.stdout.flush()
-    except OSError:  # a closed pipe, a closed terminal, a full disk
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _drop_what_waits()
+            return
+        # A closed pipe or terminal
         output_closed.set()
         # Python flushes standard output again when it exits
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _drop_what_waits():
+    """Empties the buffer of standard output, which would be written once more."""
+    number = sys.stdout.fileno()
+    kept, nowhere = os.dup(number), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, number)
+        sys.stdout.flush()
+    finally:
+        os.dup2(kept, number)
+        os.close(kept)
+        os.close(nowhere)

@@ -67,3 +67,7 @@ def check_path(path: str) -> None:
     """
     if set(path) & set('[\\'):
         raise UsageError(f'{path} has a [ or \\ in its path, where TensorFlow finds no checkpoint')
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f'{path!r} is no UTF-8, which TensorFlow needs for a folder') from error

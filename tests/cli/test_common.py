@@ -124,3 +124,9 @@ def test_a_command_does_not_load_keras(tmp_path):
     script = tmp_path / 'loaded.py'
     script.write_text('import sys; print(*{"tensorflow", "keras"}.intersection(sys.modules))')
     assert fork_script(script).communicate() == ('tensorflow\n', '')
+
+
+def test_an_output_folder_whose_name_is_no_utf_8_is_refused(pairs, tmp_path):
+    out = os.path.join(str(tmp_path), os.fsdecode(b'caf\xe9'))
+    line = error_line(run_command('train', f'--data={pairs}', f'--out={out}'), 2)
+    assert 'is no UTF-8' in line

@@ -29,6 +29,7 @@ def test_how_the_flags_describe_a_cluster():
     'given, task, words',
     [
         ('0', None, '`workers` is 0'),
+        ('²', None, "'²': it must be host:port"),
         ('2', 1, '`task` needs addresses'),
         (None, 0, '`task` needs `workers`'),
         ('a:1,b', 0, "'b': it must be host:port"),

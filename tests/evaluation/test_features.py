@@ -125,7 +125,25 @@ def test_evaluate_measures_distances_between_features(trained, pairs, tmp_path):
 
 
 @pytest.mark.parametrize(
-    'flag', ['--features_range=0', '--features_range=a,b', '--features_output=x', '--samples=0']
+    'flag',
+    [
+        '--features_range=0',
+        '--features_range=a,b',
+        '--features_range=0,inf',
+        '--features_output=x',
+        '--samples=0',
+    ],
 )
 def test_wrong_flags_are_status_2(flag):
     assert flag.split('=')[0] in error_line(run_command('evaluate', flag), 2)
+
+
+def test_features_that_are_not_finite_are_named(tmp_path):
+    with tf.Graph().as_default() as graph:
+        images = tf.placeholder(tf.float32, [None, None, None, 3])
+        tf.log(tf.reduce_mean(images, [1, 2]) * 0)
+        (tmp_path / 'network').write_bytes(graph.as_graph_def().SerializeToString())
+    network = Network(str(tmp_path / 'network'))
+    with features.opened(network) as extract, pytest.raises(Pix2PixError) as error:
+        extract(PIXELS)
+    assert f'{tmp_path}/network gives features that are not finite' in str(error.value)

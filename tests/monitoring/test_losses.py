@@ -119,3 +119,13 @@ def test_the_best_step_has_the_least_difference():
     for row, value in zip(rows[1:], (0.3, 0.1, 0.2)):
         row['validation/L1'] = value
     assert losses.best_step(rows) == 30
+
+
+def test_a_file_that_is_taken_away_comes_back_whole(tmp_path):
+    log = LossLog(str(tmp_path), EventWriter(str(tmp_path)), 0)
+    log.begin()
+    for step in (1, 2, 3):
+        log.add(step, {'losses/gen_loss_L1': 0.5})
+        if step == 2:
+            (tmp_path / 'losses.csv').rename(tmp_path / 'taken.csv')
+    assert [row['step'] for row in losses.load(str(tmp_path))] == [1, 2, 3]

@@ -170,3 +170,24 @@ def test_once_stopped_nothing_further_is_looked_at(pairs, tmp_path):
     [row] = losses.load(str(out))
     assert row['step'] == 1 and 'losses/gen_loss' in row and 'validation/L1' not in row
     assert not (out / 'development').exists() and not (out / 'development.html').exists()
+
+
+def test_a_development_folder_that_cannot_be_cleared_costs_only_itself(pairs, tmp_path, capsys):
+    out = str(tmp_path / 'out')
+    config = replace(WATCHED, max_steps=1, eval_freq=0)
+    training.train(pairs, out, config, val_data=pairs)
+    os.makedirs(os.path.join(out, 'development', '1-9.png'))  # a folder, which is not removed so
+    training.train(pairs, out, replace(config, max_steps=2), val_data=pairs)
+    printed = capsys.readouterr().out
+    assert f'cannot write {out}/development' in printed
+    assert 'training continues without it' in printed and 'trained to step 2' in printed
+
+
+def test_what_is_left_out_of_the_validation_images_is_said(pairs, tmp_path, capsys):
+    folder = tmp_path / 'val'
+    shutil.copytree(pairs, str(folder))
+    (folder / 'x.bmp').write_bytes(b'')
+    training.train(
+        pairs, str(tmp_path / 'out'), replace(WATCHED, max_steps=1), val_data=str(folder)
+    )
+    assert f'leaving out 1 file of {folder}' in capsys.readouterr().out

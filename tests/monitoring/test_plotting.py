@@ -60,3 +60,17 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(Pix2PixError) as error:
         plotting.plot(str(tmp_path))
     assert f'cannot write {tmp_path}/curves.png' in str(error.value)
+
+
+def test_columns_of_one_kind_are_plotted_and_none_is_one_line(tmp_path):
+    path = tmp_path / 'losses.csv'
+    path.write_text('step,seconds,losses/gen_loss_L1\n1,1,0.5\n2,2,0.4\n')
+    plotting.plot(str(tmp_path))
+    with Image.open(str(tmp_path / 'curves.png')) as image:
+        assert image.size == (1000, 320)
+    path.write_text('step,seconds,averages/gen_loss_L1\n1,1,0.5\n')
+    with pytest.raises(Pix2PixError, match='has no column to plot, such as losses/gen_loss_L1'):
+        plotting.plot(str(tmp_path))
+    path.write_text('step,seconds,losses/gen_loss_L1\nnan,1,0.5\n')
+    with pytest.raises(Pix2PixError, match='a step is not a number'):
+        plotting.plot(str(tmp_path))

@@ -215,3 +215,27 @@ def test_a_mask_depends_on_the_name_alone(photos):
         + [matching.Sources('y', (str(photos / '1.jpg'),))]
     }
     assert len(digests) == 2
+
+
+def test_linked_folders_are_read_once(photos, tmp_path):
+    (photos / 'linked').symlink_to(tmp_path / 'elsewhere')
+    write_photo(tmp_path / 'elsewhere' / 'x.jpg', 20)
+    (tmp_path / 'elsewhere' / 'round').symlink_to(photos)
+    result = make(photos, tmp_path / 'to', '--input=grey', '--processes=1')
+    assert (result.returncode, result.stderr) == (0, '')
+    made = set(tree(tmp_path / 'to')) - {'pairs.json'}
+    assert made == {*(f'{number}.jpg' for number in range(12)), 'linked/x.jpg'}
+
+
+def test_panels_that_are_label_maps_keep_their_colors(tmp_path):
+    colors = np.array([[0, 0, 170], [170, 255, 85]], np.uint8)
+    labels = colors[np.random.RandomState(1).randint(0, 2, (30, 30))]
+    (tmp_path / 'data').mkdir()
+    photo = np.random.RandomState(2).randint(0, 256, (30, 30, 3)).astype(np.uint8)
+    pair = Image.fromarray(np.concatenate([photo, labels], axis=1))
+    pair.save(str(tmp_path / 'data' / '1.png'))
+    flags = [f'--to={tmp_path}/to', '--panels=a,b', '--size=64', '--processes=1']
+    result = run_command('pairs', 'import', tmp_path / 'data', *flags)
+    assert (result.returncode, result.stderr) == (0, '')
+    _, half = pair_of(tmp_path / 'to' / '1.png')
+    assert {tuple(color) for color in half.reshape(-1, 3)} == {(0, 0, 170), (170, 255, 85)}

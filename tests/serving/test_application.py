@@ -2,6 +2,8 @@
 
 import base64
 import io
+import os
+import re
 import struct
 import threading
 import zlib
@@ -106,6 +108,7 @@ def bomb(width, height):
         ('/predict?fit=whole', png(1, 1030, 20), 413, 'more than 262144 pixels'),
         ('/predict', b'x' * 2000001, 413, 'too long'),
         ('/predict?seed=-1', png(), 400, 'seed'),
+        ('/predict?seed=²', png(), 400, 'seed'),
         ('/predict?seed=3000000000', png(), 400, 'seed'),
         ('/predict?fit=half', png(), 400, 'fit'),
         ('/v1/models/m:predict', b'{', 400, 'not JSON'),
@@ -189,6 +192,8 @@ def test_other_names_are_refused(client, host):
 def test_pages_elsewhere_are_refused_unless_asked(create, client):
     origin = {'Origin': 'https://example.org', 'Host': 'localhost'}
     assert error_of(client.post('/predict', data=png(), headers=origin))[0] == 403
+    damaged = {'Origin': 'http://[', 'Host': 'localhost'}
+    assert error_of(client.post('/predict', data=png(), headers=damaged))[0] == 403
     same = {'Origin': 'http://localhost', 'Host': 'localhost'}
     assert client.post('/predict', data=png(), headers=same).status_code == 200
     asked = create(Access(origins=('https://example.org',)))
@@ -228,3 +233,9 @@ def test_a_full_line_is_a_503_and_a_late_answer_a_504(create):
         '/metrics'
     ).get_data(as_text=True)
     line.close()
+
+
+def test_nothing_comes_from_elsewhere():
+    for name in ('index.html', 'draw.js', 'style.css'):
+        with open(os.path.join(application.PAGE, name), encoding='utf-8') as file:
+            assert re.search('https?://|@import|url\\(', file.read()) is None, name

@@ -1,5 +1,6 @@
 """A conversion as a command, and those that fail: nothing of them is left behind."""
 
+import dataclasses
 import os
 import shutil
 
@@ -7,9 +8,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 from helpers import error_line, run_command
 
-from pix2pix_tf import sources
+from pix2pix_tf import options, sources
 from pix2pix_tf.serving import converting, saved_model, static_page
-from pix2pix_tf.system.errors import Pix2PixError, UsageError
+from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, UsageError
 
 
 def test_what_differs_is_not_left_behind(source, forked_checks, tmp_path, monkeypatch):
@@ -85,3 +86,39 @@ def test_the_command(trained, tmp_path):
         assert words in error_line(run_command('convert', f'--model={out}', *flags), 2)
     result = run_command('convert', f'--model={tmp_path}/none')
     assert 'no folder and no checkpoint' in error_line(result, 1)
+
+
+def test_the_options_of_another_model_are_kept(source, trained, tmp_path):
+    (tmp_path / 'options.json').write_text('{"name": "my project"}')
+    with pytest.raises(UsageError, match='/options.json is not by pix2pix_tf'):
+        converting.convert(source, 'tflite', str(tmp_path))
+    assert (tmp_path / 'options.json').read_text() == '{"name": "my project"}'
+    saved = dataclasses.replace(options.load(trained), ngf=8)
+    options.save(saved, str(tmp_path), options.load_data(trained))
+    before = (tmp_path / 'options.json').read_bytes()
+    with pytest.raises(UsageError, match='has another model .`ngf` was 8, now 4.'):
+        converting.convert(source, 'tflite', str(tmp_path))
+    assert (tmp_path / 'options.json').read_bytes() == before
+    assert os.listdir(str(tmp_path)) == ['options.json']
+
+
+@pytest.mark.parametrize('name', ['style.css', 'model.onnx', 'examples'])
+def test_a_page_replaces_only_a_page(source, tmp_path, name):
+    (tmp_path / name).write_text('mine')
+    with pytest.raises(UsageError, match=f'/{name} is of no page: choose another folder'):
+        static_page.write(source, str(tmp_path), 'x')
+    assert os.listdir(str(tmp_path)) == [name]
+
+
+@pytest.mark.post_networks
+def test_a_checkpoint_that_is_no_generator_of_ours_is_one_line(source, tmp_path):
+    onnx_file = pytest.importorskip('pix2pix_tf.serving.onnx_file')
+    other = source._replace(config=dataclasses.replace(source.config, ngf=8))
+    with pytest.raises(CheckpointError, match='does not begin with 8 filters'):
+        onnx_file.build(other)
+    shutil.copytree(source.folder, str(tmp_path / 'out'))
+    for path in (tmp_path / 'out').glob('model-2.data*'):
+        path.write_bytes(path.read_bytes()[:1000])
+    damaged = source._replace(checkpoint=str(tmp_path / 'out' / 'model-2'))
+    with pytest.raises(CheckpointError, match='cannot read the checkpoint .*/out/model-2'):
+        onnx_file.build(damaged)

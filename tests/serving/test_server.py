@@ -183,4 +183,8 @@ def test_what_cannot_be_served_is_one_line(server, trained, tmp_path):
     result = run_command('serve', f'--model={tmp_path}')
     assert 'no checkpoint' in error_line(result, 1)
     assert '--queue is -1' in error_line(run_command('serve', '--queue=-1'), 2)
+    for seconds in ('nan', 'inf', '0'):
+        line = error_line(run_command('serve', f'--seconds={seconds}'), 2)
+        assert f'--seconds is {float(seconds)}' in line
+    assert '--token must consist of' in error_line(run_command('serve', '--token=a b'), 2)
     assert '--port is 70000' in error_line(run_command('serve', '--port=70000'), 2)

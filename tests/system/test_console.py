@@ -97,19 +97,31 @@ def test_a_hangup_saves_and_ends_well(pairs, tmp_path):
 
 
 PRINT = """
-import sys
+import os, sys
 from pix2pix_tf.system import console
 
 console.print_line('lost')
+os.dup2(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT), 1)
+console.print_line('written')
 sys.exit(3 if console.output_closed.is_set() else 0)
 """
 
 
-def test_output_that_cannot_be_written_is_like_closed_output():
+def test_a_full_disk_costs_only_the_lines_that_it_does_not_take(tmp_path):
+    log = tmp_path / 'log'
     with open('/dev/full', 'w') as full:
-        process = start_process(sys.executable, '-c', PRINT, stdout=full)
+        process = start_process(sys.executable, '-c', PRINT, str(log), stdout=full)
         errors = process.stderr.read()
-    assert (process.wait(timeout=60), errors) == (3, '')
+    assert (process.wait(timeout=60), errors) == (0, '')
+    assert log.read_text() == 'written\n'
+
+
+def test_a_training_whose_log_is_on_a_full_disk_goes_on(pairs, tmp_path):
+    flags = [f'--data={pairs}', f'--out={tmp_path}', *NARROW_FLAGS, '--max_steps=3']
+    process = fork_command('train', *flags, terminal='/dev/full')
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert assert_saved(str(tmp_path)) == 3
 
 
 @pytest.mark.parametrize('command', common.COMMANDS)

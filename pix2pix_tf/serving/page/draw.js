@@ -77,6 +77,7 @@ function fill([x, y], color) {
 
 let drawings = [];
 let current = -1;
+let stroke = null; // the unfinished one: { tool, color, size, from, last, before }
 
 const snapshot = () => ink.getImageData(0, 0, input.width, input.height);
 
@@ -86,6 +87,7 @@ function commit() {
 }
 
 function show(number) {
+  stroke = null; // what is shown replaces an unfinished one
   current = number;
   ink.putImageData(drawings[current], 0, 0);
   byId('undo').disabled = current <= 0;
@@ -111,8 +113,6 @@ function start(image) {
 }
 
 // --- One stroke, by a pointer or by keys ---
-
-let stroke = null; // { tool, color, size, from, last, before }
 
 function begin(at) {
   const tool = chosen('tool');
@@ -140,7 +140,6 @@ function extend(at) {
 
 function end() {
   if (!stroke) return;
-  stroke = null;
   commit();
 }
 
@@ -360,9 +359,14 @@ async function open(file) {
 }
 
 async function openExample(number) {
-  const response = await request(`examples/${number}.png`);
-  start(await createImageBitmap(await response.blob()));
+  try {
+    start(await createImageBitmap(await getExample(number)));
+  } catch (error) {
+    say(error.message, true);
+  }
 }
+
+const getExample = async number => (await request(`examples/${number}.png`)).blob();
 
 function save(canvas, name) {
   canvas.toBlob(blob => {
@@ -454,8 +458,11 @@ async function addExample(number) {
   const item = document.createElement('li');
   item.append(button);
   byId('examples').append(item);
-  const response = await request(`examples/${number}.png`);
-  image.src = URL.createObjectURL(await response.blob());
+  try {
+    image.src = URL.createObjectURL(await getExample(number));
+  } catch (error) {
+    say(error.message, true);
+  }
 }
 
 function openRandom() {
