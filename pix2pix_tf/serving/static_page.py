@@ -79,7 +79,9 @@ def _check_free(to):
     for name in (*_PAGE_FILES, MODEL, 'model.json', 'ort', 'examples'):
         path = os.path.join(to, name)
         if os.path.lexists(path) and not os.path.exists(index):
-            raise UsageError(f'{path} is of no page: choose another folder with `to`')
+            raise UsageError(
+                f'{path} is there without a page of ours: choose another folder with `to`'
+            )
 
 
 def download() -> typing.Dict[str, bytes]:
