@@ -23,6 +23,8 @@ from PIL import Image
 from table import Table, ratio
 from turns import ROOT, Worker, environment, take_turns
 
+from pix2pix_tf.config import Config, reader_threads
+
 PHOTOS = 48  # from which pairs are made
 DRAWN = 24  # pairs, if there is no --data
 START_ROUNDS = 3  # a start takes long, and its interval does not matter
@@ -114,15 +116,12 @@ def bench_images(table, rounds, workers, label=''):
 def bench_pipeline(table, rounds, data_dir):
     table.head('input pipeline alone')
     settings = [(n, n, f'{n} thread{"s" * (n > 1)}') for n in (1, 2, 4)]
-    # By default the package has one reader per core, up to 8. The post has one: with several, its
-    # halves would be cropped differently.
-    settings.append((1, min(8, len(os.sched_getaffinity(0))), 'default settings'))
+    # The post has one reader: with several, its halves would be cropped differently
+    settings.append((1, reader_threads(Config()), 'default settings'))
     for post_threads, our_threads, label in settings:
-        workers = {
-            'post': Worker('pipeline-post', data_dir, post_threads),
-            'ours': Worker('pipeline-ours', data_dir, our_threads),
-        }
-        bench_images(table, rounds, workers, f', {label}')
+        post = Worker('pipeline-post', data_dir, post_threads)
+        ours = Worker('pipeline-ours', data_dir, our_threads)
+        bench_images(table, rounds, {'post': post, 'ours': ours}, f', {label}')
 
 
 def bench_export(table, rounds, data_dir):

@@ -213,16 +213,15 @@ def restore(
 
 @contextlib.contextmanager
 def readable(checkpoint: str) -> typing.Iterator[None]:
-    """Turns an error while `checkpoint` is read into a CheckpointError."""
+    """Turns an error while `checkpoint` is read into a Pix2PixError: mostly a CheckpointError."""
     try:
         yield
-    except tf.errors.ResourceExhaustedError:  # for the variables: the checkpoint is good
-        raise
     except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         # The last two are those of a reader in 2.x
-        raise CheckpointError(
-            f'cannot read the checkpoint {checkpoint}: {runtime.one_line(error)}'
-        ) from error
+        cause = runtime.one_line(error)
+        if isinstance(error, tf.errors.ResourceExhaustedError):  # the checkpoint is good
+            raise Pix2PixError(f'out of memory ({cause}): free some of it') from error
+        raise CheckpointError(f'cannot read the checkpoint {checkpoint}: {cause}') from error
 
 
 def _check_fit(checkpoint, saved, variables):

@@ -60,9 +60,6 @@ class Generator:
                 saver = tf.train.Saver()
                 variables = tf.global_variables()
             checkpoints.restore(saver, self._session, self.checkpoint, variables)
-        except tf.errors.OpError as error:
-            self.close()
-            diagnosis.raise_explained(error, [])
         except BaseException:
             self.close()
             raise

@@ -40,11 +40,6 @@ class Predictions(typing.NamedTuple):
     page: typing.Optional[str]  # path of index.html, if it is written
 
 
-def _print(line):
-    with tqdm.external_write_mode():
-        print_line(line)
-
-
 def plan(
     inputs: typing.Sequence[typing.Tuple[str, str]], to: str, name: str = '{name}', samples: int = 1
 ) -> typing.Dict[str, str]:
@@ -101,7 +96,7 @@ def predict_files(
     results: typing.Dict[str, str],
     to: str,
     settings: Settings = Settings(),
-    notify: typing.Callable[[str], object] = _print,
+    notify: typing.Callable[[str], object] = print_line,
 ) -> Predictions:
     """Writes {result}.png for every input of `results`, and index.html in the folder `to`.
 

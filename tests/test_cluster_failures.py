@@ -19,6 +19,9 @@ from helpers import (
 
 from pix2pix_tf.cli import workers
 
+# They are real ones: no child of the fork server starts the other
+TWO_PROCESSES = (*NARROW_FLAGS, '--workers=2', '--max_steps=100000')
+
 
 @pytest.mark.parametrize('victim', [0, 1])
 def test_a_worker_that_is_killed_ends_all(pairs, tmp_path, victim):
@@ -123,13 +126,7 @@ def test_a_late_worker_is_waited_for_and_strangers_do_no_harm(pairs, tmp_path):
 
 def test_workers_of_one_machine_end_with_it(pairs, tmp_path):
     """--workers=2 starts the other one, which ends when the chief is killed."""
-    flags = [
-        f'--data={pairs}',
-        f'--out={tmp_path}',
-        *NARROW_FLAGS,
-        '--workers=2',
-        '--max_steps=100000',
-    ]
+    flags = [f'--data={pairs}', f'--out={tmp_path}', *TWO_PROCESSES]
     process = start_command('train', *flags, '--save_freq=1')
     assert 'as worker 0 (127.0.0.1:' in wait_for(process, 'as worker')
     wait_for(process, 'saving model')
@@ -145,13 +142,7 @@ def children_of(pid):
 
 
 def test_a_worker_of_this_machine_that_dies_is_named(pairs, tmp_path):
-    flags = [
-        f'--data={pairs}',
-        f'--out={tmp_path}',
-        *NARROW_FLAGS,
-        '--workers=2',
-        '--max_steps=100000',
-    ]
+    flags = [f'--data={pairs}', f'--out={tmp_path}', *TWO_PROCESSES]
     process = start_command('train', *flags)
     wait_for(process, 'progress')
     [child] = children_of(process.pid)

@@ -113,7 +113,7 @@ def _join(found, output):
             f'{len(found.left_out)} files, as named above, make no pair: repair them, or go on '
             'without them with `partial`'
         )
-    labels = _labels(output, lambda: matching.find_labels(found.sources))
+    labels = _labels(output, lambda: building.find_labels(found.sources, 'a', 'b'))
     settings = _settings('jpg' if labels == 'none' else 'png', labels=labels)
     output = output._replace(found={'labels': labels})
     made = making.make(found, building.combine, settings, output)

@@ -59,7 +59,7 @@ def main() -> None:
     """Runs the command."""
     changes = common.given_changes(FLAGS)
     for name, least in (('queue', 0), ('seconds', 1), ('max_pixels', 1), ('port', 0)):
-        if not FLAGS[name].value >= least:
+        if not FLAGS[name].value >= least:  # it may be nan
             raise UsageError(f'`{name}` is {FLAGS[name].value}: it must be at least {least}')
     if FLAGS.seconds > _DAY:
         raise UsageError(f'`seconds` is {FLAGS.seconds}: it must be at most {_DAY}, a day')

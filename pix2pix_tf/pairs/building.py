@@ -7,9 +7,11 @@ import typing
 import numpy as np
 from PIL import Image
 
-from pix2pix_tf.pairs import hashing, inputs, matching, reading, shaping
+from pix2pix_tf.pairs import hashing, inputs, reading, shaping
 from pix2pix_tf.pairs.matching import Sources
 from pix2pix_tf.system.errors import DataError
+
+_SAMPLED = 8  # sources by which label maps are found
 
 
 class Settings(typing.NamedTuple):
@@ -83,15 +85,19 @@ def rearrange(settings: Settings, sources: Sources) -> typing.Tuple[bytes, ...]:
     return (_pair(settings, sources, a, b),)
 
 
-def find_labels(sources: typing.Sequence[Sources], panels: typing.Sequence[str]) -> str:
-    """Which panels are label maps, by the colors of the first few files: a, b, both or none."""
+def find_labels(sources: typing.Sequence[Sources], *panels: typing.Sequence[str]) -> str:
+    """Which halves are label maps, by the colors of the first few files: a, b, both or none.
+
+    `panels` are those of each file of a source, from left to right.
+    """
     labels = {'a': True, 'b': True}
-    chosen = [panel for panel in panels if panel != '-']
-    for one in sources[: matching.SAMPLED]:
-        with contextlib.suppress(DataError):  # named when it is its turn
-            for side, image in zip(chosen, _panels(one.paths[0], panels)):
-                labels[side] = labels[side] and shaping.has_labels(image)
-    return matching.labels_named(labels['a'], labels['b'])
+    for one in sources[:_SAMPLED]:
+        for path, names in zip(one.paths, panels):
+            with contextlib.suppress(DataError):  # named when it is its turn
+                for side, image in zip((n for n in names if n != '-'), _panels(path, names)):
+                    labels[side] = labels[side] and shaping.has_labels(image)
+    found = ''.join(side for side in 'ab' if labels[side])
+    return {'ab': 'both', '': 'none'}.get(found, found)
 
 
 def first_hash(settings: Settings, sources: Sources) -> bytes:

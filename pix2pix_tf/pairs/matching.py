@@ -5,12 +5,11 @@ import os
 import re
 import typing
 
-from pix2pix_tf.pairs import folders, reading, shaping
+from pix2pix_tf.pairs import folders, reading
 from pix2pix_tf.system import files, workers
 from pix2pix_tf.system.errors import DataError, UsageError
 
 ASPECT_TOLERANCE = 0.02  # by which the aspect ratios of two halves may differ
-SAMPLED = 8  # files by which label maps are found
 
 
 class Sources(typing.NamedTuple):
@@ -130,21 +129,3 @@ def _upright_size(path):
         width, height = image.size
         turned = folders.orientation_of(image) >= 5
         return (height, width) if turned else (width, height)
-
-
-def find_labels(sources: typing.Sequence[Sources]) -> str:
-    """Which halves are label maps, by the colors of the first few files: a, b, both or none."""
-    labels = [True, True]
-    for one in sources[:SAMPLED]:
-        for side, path in enumerate(one.paths):
-            try:
-                image = reading.read_for_pair(path)
-            except DataError:
-                continue
-            labels[side] = labels[side] and shaping.has_labels(image)
-    return labels_named(*labels)
-
-
-def labels_named(a: bool, b: bool) -> str:
-    """What the option `labels` calls it if A, B, both or none are label maps."""
-    return {(True, True): 'both', (True, False): 'a', (False, True): 'b'}.get((a, b), 'none')

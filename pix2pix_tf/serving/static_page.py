@@ -75,10 +75,12 @@ def write(
 def _check_free(to):
     """Checks that only an earlier page is replaced."""
     index = os.path.join(to, 'index.html')
-    files.check_ours(index, _MARK)
+    if os.path.exists(index):
+        files.check_ours(index, _MARK)
+        return
     for name in (*_PAGE_FILES, MODEL, 'model.json', 'ort', 'examples'):
         path = os.path.join(to, name)
-        if os.path.lexists(path) and not os.path.exists(index):
+        if os.path.lexists(path):
             raise UsageError(
                 f'{path} is there without a page of ours: choose another folder with `to`'
             )
