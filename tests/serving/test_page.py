@@ -69,8 +69,7 @@ def choose(page, name, value):
 
 
 def done(page):
-    """Waits for the answer to what was done last."""
-    page.run('new Promise(done => setTimeout(done, 50))')
+    """Waits for the answer to what was drawn last: the page is busy from the stroke's end on."""
     page.wait(READY)
 
 
@@ -160,6 +159,7 @@ def test_a_finger_draws_on_a_phone(browser, server):
     before = pixels(browser, 'input')
     browser.run("document.querySelector('input[value=brush]').click()")
     browser.touch([browser.place('#input', x, 0.05) for x in (0.2, 0.4, 0.6)])
+    browser.wait('drawings.length === 2')
     done(browser)
     changed = (pixels(browser, 'input') != before).any(axis=2)
     assert changed[12, 60:150].all() and not changed[40:].any()
