@@ -2,27 +2,24 @@
 
 TensorFlow 1.15 waits for ever for a worker that is gone, and 2.x does not say which one it is. Here
 every two workers hold a connection, over which each says once a second that it lives, and at its
-end, why it ends. Messages are lines of JSON; an empty line is the sign of life.
+end, why it ends.
 """
 
 import contextlib
-import json
 import socket
 import subprocess
 import threading
 import time
 import typing
 
+from pix2pix_tf.system import messages
 from pix2pix_tf.system.errors import Pix2PixError
 
 SILENCE = 20.0  # seconds after which a worker that says nothing is given up
 _BEAT = 1.0
 _NOTICE = 10.0  # seconds between two lines about workers that are waited for
-_LONGEST = 65536  # bytes of a line
 _RETRY = 0.5
 AGAIN = 'the same command resumes from the last save'
-
-Greeting = typing.Dict[str, typing.Any]
 
 
 class Child(typing.NamedTuple):
@@ -71,21 +68,23 @@ class Peers:
     def __init__(self, cluster: Cluster, on_loss: typing.Callable[[str], object]) -> None:
         self.workers, self.task, self.name = list(cluster.workers), cluster.task, cluster.name
         self.on_loss = on_loss
-        self.greetings: typing.Dict[int, Greeting] = {}
+        self.greetings: typing.Dict[int, messages.Message] = {}
         self._sockets: typing.Dict[int, socket.socket] = {}
+        self._silent: typing.Dict[int, int] = {}  # own signs of life since the last of each worker
         self._over: typing.Set[int] = set()  # workers that are done or lost
         self._refused = ''
         self._changed = threading.Condition()
         self._joined, self._closing = threading.Event(), threading.Event()
+        self._left = threading.Event()
         self._writing = threading.Lock()
         host, port = _watch_address(self.workers[self.task])
-        _listen(host, port - 1).close()  # TensorFlow would find out after all have joined
-        self._listener = _listen(host, port)
+        messages.listen(host, port - 1).close()  # TensorFlow finds out after all have joined
+        self._listener = messages.listen(host, port)
         self._listener.settimeout(_RETRY)
 
     def join(
         self,
-        greeting: Greeting,
+        greeting: messages.Message,
         stop: threading.Event,
         notify: typing.Callable[[str], object],
     ) -> bool:
@@ -119,21 +118,27 @@ class Peers:
         return True
 
     def tell(self, reason: str) -> None:
-        """Says to all why this worker ends; afterwards nothing that they do is a loss."""
-        self._closing.set()
+        """Says to all why this worker ends; afterwards nothing that they do is a loss.
+
+        It waits for `on_loss` if that has begun: a process that it ends prints one line.
+        """
+        with self._changed:
+            self._closing.set()
         self._send({'ended': reason})
+        self._left.set()
 
     def close(self) -> None:
         """Says to all that this worker is done, and leaves once all are done or lost.
 
         Until then, TensorFlow may still be sending them parts of the last mean.
         """
-        if not self._closing.is_set():
-            self._closing.set()
-            self._send({'done': True})
-            if self._joined.is_set():
-                with self._changed:
+        with self._changed:
+            if not self._closing.is_set():
+                self._closing.set()
+                self._send({'done': True})
+                if self._joined.is_set():
                     self._changed.wait_for(lambda: len(self._over) == len(self._sockets))
+        self._left.set()
         for connection in self._sockets.values():
             connection.close()
 
@@ -146,14 +151,16 @@ class Peers:
 
     def _welcome(self, connection, mine):
         """Anybody may connect: what is no greeting of a worker is closed."""
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             connection.settimeout(SILENCE)
             lines = connection.makefile('rb')
-            theirs = _parse(lines)
+            theirs = messages.receive(lines)
             if theirs['workers'] != self.workers:
-                _write(connection, {'refused': f'{self.name(self.task)} has other `workers`'})
+                messages.send(
+                    connection, {'refused': f'{self.name(self.task)} has other `workers`'}
+                )
             elif theirs['task'] in range(self.task + 1, len(self.workers)):
-                _write(connection, mine)
+                messages.send(connection, mine)
                 return self._add(theirs, connection, lines)
         connection.close()
 
@@ -162,13 +169,14 @@ class Peers:
         while not self._closing.is_set():
             with contextlib.suppress(OSError, ValueError):
                 connection = socket.create_connection(address, timeout=SILENCE)
-                _write(connection, mine)
+                messages.send(connection, mine)
                 lines = connection.makefile('rb')
-                theirs = _parse(lines)
+                theirs = messages.receive(lines) or {}
                 if 'refused' in theirs:
                     self._refused = theirs['refused']
                     return None
-                return self._add(theirs, connection, lines)
+                if theirs:
+                    return self._add(theirs, connection, lines)
             time.sleep(_RETRY)
 
     def _add(self, greeting, connection, lines):
@@ -178,44 +186,48 @@ class Peers:
             if task in self.greetings:
                 connection.close()
                 return
+            connection.settimeout(None)
+            self._silent[task] = 0
             self._sockets[task] = connection
             self.greetings[task] = greeting
             self._changed.notify_all()
         reason = f'{self.name(task)} ended; {AGAIN}'
-        try:
-            for line in iter(lambda: lines.readline(_LONGEST), b''):
-                message = json.loads(line) if line.strip() else {}
-                if message.get('done'):
-                    return
-                if 'ended' in message:
-                    reason = message['ended']
+        with contextlib.suppress(OSError, ValueError):
+            for message in iter(lambda: messages.receive(lines), None):
+                self._silent[task] = 0
+                if 'done' in message or 'ended' in message:
+                    reason = message.get('ended')
                     break
-        except socket.timeout:
+        if self._silent[task] * _BEAT >= SILENCE:
             reason = (
                 f'{self.name(task)} has said nothing for {SILENCE:.0f} s: it is stopped, or its '
                 f'machine or network is down; {AGAIN}'
             )
-        except (OSError, ValueError):
-            pass
-        finally:
-            with self._changed:
-                self._over.add(task)
-                self._changed.notify_all()
         with self._changed:
-            is_first = not self._closing.is_set()
-            self._closing.set()
-        if is_first:
-            self.tell(reason)  # or the others would name this worker, if it ends first
-            self.on_loss(reason)
+            self._over.add(task)
+            self._changed.notify_all()
+            if reason and not self._closing.is_set():
+                self.tell(reason)  # or the others would name this worker, if it ends first
+                self.on_loss(reason)
 
     def _beat(self):
-        while not self._closing.wait(_BEAT):
+        """Says that this worker lives, and cuts off those that do not say so.
+
+        Their silence is counted in signs of life of this process: if Ctrl-Z stops all of them, or
+        the machine sleeps, that time does not count.
+        """
+        while not self._left.wait(_BEAT):
             self._send({})
+            for task, connection in list(self._sockets.items()):
+                self._silent[task] += 1
+                if self._silent[task] * _BEAT >= SILENCE:
+                    with contextlib.suppress(OSError):
+                        connection.shutdown(socket.SHUT_RD)  # its reader sees an end
 
     def _send(self, message):
         for connection in list(self._sockets.values()):
             with self._writing, contextlib.suppress(OSError):  # the thread that reads notices
-                _write(connection, message)
+                messages.send(connection, message)
 
 
 def _watch_address(worker):
@@ -224,27 +236,5 @@ def _watch_address(worker):
     return host.strip('[]'), int(port) + 1
 
 
-def _listen(host, port):
-    try:
-        listener = socket.socket(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0])
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(16)
-    except OSError as error:
-        raise Pix2PixError(
-            f'cannot listen on {host}:{port} ({error.strerror}): give each of `workers` an address '
-            'of its own machine, with two free ports in a row'
-        ) from error
-    return listener
-
-
 def _start(function, *arguments):
     threading.Thread(target=function, args=arguments, name='peers', daemon=True).start()
-
-
-def _parse(lines):
-    return json.loads(lines.readline(_LONGEST))
-
-
-def _write(connection, message):
-    connection.sendall((json.dumps(message) if message else '').encode() + b'\n')
