@@ -48,18 +48,24 @@ class Line:
             self._jobs += 1
         end = time.monotonic() + self.seconds
         try:
-            future = self._pool.submit(_until, end, job)
+            future = self._pool.submit(self._run, end, job)
         except RuntimeError as error:  # closed
             self._leave()
             raise Full from error
-        future.add_done_callback(self._leave)
         done, _ = concurrent.futures.wait([future], self.seconds)
         if not done:
-            future.cancel()
+            if future.cancel():  # it has not begun
+                self._leave()
             raise Overdue
         return future.result()
 
-    def _leave(self, _=None):
+    def _run(self, end, job):
+        try:
+            return _until(end, job)
+        finally:
+            self._leave()  # before the result is known: who has it may send the next job
+
+    def _leave(self):
         with self._lock:
             self._jobs -= 1
 

@@ -28,7 +28,7 @@ def test_jobs_beyond_the_places_are_refused_at_once():
 
 
 def test_an_overdue_job_keeps_its_place_until_it_ends():
-    jobs, gate = Line(1, 0, 2), threading.Event()
+    jobs, gate = Line(1, 0, 5), threading.Event()
 
     def job():
         gate.wait(30)

@@ -1,5 +1,6 @@
 """The server as its clients meet it: real connections to a real process."""
 
+import contextlib
 import glob
 import io
 import os
@@ -11,7 +12,7 @@ import time
 
 import numpy as np
 import pytest
-from clients import ask, end, served, together
+from clients import ask, end, read, served, together
 from helpers import error_line, pair_pixels, run_command, wait_for, wait_until
 from PIL import Image
 
@@ -87,7 +88,7 @@ def test_slow_senders_block_nobody(server, predicted):
     for _ in range(5):
         start = time.monotonic()
         assert server.ask(f'/predict?seed={SEED}', image).body == result
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 12  # the slow ones are given 15 s
     for connection in slow:
         connection.close()
 
@@ -127,7 +128,7 @@ def test_a_signal_lets_requests_finish(trained):
         def work(number):
             if number == 4:
                 wait_until(lambda: len(answered) > 4, 'the first answers')
-                return server.process.terminate()
+                return terminate_within_a_request(server, image)
             connection = server.connect()
             for _ in range(1000):
                 try:
@@ -137,12 +138,35 @@ def test_a_signal_lets_requests_finish(trained):
                 assert answer.status == 200
                 answered.append(answer)
                 if answer.headers['Connection'] == 'close':
-                    return 'last'
+                    return None
             raise AssertionError('it goes on')
 
-        assert 'last' in together(5, work)
+        answer = together(5, work)[4]
+        assert (answer.status, answer.headers['Connection']) == (200, 'close')
         wait_for(server.process, 'SIGTERM: finishing the requests')
         end(server.process)
+
+
+def terminate_within_a_request(server, image):
+    """The Answer to a request of which the server had a part when it was told to end."""
+    with contextlib.closing(server.connect()) as connection:
+        assert ask(connection, '/healthz').status == 200
+        connection.putrequest('POST', '/predict')
+        connection.putheader('Content-Length', len(image))
+        connection.endheaders(image[:100])
+        server.process.terminate()
+        wait_until(lambda: refuses(server), 'the end of new connections')
+        connection.send(image[100:])
+        return read(connection)
+
+
+def refuses(server):
+    with contextlib.closing(server.connect()) as connection:
+        try:
+            connection.connect()
+        except ConnectionRefusedError:
+            return True
+    return False
 
 
 def test_a_newer_checkpoint_is_loaded_without_a_failed_request(trained, watched_run, tmp_path):
@@ -167,7 +191,7 @@ def test_a_newer_checkpoint_is_loaded_without_a_failed_request(trained, watched_
                 answers += 1
             return answers
 
-        assert sum(together(3, work)) > 5
+        assert sum(together(3, work)) > 0
         with pix2pix_tf.load(out) as generator:
             expected = generator.encode(generator(np.asarray(generator.read(image)), SEED))
         assert server.ask(f'/predict?seed={SEED}', image).body == expected

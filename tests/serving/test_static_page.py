@@ -32,7 +32,9 @@ class Files(http.server.SimpleHTTPRequestHandler):
 @pytest.mark.skipif(not shutil.which('npm'), reason='no npm')
 def test_the_browser_computes_what_tensorflow_does(facades, tmp_path):  # noqa: F811
     to = str(tmp_path / 'page')
-    result = run_command('page', f'--model={facades}', f'--to={to}', '--name=facade')
+    impatient = {'npm_config_fetch_timeout': '60000', 'npm_config_fetch_retries': '1'}
+    flags = [f'--model={facades}', f'--to={to}', '--name=facade']
+    result = run_command('page', *flags, environment=impatient)
     if 'is the registry reachable' in result.stderr:
         pytest.skip(result.stderr)
     assert result.returncode == 0, result.stderr
