@@ -45,7 +45,7 @@ def running(tf, proto=None):
         threads = tf.train.start_queue_runners(session, coordinator)
         yield session
         coordinator.request_stop()
-        coordinator.join(threads, stop_grace_period_secs=20)
+        coordinator.join(threads)
 
 
 def time_of(work):

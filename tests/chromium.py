@@ -10,6 +10,7 @@ import tempfile
 import time
 
 import pytest
+from forking import DEADLINE
 
 HEADLESS = (
     '--headless',
@@ -24,7 +25,6 @@ HEADLESS = (
 SWITCHES = (*HEADLESS, '--hide-scrollbars', '--remote-debugging-pipe')
 PHONE = {'width': 375, 'height': 812, 'deviceScaleFactor': 2, 'mobile': True}
 DESKTOP = {'width': 1280, 'height': 900, 'deviceScaleFactor': 1, 'mobile': False}
-DEADLINE = 60  # seconds, for anything that a page is waited for
 
 
 class Page:
@@ -74,7 +74,8 @@ class Page:
         scheme = {'name': 'prefers-color-scheme', 'value': 'dark' if dark else 'light'}
         self.call('Emulation.setEmulatedMedia', features=[scheme])
         self.call('Page.navigate', url='about:blank')
-        self.errors.clear()
+        self.wait("location.href === 'about:blank'")
+        self.errors.clear()  # those of the page before
         self.call('Page.navigate', url=url)
         self.wait("location.href !== 'about:blank' && document.readyState === 'complete'")
 
@@ -88,9 +89,9 @@ class Page:
 
     def wait(self, condition):
         """Asks an expression every 50 ms until it holds."""
-        end = time.time() + DEADLINE
+        end = time.monotonic() + DEADLINE
         while not self.run(condition):
-            assert time.time() < end, f'{condition}: not within {DEADLINE} s; {self.errors}'
+            assert time.monotonic() < end, f'{condition}: not within {DEADLINE} s; {self.errors}'
             time.sleep(0.05)
 
     def place(self, selector, x=0.5, y=0.5):
@@ -194,7 +195,7 @@ def browsing():
             finally:
                 process.terminate()
                 try:
-                    process.wait(DEADLINE)
+                    process.wait(60)
                 except subprocess.TimeoutExpired:  # how it ends is not our subject
                     process.kill()
                     process.wait()

@@ -56,13 +56,18 @@ class Server(typing.NamedTuple):
 def ask(connection, path, body=None, **headers):
     """The same on a connection that is kept."""
     connection.request('GET' if body is None else 'POST', path, body, headers)
+    return read(connection)
+
+
+def read(connection):
+    """The Answer to the request that was sent last."""
     response = connection.getresponse()
     return Answer(response.status, response.headers, response.read())
 
 
 def end(process):
     """Waits for the end of a server that was told to end."""
-    _, errors = process.communicate(60)
+    _, errors = process.communicate()
     assert process.returncode == 0 and 'Traceback' not in errors, (process.returncode, errors)
 
 

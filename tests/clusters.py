@@ -22,5 +22,5 @@ def start_all(pairs, out, count, *flags):
 
 def end_all(processes):
     """[(status, standard output, standard error)] of each."""
-    ended = [process.communicate(timeout=120) for process in processes]
+    ended = [process.communicate() for process in processes]
     return [(process.returncode, *texts) for process, texts in zip(processes, ended)]

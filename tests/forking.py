@@ -15,6 +15,7 @@ import tempfile
 import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+DEADLINE = 200  # seconds, for all that is waited for: only a failure takes as long
 
 
 class ForkServer:
@@ -123,7 +124,7 @@ class Forked:
             self.returncode = self.server.ask(wait=self.pid)
         return self.returncode
 
-    def communicate(self, timeout=200):
+    def communicate(self, timeout=DEADLINE):
         """(the rest of its standard output, its standard error), once it has ended.
 
         After `timeout` seconds it is killed, and subprocess.TimeoutExpired raised.

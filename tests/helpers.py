@@ -4,6 +4,7 @@ import contextlib
 import http.server
 import os
 import shlex
+import socketserver
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 import shallow
 import tensorflow.compat.v1 as tf
-from forking import ROOT, Forked, killed_after
+from forking import DEADLINE, ROOT, Forked, killed_after
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -126,7 +127,7 @@ def run_command(command, *flags, **options):
     `run_real_command`, which takes seconds longer. The options are those of `fork_command`, and
     `timeout` in seconds.
     """
-    timeout = options.pop('timeout', 200)
+    timeout = options.pop('timeout', DEADLINE)
     process = fork_command(command, *flags, **options)
     printed, errors = process.communicate(timeout)
     return subprocess.CompletedProcess(process.args, process.returncode, printed, errors)
@@ -165,7 +166,7 @@ def start_command(command, *flags, **options):
     return start_process(*command_line(command, *flags), **options)
 
 
-def run_process(*args, timeout=200, **options):
+def run_process(*args, timeout=DEADLINE, **options):
     """Runs any program to its end, and returns a subprocess.CompletedProcess."""
     process = start_process(*args, **options)
     printed, errors = process.communicate(timeout=timeout)
@@ -196,7 +197,7 @@ def kill_what_runs():
             process.wait()
 
 
-def wait_for(process, words, timeout=120):
+def wait_for(process, words, timeout=DEADLINE):
     """Reads what `process` prints up to the line that holds `words`, and returns that line.
 
     After `timeout` seconds it kills the process and fails the test.
@@ -212,11 +213,11 @@ def wait_for(process, words, timeout=120):
     raise AssertionError(f'{words!r} was not printed {when}, but {printed} and {errors!r}')
 
 
-def wait_until(condition, what, timeout=60):
+def wait_until(condition, what, timeout=DEADLINE):
     """Asks `condition` every 50 ms until it holds; fails the test after `timeout` seconds."""
-    deadline = time.time() + timeout
+    deadline = time.monotonic() + timeout
     while not condition():
-        assert time.time() < deadline, f'{what}: not within {timeout} seconds'
+        assert time.monotonic() < deadline, f'{what}: not within {timeout} seconds'
         time.sleep(0.05)
 
 
@@ -228,10 +229,16 @@ def error_line(result, status):
     return lines[0]
 
 
+class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    """A browser may open connections that it does not use at once: they must not hold up others."""
+
+    daemon_threads, request_queue_size = True, 64
+
+
 @contextlib.contextmanager
 def serving(handler):
     """An HTTP server on loopback, in a thread, that answers by `handler`."""
-    server = http.server.HTTPServer(('127.0.0.1', 0), handler)
+    server = _Server(('127.0.0.1', 0), handler)
     server.url = f'http://127.0.0.1:{server.server_port}'
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -41,12 +41,12 @@ def test_a_worker_that_is_stopped_ends_all(pairs, tmp_path):
     wait_for(processes[0], 'epoch 2  step 1')
     os.kill(processes[1].pid, signal.SIGSTOP)
     for process in (processes[0], processes[2]):
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate()
         assert process.returncode == 1
         said = f'worker 1 ({addresses[1]}) has said nothing for 20 s'
         assert errors.count('\n') == 1 and said in errors, errors
     os.kill(processes[1].pid, signal.SIGCONT)
-    processes[1].communicate(timeout=60)
+    processes[1].communicate()
     assert processes[1].returncode == 1
 
 
@@ -88,11 +88,11 @@ def test_workers_with_other_addresses_are_refused(pairs, tmp_path):
     first, second, third = workers.free_addresses(3)
     chief = start(pairs, tmp_path, [first, second], 0)
     other = start(pairs, tmp_path, [first, third], 1)
-    _, errors = other.communicate(timeout=60)
+    _, errors = other.communicate()
     assert other.returncode == 1
     assert f'worker 0 ({first}) has other --workers' in errors
     chief.terminate()
-    printed, errors = chief.communicate(timeout=60)
+    printed, errors = chief.communicate()
     assert (chief.returncode, errors) == (0, '')
     assert 'stopped before all workers were here' in printed
 
@@ -132,7 +132,7 @@ def test_workers_of_one_machine_end_with_it(pairs, tmp_path):
     wait_for(process, 'saving model')
     [child] = children_of(process.pid)
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate()
     wait_until(lambda: not os.path.exists(f'/proc/{child}'), 'the end of the other worker')
 
 
@@ -147,7 +147,7 @@ def test_a_worker_of_this_machine_that_dies_is_named(pairs, tmp_path):
     wait_for(process, 'progress')
     [child] = children_of(process.pid)
     os.kill(child, signal.SIGKILL)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate()
     assert process.returncode == 1 and errors.count('\n') == 1
     assert 'worker 1 (127.0.0.1:' in errors
 
@@ -160,6 +160,6 @@ def test_a_port_that_is_taken_is_named(pairs, tmp_path, offset):
         taken.bind(('127.0.0.1', port))
         taken.listen(1)
         process = start(pairs, tmp_path, addresses, 0)
-        printed, errors = process.communicate(timeout=60)
+        printed, errors = process.communicate()
     assert process.returncode == 1
     assert f'cannot listen on 127.0.0.1:{port}' in errors and errors.count('\n') == 1

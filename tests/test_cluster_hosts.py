@@ -122,7 +122,7 @@ def test_a_cable_of_100_mbit_and_50_ms_is_enough(far_hosts, pairs, tmp_path):
     # Wide: 3 MB of gradients in each step
     processes = start_all(far_hosts, pairs, tmp_path, '--ngf=8192', '--max_steps=3')
     for process in processes:
-        _, errors = process.communicate(timeout=150)
+        _, errors = process.communicate()
         assert (process.returncode, errors) == (0, '')
     assert read_checkpoint(tmp_path)['global_step'] == 3
 
@@ -133,11 +133,11 @@ def test_a_host_that_cannot_be_reached_any_more_is_named(hosts, pairs, tmp_path)
     wait_for(processes[0], 'epoch 2  step 1')
     run(f'ip link set {HOSTS[1].cable} down')
     for task in (0, 2):
-        _, errors = processes[task].communicate(timeout=60)
+        _, errors = processes[task].communicate()
         assert processes[task].returncode == 1
         said = 'worker 1 (10.77.0.2:2222) has said nothing for 20 s'
         assert errors.count('\n') == 1 and said in errors
-    _, errors = processes[1].communicate(timeout=60)
+    _, errors = processes[1].communicate()
     assert processes[1].returncode == 1
     assert 'has said nothing for 20 s' in errors and '10.77.0.2' not in errors
     assert int(read_checkpoint(tmp_path)['global_step']) >= 2

@@ -21,7 +21,7 @@ def run_batches(batches, count):
         fetches = [batches.paths, batches.inputs, batches.targets]
         values = [session.run(fetches) for _ in range(count)]
         coordinator.request_stop()
-        coordinator.join(threads, stop_grace_period_secs=20)
+        coordinator.join(threads)
     return values
 
 

@@ -102,7 +102,7 @@ from pix2pix_tf.system import runtime
 
 def resident():  # in MiB
     with open('/proc/self/status') as status:
-        return [int(line.split()[1]) for line in status if line.startswith('VmRSS')][0] / 1024
+        return [int(line.split()[1]) for line in status if line.startswith('RssAnon')][0] / 1024
 
 def kept():
     before = resident()

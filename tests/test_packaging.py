@@ -23,14 +23,15 @@ def run(*command, **options):
 
 
 def test_the_package_installs_with_its_commands(tmp_path):
-    source = tmp_path / 'source'
+    source, compiled = tmp_path / 'source', shutil.ignore_patterns('__pycache__')
     source.mkdir()
     for name in ('bin', 'pix2pix_tf'):
-        shutil.copytree(os.path.join(ROOT, name), str(source / name))
+        shutil.copytree(os.path.join(ROOT, name), str(source / name), ignore=compiled)
     for name in ('setup.py', 'README.md', 'pyproject.toml'):
         shutil.copy(os.path.join(ROOT, name), str(source))
-    pip = [sys.executable, '-m', 'pip', 'install', '--quiet', '--no-deps']
-    pip += ['--no-build-isolation', '--ignore-installed', '--prefix', str(tmp_path / 'there')]
+    pip = [sys.executable, '-m', 'pip', '--disable-pip-version-check', 'install', '--quiet']
+    pip += ['--no-deps', '--no-build-isolation', '--ignore-installed']
+    pip += ['--prefix', str(tmp_path / 'there')]
     result = run(*pip, str(source))
     assert result.returncode == 0, result.stderr
     installed = {path.name for path in (tmp_path / 'there' / 'bin').iterdir()}

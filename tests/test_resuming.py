@@ -79,7 +79,7 @@ def test_a_run_that_was_killed_resumes_with_all_variables_of_its_save(pairs, tmp
     process = fork_command(*flags)
     wait_for(process, 'step 4 ')
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate()
     saved = read_checkpoint(out)
     step = int(saved['global_step'])
     assert step >= 3 and step % 3 == 0

@@ -32,23 +32,22 @@ WIDE_FLAGS = (*SMALL_FLAGS, '--ngf=8192', '--ndf=4')
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_a_save_is_whole_or_not_there(pairs, tmp_path):
-    """Killed in ten saves: what the folder then names as its newest checkpoint restores."""
+    """Killed in ten saves or more, until one was cut off: what is then the newest restores."""
     out = str(tmp_path)
     flags = [*WIDE_FLAGS, '--save_freq=1', '--progress_freq=0', '--max_steps=1000000']
     rng = random.Random(4)
     steps, in_a_save = [], 0
-    for _ in range(10):
+    for _ in range(30):
         process = fork_command('train', f'--data={pairs}', f'--out={out}', *flags)
         wait_for(process, 'saving model')
         wait_for(process, 'saving model')  # the first of the two is whole
-        deadline = time.time() + 10
-        while not unfinished(out) and time.time() < deadline:
+        deadline = time.monotonic() + 10
+        while not unfinished(out) and time.monotonic() < deadline:
             time.sleep(0.0005)
         time.sleep(rng.uniform(0, 0.03))  # somewhere in a save, or just after it
         process.kill()
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate()
         assert (process.returncode, errors) == (-signal.SIGKILL, '')
         in_a_save += bool(unfinished(out))
         values = read_checkpoint(out)
@@ -56,6 +55,8 @@ def test_a_save_is_whole_or_not_there(pairs, tmp_path):
         assert checkpoints.step_of(checkpoints.latest(out)) == step
         assert all(np.isfinite(value).all() for value in values.values())
         steps.append(step)
+        if in_a_save and len(steps) >= 10:
+            break
     assert steps == sorted(set(steps))  # every run resumed from the one before
     assert in_a_save > 0
     checkpoints.remove_unfinished(out)
@@ -123,7 +124,7 @@ def test_a_full_disk_fails_the_run_only_if_it_stays_full(pairs, small_disk):
     wait_for(process, 'earlier checkpoints are kept')
     ballast.unlink()  # room again: the next save works, and the run ends well
     process.terminate()
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate()
     assert (process.returncode, errors) == (0, '')
     assert read_checkpoint(out)['global_step'] >= 4
 
@@ -138,7 +139,8 @@ def test_a_file_that_spoils_the_run_costs_no_step(pairs, tmp_path, narrow, monke
         original(step, *rest)
         if step == 3:
             for path in folder.iterdir():
-                path.write_bytes(b'')
+                (tmp_path / 'empty').write_bytes(b'')
+                (tmp_path / 'empty').replace(path)  # no reader sees a file that shrinks
 
     monkeypatch.setattr(loop, 'check_finite', spoil)
     with pytest.raises(DataError) as error:

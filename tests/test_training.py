@@ -37,7 +37,7 @@ def test_a_run_reports_saves_and_ends(pairs, tmp_path, narrow, capsys):
     assert lines[0].startswith(f'TensorFlow {tf.__version__} on ')
     assert lines[0].endswith(f'5 pairs in {pairs}; starting from scratch')
     number = r'[-+.e0-9]+'
-    report = [r'progress  epoch 1  step {}  image/sec [.0-9]+  remaining 0m']
+    report = [r'progress  epoch 1  step {}  image/sec [.0-9]+  remaining [0-9]+m']
     report += [f'{n} {number}  average {number}' for n in LOSS_LABELS]
     patterns = [line.format(2) for line in report]
     patterns += ['saving model'] + [line.format(4) for line in report]

@@ -38,6 +38,7 @@ def plot(out: str) -> str:
         raise Pix2PixError(
             f'no {losses.FILENAME} with a row in {out}: train first, with `summary_freq` above 0'
         )
+    logging.getLogger('matplotlib').setLevel(logging.ERROR)  # it reports on its font cache
     try:
         # The object-oriented interface needs no display and leaves no global state
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -45,7 +46,6 @@ def plot(out: str) -> str:
     except ImportError as error:
         raise Pix2PixError(f'cannot use matplotlib ({error}): {how_to_install("plot")}') from error
 
-    logging.getLogger('matplotlib').setLevel(logging.WARNING)  # it reports on its font cache
     best = losses.best_step(rows)
     panels = {
         title: columns

@@ -11,7 +11,7 @@ from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import Pix2PixError
 
 FILENAME = '.lock'
-PATIENCE = 10  # seconds that the workers of a killed process may take to end
+PATIENCE = 30  # seconds that the workers of a killed process may take to end
 
 
 @contextlib.contextmanager

@@ -159,11 +159,11 @@ def test_once_stopped_nothing_further_is_looked_at(pairs, tmp_path):
         os.link(os.path.join(pairs, '1.jpg'), str(folder / f'{number}.jpg'))
     out = tmp_path / 'out'
     flags = [f'--data={pairs}', f'--val_data={folder}', f'--out={out}', '--eval_freq=1']
-    flags += ['--eval_images=1500', '--display_freq=1', '--summary_freq=1', *NARROW_FLAGS]
+    flags += [*NARROW_FLAGS, '--eval_images=1500', '--display_freq=1', '--summary_freq=1']
     process = fork_command('train', *flags)
     wait_for(process, 'step 1 ')  # the evaluation comes next
     process.terminate()
-    printed, errors = process.communicate(timeout=30)
+    printed, errors = process.communicate()
     assert (process.returncode, errors) == (0, '')
     assert 'SIGTERM: finishing' in printed and 'stopped at step 1 of 1000, saved in' in printed
     assert 'validation' not in printed

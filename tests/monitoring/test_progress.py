@@ -71,7 +71,7 @@ def on_terminal(*arguments):
             break
         written += chunk
     os.close(leader)
-    process.communicate(timeout=60)
+    process.communicate()
     return process.returncode, written.decode()
 
 

@@ -50,7 +50,7 @@ def fetch(watch):
     finally:
         process.terminate()
         try:
-            process.communicate(timeout=60)
+            process.communicate()
         finally:
             process.kill()
 

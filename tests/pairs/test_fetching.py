@@ -120,7 +120,7 @@ def test_two_processes_can_fetch_one_dataset(tmp_path):
             wait_until(lambda: is_open(second.pid, '.maps.lock'), 'the second at the lock')
         finally:
             server.released.set()
-        results = [process.communicate(60) for process in (first, second)]
+        results = [process.communicate() for process in (first, second)]
         assert results == [(f'data: {tmp_path}/maps\n', '')] * 2
         assert [first.returncode, second.returncode] == [0, 0]
         assert server.asked == ['/maps.tar.gz']

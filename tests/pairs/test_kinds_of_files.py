@@ -187,6 +187,6 @@ def test_flat_label_colors_are_kept_where_nothing_is_scaled(tmp_path, graph, tra
         threads = tf.train.start_queue_runners(session, coordinator)
         inputs, targets = session.run(pixels)
         coordinator.request_stop()
-        coordinator.join(threads, stop_grace_period_secs=20)
+        coordinator.join(threads)
     np.testing.assert_array_equal(inputs[0], labels)
     np.testing.assert_array_equal(targets[0], photo)

@@ -11,7 +11,7 @@ import termios
 from dataclasses import replace
 
 import pytest
-from forking import killed_after
+from forking import DEADLINE, killed_after
 from helpers import (
     NARROW,
     NARROW_FLAGS,
@@ -59,7 +59,7 @@ def test_a_training_whose_output_nobody_reads_saves_and_ends_in_one_line(pairs, 
     process = fork_command('train', f'--data={pairs}', f'--out={out}', *NARROW_FLAGS)
     wait_for(process, 'step 1 ')
     process.stdout.close()  # as `| head` does
-    with killed_after(process, 60):
+    with killed_after(process, DEADLINE):
         assert process.wait() == 1
     step = assert_saved(out)
     assert process.stderr.read() == (
@@ -81,7 +81,7 @@ def test_a_training_whose_terminal_is_closed_saves(pairs, tmp_path):
     while b'left, discrim' not in shown:  # the live line
         shown += os.read(master, 1000)
     os.close(master)
-    process.communicate(timeout=60)
+    process.communicate()
     assert_saved(str(tmp_path))
 
 
@@ -89,7 +89,7 @@ def test_a_hangup_saves_and_ends_well(pairs, tmp_path):
     process = fork_command('train', f'--data={pairs}', f'--out={tmp_path}', *NARROW_FLAGS)
     wait_for(process, 'step 2 ')
     process.send_signal(signal.SIGHUP)
-    printed, errors = process.communicate(timeout=60)
+    printed, errors = process.communicate()
     assert (process.returncode, errors) == (0, '')
     assert 'SIGHUP: finishing the step and saving' in printed
     step = assert_saved(str(tmp_path))
@@ -119,7 +119,7 @@ def test_a_full_disk_costs_only_the_lines_that_it_does_not_take(tmp_path):
 def test_a_training_whose_log_is_on_a_full_disk_goes_on(pairs, tmp_path):
     flags = [f'--data={pairs}', f'--out={tmp_path}', *NARROW_FLAGS, '--max_steps=3']
     process = fork_command('train', *flags, terminal='/dev/full')
-    process.communicate(timeout=60)
+    process.communicate()
     assert process.returncode == 0
     assert assert_saved(str(tmp_path)) == 3
 

@@ -29,7 +29,7 @@ def test_a_second_training_in_the_same_folder_is_refused(pairs, tmp_path):
     second = run_command('train', f'--data={pairs}', f'--out={out}', *NARROW_FLAGS)
     assert f'process {first.pid} is training in {out}' in error_line(second, 1)
     first.kill()  # a lock that is left in the folder keeps nobody out
-    first.communicate(timeout=60)
+    first.communicate()
     training.train(pairs, out, Config(ngf=4, ndf=4, max_steps=1))
     assert read_checkpoint(out)['global_step'] == 1
 
