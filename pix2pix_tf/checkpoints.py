@@ -16,6 +16,7 @@ from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError
 
 BASENAME = 'model'
+_ENDING = r'\.(index|meta|data-[0-9]+-of-[0-9]+)'
 
 
 def latest(directory: str) -> typing.Optional[str]:
@@ -52,7 +53,7 @@ def resolve(name: str) -> str:
         if checkpoint is None:
             raise CheckpointError(f'no checkpoint in the folder {name}')
         return checkpoint
-    return re.sub(r'\.(index|meta|data-[0-9]+-of-[0-9]+)$', '', name)
+    return re.sub(_ENDING + '$', '', name)
 
 
 def _named(directory):
@@ -137,11 +138,9 @@ def keep_newest(
             are removed; or an older checkpoint cannot be removed.
     """
     named = [path for path in _named(directory) if path != checkpoint] + [checkpoint]
-    kept = named[-keep:]
     lines = [f'model_checkpoint_path: "{os.path.basename(checkpoint)}"']
-    lines += [f'all_model_checkpoint_paths: "{os.path.basename(path)}"' for path in kept]
-    contents = '\n'.join(lines) + '\n'
-    state = {os.path.join(directory, 'checkpoint'): contents.encode()}
+    lines += [f'all_model_checkpoint_paths: "{os.path.basename(path)}"' for path in named[-keep:]]
+    state = {os.path.join(directory, 'checkpoint'): ('\n'.join(lines) + '\n').encode()}
     try:
         files.write_together(dict(beside or {}, **state), durable=True)
     except Pix2PixError:
@@ -183,9 +182,8 @@ class Saves:
         self.last_time = time.monotonic()
         try:
             path = save(self.saver, self.session, self.out, step)
-            beside = {}
-            if self.saved_step is None:  # until now, they are those of an earlier run
-                beside = options.contents(self.config, self.out, self.data)
+            # Until the first save, the options are those of an earlier run
+            beside = {} if self.saved_step else options.contents(self.config, self.out, self.data)
             keep_newest(self.out, path, self.config.keep, beside)
         except Pix2PixError as error:
             self.error = error
@@ -240,7 +238,10 @@ def _check_fit(checkpoint, saved, variables):
 
 
 def _files_of(checkpoint):
-    return [path for path in glob.glob(glob.escape(checkpoint) + '.*') if os.path.isfile(path)]
+    """Those of TensorFlow alone: people may keep an archive of them with a similar name."""
+    pattern = re.escape(checkpoint) + _ENDING + r'(\.tempstate[0-9]+)?'
+    found = filter(os.path.isfile, glob.glob(glob.escape(checkpoint) + '.*'))
+    return [path for path in found if re.fullmatch(pattern, path)]
 
 
 def _remove(checkpoint):

@@ -96,10 +96,11 @@ class Replica:
             return None
         chief = self._peers.greetings[0]
         for task, theirs in self._peers.greetings.items():
+            given, wanted = theirs['options'], chief['options']
             different = [
-                f'`{name}` {value} and {chief["options"][name]}'
-                for name, value in theirs['options'].items()
-                if value != chief['options'][name]
+                f'`{name}` {given.get(name)} and {wanted.get(name)}'
+                for name in sorted({*given, *wanted})  # they may run different versions
+                if given.get(name) != wanted.get(name)
             ]
             if theirs['pairs'] != chief['pairs']:
                 different.append(f'{theirs["pairs"]} and {chief["pairs"]} pairs')
@@ -203,9 +204,7 @@ class Replica:
 
     def should_stop(self) -> bool:
         """Whether the training stops here: in a cluster, once all know it."""
-        if self.size > 1:
-            return self._agreed
-        return self._wants_to_stop()
+        return self._agreed if self.size > 1 else self._wants_to_stop()
 
     def _wants_to_stop(self):
         return self.stop.is_set() or console.output_closed.is_set()
@@ -246,5 +245,5 @@ class Replica:
                 reason = f'{reason} (its last words: {said})'
         end = '\n' if sys.stdout.isatty() else ''  # of the live line
         name = os.path.basename(sys.argv[0])
-        os.write(2, f'{end}{name}: {with_flags(reason)}\n'.encode())
+        os.write(2, f'{end}{name}: {with_flags(reason)}\n'.encode('utf-8', 'backslashreplace'))
         os._exit(1)

@@ -145,7 +145,7 @@ class Config:
     )
     eval_images: int = _changeable(20, AT_LEAST_1, 'Number of validation images to evaluate.')
     # GPU
-    xla: bool = _changeable(False, SWITCH, 'Compiles the graph with XLA.')
+    xla: bool = _changeable(False, SWITCH, 'Compiles the graph with XLA, on a GPU.')
     mixed_precision: bool = _option(
         False, SWITCH, 'Lets a GPU use float16, or a CPU bfloat16, where it is safe.'
     )

@@ -2,8 +2,6 @@
 
 import concurrent.futures
 import contextlib
-import hashlib
-import json
 import os
 import typing
 
@@ -44,6 +42,9 @@ def export(
     """Writes input, output and target of every pair in the folder `data` to `out`/images.
 
     The PNG files are shown by index.html in `out`. Everything else is as in `evaluate`.
+
+    Raises:
+        UsageError: there is another index.html in `out`.
     """
     job = prepare(data, out, config, checkpoint, skip_bad_files, measures)
     image_dir = os.path.join(out, 'images')
@@ -60,7 +61,7 @@ def export(
     if measures.shard.total > 1:
         page = None
         size = job.config.crop_size
-        part = shards.save(measures.shard, report, evaluator.features, size, out, job.digest)
+        part = shards.save(measures.shard, report, evaluator.features, size, out, job.equal)
         print_line(f'{wrote} to {image_dir}, and {part} for `pix2pix-evaluate --join`')
     else:
         _save_and_print(report, out)
@@ -87,6 +88,7 @@ def evaluate(
         DataError: the folder cannot be used, or some of its files cannot and `skip_bad_files` is
             off; the message names them.
         CheckpointError: there is no checkpoint, or it does not fit.
+        UsageError: there are fewer pairs than shards.
         Pix2PixError: a file cannot be written, the feature network cannot be used, or there is too
             little memory.
     """
@@ -98,7 +100,7 @@ def evaluate(
         report = evaluator.report(job.source)
     print_line(f'{job.source["checkpoint"]} on {len(report.images)} pairs of {data}')
     if measures.shard.total > 1:
-        part = shards.save(measures.shard, report, evaluator.features, None, out, job.digest)
+        part = shards.save(measures.shard, report, evaluator.features, None, out, job.equal)
         print_line(f'wrote {part} for `pix2pix-evaluate --join`')
     else:
         _save_and_print(report, out)
@@ -127,7 +129,7 @@ class Job(typing.NamedTuple):
 
     paths: typing.List[str]
     names: typing.Dict[str, str]  # {path: name of its images}
-    digest: str  # of the names of all pairs, of which these may be a part
+    equal: typing.Dict[str, typing.Any]  # what all shards of an export have in common
     out: str
     follow: bool  # whether a newer checkpoint in `out` may replace a checkpoint that is gone
     config: Config
@@ -166,9 +168,9 @@ def prepare(
     paths = measures.shard.take(pairs.paths)
     if not paths:
         raise UsageError(f'`shard`: there are only {len(pairs.paths)} pairs in {data}')
-    digest = hashlib.sha256(json.dumps(sorted(names.values())).encode()).hexdigest()
     named = {path: names[path] for path in paths}
-    return Job(paths, named, digest, out, follow, config, measures, source)
+    equal = shards.in_common(names.values(), vars(config), measures.network)
+    return Job(paths, named, equal, out, follow, config, measures, source)
 
 
 @contextlib.contextmanager
@@ -185,6 +187,7 @@ def running(job: Job) -> typing.Iterator[typing.Iterator[Batch]]:
         Pix2PixError: there is too little memory.
     """
     with tf.Graph().as_default():
+        tf.set_random_seed(0)  # nothing draws by it, but deterministic ops ask for one
         batches = dataset.load_data(job.paths, job.config, training=False)
         fetches = _fetches(batches, job)
         saver = tf.train.Saver()

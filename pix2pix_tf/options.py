@@ -11,6 +11,7 @@ from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, UsageError
 
 FILENAME = 'options.json'
+MARK = '"ngf"'  # is in every such file of ours
 DATA = 'data'  # the key of the data in the file; all other keys are options
 
 

@@ -16,7 +16,7 @@ from pix2pix_tf.sizes import height_and_width
 from pix2pix_tf.sources import Source, find_model
 from pix2pix_tf.system import gpu, runtime
 from pix2pix_tf.system.console import print_line
-from pix2pix_tf.system.errors import DataError, UsageError
+from pix2pix_tf.system.errors import CheckpointError, DataError, UsageError
 
 FITS = ('scale', 'whole')
 
@@ -32,7 +32,15 @@ def load(model: str, **changes: typing.Any) -> 'Generator':
         CheckpointError: there is no model, or it does not fit.
         Pix2PixError: its options.json or a value in `changes` cannot be used.
     """
-    return Generator(find_model(model, **changes))
+    source = find_model(model, **changes)
+    while True:
+        try:
+            return Generator(source)
+        except CheckpointError:
+            newer = find_model(model, **changes)
+            if newer.checkpoint == source.checkpoint:
+                raise
+            source = newer  # a running training has replaced it meanwhile
 
 
 class Generator:
@@ -52,6 +60,7 @@ class Generator:
         self._session = tf.Session(graph=self._graph, config=gpu.session_config(self.config))
         try:
             with self._graph.as_default():
+                tf.set_random_seed(0)  # nothing draws by it, but deterministic ops ask for one
                 self._pixels = tf.placeholder(tf.uint8, [None, None, 3])
                 self._png = images.encode_pngs(self._pixels[None])[0]
                 self._contents = tf.placeholder(tf.string, [])
@@ -89,25 +98,23 @@ class Generator:
         256; beyond `tile` pixels (a multiple of 256, by default what the memory allowed when the
         generator was loaded) it is computed in overlapping tiles.
 
-        The noise depends on `seed` and the pixels of the image; without a seed, it differs every
-        time. With several `samples`, the result for an image has one axis more, in front (a list of
-        PIL images).
+        The noise depends on `seed` (by default that of `load`) and the pixels of the image; without
+        a seed, it differs every time. With several `samples`, the result for an image has one axis
+        more, in front (a list of PIL images).
 
         Raises:
             UsageError: an argument cannot be used.
             Pix2PixError: there is too little memory.
         """
-        _check(image, seed, samples, fit)
+        seed = self.config.seed if seed is None else seed
+        _check(image, seed, samples, fit, tile)
         seed = random_seed() if seed is None else seed
         if isinstance(image, Image.Image):
-            outputs = self._samples(np.asarray(image.convert('RGB')), seed, samples, fit, tile)
+            outputs = self._samples(np.asarray(reading.to_rgb(image)), seed, samples, fit, tile)
             pictures = [Image.fromarray(output) for output in outputs]
             return pictures if samples > 1 else pictures[0]
         if image.ndim == 4:
-            every = [self._samples(one, seed, samples, fit, tile) for one in image]
-            result = (
-                np.stack(every) if every else np.zeros((0, samples, *image.shape[1:]), np.uint8)
-            )
+            result = np.stack([self._samples(one, seed, samples, fit, tile) for one in image])
             return result if samples > 1 else result[:, 0]
         outputs = self._samples(image, seed, samples, fit, tile)
         return outputs if samples > 1 else outputs[0]
@@ -184,7 +191,7 @@ class _Network(typing.NamedTuple):
     output: tf.Tensor
 
 
-def _check(image, seed, samples, fit):
+def _check(image, seed, samples, fit, tile):
     if not isinstance(image, Image.Image):
         shape = getattr(image, 'shape', None)
         fits = getattr(image, 'dtype', None) == np.uint8 and len(shape) in (3, 4) and all(shape)
@@ -197,7 +204,9 @@ def _check(image, seed, samples, fit):
         raise UsageError(f'`fit` is {fit}: it must be {" or ".join(FITS)}')
     if samples < 1:
         raise UsageError(f'`samples` is {samples}: it must be at least 1')
-    if seed is not None and not SEED.contains(seed):
+    if tile is not None and fit != 'whole':
+        raise UsageError('`tile` is for `fit`=whole')
+    if seed is not None and not (isinstance(seed, (int, np.integer)) and SEED.contains(seed)):
         raise UsageError(f'`seed` is {seed}: it must be {SEED.words}')
 
 

@@ -4,6 +4,7 @@ import collections
 import concurrent.futures
 import io
 import os
+import re
 import typing
 
 import numpy as np
@@ -89,6 +90,24 @@ def plan(
             )
     images.check_names({p: os.path.basename(r) for p, r in results.items()}, '-999.png')
     return results
+
+
+def earlier_results(inputs: typing.Sequence[typing.Tuple[str, str]], to: str) -> typing.Set[str]:
+    """The paths in `inputs` that an earlier run wrote to the folder `to`: results and previews."""
+    to = os.path.realpath(to)
+    previews = os.path.join(to, PREVIEWS, '')
+    found = set()
+    for path, _ in inputs:
+        real = os.path.realpath(path)
+        result, extension = os.path.splitext(real)
+        first = re.sub('-[0-9]+$', '', result)  # of several samples
+        if real.startswith(previews) or (
+            real.startswith(os.path.join(to, ''))
+            and extension == '.png'
+            and any(os.path.exists(_preview(to, one)) for one in (result, first))
+        ):
+            found.add(path)
+    return found
 
 
 def predict_files(

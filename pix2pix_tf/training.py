@@ -1,6 +1,7 @@
 """The Supervisor-managed train loop (the post's section "Train")."""
 
 import contextlib
+import os
 import typing
 
 import tensorflow.compat.v1 as tf
@@ -8,6 +9,7 @@ import tensorflow.compat.v1 as tf
 from pix2pix_tf import checkpoints, dataset, diagnosis, images, options
 from pix2pix_tf.cluster import Replica
 from pix2pix_tf.config import Config
+from pix2pix_tf.evaluation import pages
 from pix2pix_tf.loop import Loop, Run
 from pix2pix_tf.model import build_model
 from pix2pix_tf.monitoring.monitor import Monitor
@@ -89,6 +91,7 @@ def train_replica(job: Job, cluster: Cluster = Cluster()) -> TrainingResult:
             checkpoint = checkpoints.latest(job.out)
             if checkpoint and not job.override:
                 options.check_same(job.out, job.config, source)
+            _check_ours(job.out, validation)
             for line in [dataset.describe(pairs.sizes, job.config), *pairs.notes]:
                 print_line(line)
         first_step = replica.join(
@@ -120,6 +123,13 @@ def train_replica(job: Job, cluster: Cluster = Cluster()) -> TrainingResult:
         return TrainingResult(step, checkpoints.latest(job.out))
 
 
+def _check_ours(out, validation):
+    """Refuses to replace files of other programs, which the training would do at its first save."""
+    files.check_ours(os.path.join(out, options.FILENAME), options.MARK, 'out')
+    if validation:
+        pages.check_ours(out, 'out', pages.DEVELOPMENT_FILE)
+
+
 def _find_validation(job, pairs):
     """The validation pairs to watch, or None. Images that are trained on, too, become a note."""
     config, validation = job.config, None
@@ -130,6 +140,7 @@ def _find_validation(job, pairs):
         pairs.notes.extend(note for note in validation.notes if note not in pairs.notes)
         images.check_names(images.output_names(validation.paths), LONGEST_STEP + '.png')
     if job.val_data:
+        folders.find_images(job.val_data, 'val_data')  # or a typo would turn the validation off
         pairs.notes.extend(leaks.notes(pairs.paths, job.val_data))
     return validation
 

@@ -157,3 +157,13 @@ def test_what_is_named_as_the_newest_is_never_removed(tmp_path, session, variabl
         checkpoints.keep_newest(str(tmp_path), path)
     assert checkpoints.latest(str(tmp_path)) == path
     assert checkpoints.step_of(path) == 0  # it is whole: the graph has no global_step
+
+
+def test_files_of_other_programs_stay(tmp_path, session, variable):
+    save(session, variable, str(tmp_path), 5)
+    mine = ['model-5.tar.gz', 'model-5.onnx', 'model-5.index.bak', 'model-5.notes.md']
+    for name in mine:
+        (tmp_path / name).write_text('mine')
+    save(session, variable, str(tmp_path), 6)
+    left = ['checkpoint', 'model-6.data-00000-of-00001', 'model-6.index']
+    assert names(str(tmp_path)) == sorted(mine + left)

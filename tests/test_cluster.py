@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 
 import numpy as np
@@ -12,6 +13,7 @@ from helpers import (
     fork_script,
     read_checkpoint,
     run_command,
+    run_process,
     wait_for,
 )
 
@@ -111,3 +113,17 @@ def test_an_interrupt_of_any_worker_saves_and_ends_all(pairs, tmp_path):
     step = int(read_checkpoint(tmp_path)['global_step'])
     assert f'stopped at step {step} of 100000, saved in {tmp_path}' in chief[1]
     assert f'trained to step {step} as worker 1' in other[1]
+
+
+LEAVE = """
+import threading
+from pix2pix_tf.cluster import Replica
+from pix2pix_tf.system.peers import Cluster
+Replica(Cluster(('a:1', 'b:1')), threading.Event())._leave('caf\\udce9.jpg cannot be decoded')
+"""
+
+
+def test_a_name_that_is_not_utf_8_ends_the_others_too():
+    result = run_process(sys.executable, '-c', LEAVE)
+    assert (result.returncode, result.stdout) == (1, '')
+    assert 'caf\\udce9.jpg cannot be decoded' in result.stderr

@@ -8,7 +8,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from helpers import read_checkpoint
 
-from pix2pix_tf import checkpoints, exporting
+from pix2pix_tf import checkpoints, exporting, predicting
 from pix2pix_tf.system.errors import CheckpointError
 
 
@@ -75,3 +75,17 @@ def test_a_checkpoint_that_is_gone_for_good_is_an_error(pairs, out):
     with pytest.raises(CheckpointError) as error, exporting.running(job):
         pass
     assert f'cannot read the checkpoint {out}/model-2' in str(error.value)
+
+
+def test_a_loaded_model_is_the_newer_one_then(out, monkeypatch):
+    find = predicting.find_model
+
+    def find_and_train(model):
+        source = find(model)
+        if source.step == 2:
+            train_on(out)
+        return source
+
+    monkeypatch.setattr(predicting, 'find_model', find_and_train)
+    with predicting.load(out) as generator:
+        assert (generator.checkpoint, generator.step) == (os.path.join(out, 'model-3'), 3)

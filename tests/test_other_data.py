@@ -86,3 +86,12 @@ def test_a_named_folder_without_a_checkpoint_is_an_error(tmp_path):
     with pytest.raises(CheckpointError) as error:
         sources.saved_config('elsewhere', str(tmp_path))
     assert str(error.value) == f'no checkpoint in the folder {tmp_path}'
+
+
+@pytest.mark.parametrize('name', ['options.json', 'development.html'])
+def test_files_of_other_programs_are_kept(pairs, tmp_path, name):
+    (tmp_path / name).write_text('{"mine": 1}')
+    flags = [f'--data={pairs}', f'--val_data={pairs}', f'--out={tmp_path}']
+    line = error_line(run_command('train', *flags), 2)
+    assert f'{tmp_path}/{name} is not by pix2pix_tf: choose another folder with --out' in line
+    assert (tmp_path / name).read_text() == '{"mine": 1}'

@@ -1,5 +1,6 @@
 """A trained generator as a function of images."""
 
+import io
 import os
 import shutil
 import threading
@@ -147,6 +148,8 @@ def test_what_is_no_model_is_named(tmp_path, trained):
         ({'fit': 'both'}, '`fit` is both'),
         ({'samples': 0}, '`samples` is 0'),
         ({'seed': -1}, '`seed` is -1'),
+        ({'seed': 1.5}, '`seed` is 1.5'),
+        ({'tile': 256}, '`tile` is for `fit`=whole'),
         ({'fit': 'whole', 'tile': 300}, '`tile` is 300: it must be a multiple of 256'),
     ],
 )
@@ -219,3 +222,29 @@ def test_too_little_memory_for_the_variables_is_said(trained, monkeypatch):
     monkeypatch.setattr(tf.train.Saver, 'restore', fail)
     with pytest.raises(Pix2PixError, match='out of memory'):
         pix2pix_tf.load(trained)
+
+
+@pytest.mark.parametrize('mode', ['RGBA', 'LA', 'P', 'I;16'])
+def test_an_image_of_pillow_is_what_its_file_is(generator, image, mode):
+    """Alpha is flattened on white, 16 bits become 8."""
+    picture = Image.fromarray(image)
+    if mode == 'I;16':
+        picture = Image.fromarray(image[..., 0].astype(np.uint16) * 257)
+    elif mode == 'P':
+        picture = picture.quantize(16)
+        picture.info['transparency'] = 3
+    else:
+        picture = picture.convert(mode)
+        picture.putalpha(Image.fromarray(image[..., 1]))
+    encoded = io.BytesIO()
+    picture.save(encoded, 'PNG')
+    expected = generator(generator.read(encoded.getvalue()), seed=1)
+    np.testing.assert_array_equal(np.asarray(generator(picture, seed=1)), np.asarray(expected))
+
+
+def test_the_seed_of_the_options_is_the_default(trained, generator, image):
+    with pix2pix_tf.load(trained, seed=3) as seeded:
+        outputs = [seeded(image), seeded(image), seeded(image, seed=4)]
+    np.testing.assert_array_equal(outputs[0], generator(image, seed=3))
+    np.testing.assert_array_equal(outputs[1], outputs[0])
+    assert (outputs[2] != outputs[0]).any()

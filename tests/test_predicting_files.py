@@ -90,6 +90,7 @@ def test_an_input_is_never_written_over(trained, tmp_path):
         (['.', '--fit=both'], 2, 'fit'),
         (['.', '--tile=512'], 2, '--tile is for --fit=whole'),
         (['.', '--fit=whole', '--crop_size=512'], 2, '--crop_size is for --fit=scale'),
+        (['.', '--fit=whole', '--keep_size'], 2, '--keep_size is for --fit=scale'),
         (['.'], 1, 'no image in .'),
     ],
 )

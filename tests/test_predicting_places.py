@@ -85,5 +85,21 @@ def test_only_earlier_results_are_replaced(trained, tmp_path):
 def test_an_input_that_is_given_twice_counts_once(tmp_path):
     Image.fromarray(pair_pixels(1)).save(str(tmp_path / 'a.jpg'))
     paths = [str(tmp_path), str(tmp_path / 'a.jpg'), f'{tmp_path}/./a.jpg']
-    found, _ = reading.find_images(paths, 'to')
+    (tmp_path / 'link').symlink_to(tmp_path)
+    found, _ = reading.find_images([*paths, str(tmp_path / 'link')], 'to')
     assert list(predicting_files.plan(found, 'to').values()) == ['to/a']
+
+
+def test_results_next_to_their_inputs_are_no_inputs_next_time(trained_small, tmp_path):
+    for name in ('a.jpg', 'b-2.png'):
+        Image.fromarray(pair_pixels(1)).save(str(tmp_path / name))
+    command = ['predict', f'--model={trained_small}', f'--to={tmp_path}', '--name={name}-output']
+    runs = []
+    for _ in range(2):
+        result = run_command(*command, '--samples=2', '--seed=1', str(tmp_path))
+        assert (result.returncode, result.stderr) == (0, '')
+        assert 'wrote 4 images' in result.stdout
+        runs.append(contents(tmp_path))
+    assert runs[0] == runs[1]
+    results = {f'{name}-output{end}' for name in ('a', 'b-2') for end in ('.png', '-2.png')}
+    assert set(runs[0]) == {'a.jpg', 'b-2.png', 'index.html', *results}

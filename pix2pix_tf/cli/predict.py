@@ -63,6 +63,8 @@ def main(paths: typing.Sequence[str]) -> None:
         raise UsageError(f'`tile` is {FLAGS.tile}: it must be {config.GENERATOR_SIZE.words}')
     if FLAGS.tile is not None and FLAGS.fit != 'whole':
         raise UsageError('`tile` is for `fit`=whole')
+    if FLAGS.fit == 'whole' and FLAGS.keep_size:
+        raise UsageError('`keep_size` is for `fit`=scale: whole images keep their size')
     if FLAGS.fit == 'whole' and 'crop_size' in changes:
         raise UsageError('`crop_size` is for `fit`=scale: whole images keep their size')
     part = shard.parse(FLAGS.shard)
@@ -78,6 +80,9 @@ def main(paths: typing.Sequence[str]) -> None:
 
     predicting_files = common.load('predicting_files')
     predicting = common.load('predicting')
+    if any(os.path.realpath(path) == os.path.realpath(to) for path in paths):
+        earlier = predicting_files.earlier_results(inputs, to)
+        inputs = [one for one in inputs if one[0] not in earlier]
     planned = predicting_files.plan(inputs, to, FLAGS.name, FLAGS.samples)
     results = dict(part.take(list(planned.items())))
     seed = changes.pop('seed', None)

@@ -67,7 +67,7 @@ def _parse_tf_config(text):
 def _check(addresses, task, name):
     for address in addresses:
         host, _, port = str(address).rpartition(':')
-        if not (host and re.fullmatch('[0-9]+', port) and 0 < int(port) < 65535):
+        if not (_is_host(host) and re.fullmatch('[0-9]+', port) and 0 < int(port) < 65535):
             raise UsageError(
                 f'{name} has {address!r}: it must be host:port, with a port below 65535'
             )
@@ -78,6 +78,13 @@ def _check(addresses, task, name):
     if task not in range(len(addresses)):
         raise UsageError(f'`task` is {task}: it must be from 0 to {len(addresses) - 1}')
     return Cluster(tuple(addresses), task)
+
+
+def _is_host(name):
+    try:
+        return bool(name.encode('idna'))
+    except UnicodeError:  # such as a..b
+        return False
 
 
 def start_here(count: int, devices: str = '/dev') -> Cluster:
@@ -151,13 +158,18 @@ def _gpus(devices):
 
 
 def free_addresses(count: int) -> typing.Tuple[str, ...]:
-    """Addresses on loopback whose port and next port are free now."""
+    """Addresses on loopback whose port and next port are free now.
+
+    Raises:
+        UsageError: there are not as many.
+    """
     addresses: typing.List[str] = []
     with contextlib.ExitStack() as stack:  # all at once, so that no port comes twice
-        while len(addresses) < count:
-            port = random.SystemRandom().choice(_PORTS)
+        for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+            if len(addresses) == count:
+                return tuple(addresses)
             with contextlib.suppress(OSError):
                 for one in (port, port + 1):
                     stack.enter_context(socket.socket()).bind(('127.0.0.1', one))
                 addresses.append(f'127.0.0.1:{port}')
-    return tuple(addresses)
+    raise UsageError(f'`workers` is {count}: there are only {len(addresses)} free pairs of ports')

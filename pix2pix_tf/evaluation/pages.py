@@ -19,15 +19,15 @@ DEVELOPMENT_FILE = 'development.html'
 _MARK = '--accent: #2a6fdb'  # is in the style of every page
 
 
-def check_ours(out: str, option: str) -> None:
-    """Checks that no other page than ours is in `out`: index.html will be replaced.
+def check_ours(out: str, option: str, name: str = GALLERY_FILE) -> None:
+    """Checks that no other page than ours is in `out`: the file `name` will be replaced.
 
     `option` is the one that names the folder.
 
     Raises:
         UsageError: there is one.
     """
-    files.check_ours(os.path.join(out, GALLERY_FILE), _MARK, option)
+    files.check_ours(os.path.join(out, name), _MARK, option)
 
 
 def write_gallery(report: metrics.Report, out: str, size: Size) -> str:

@@ -5,6 +5,7 @@ The result is that of one process, to the byte.
 
 import contextlib
 import glob
+import hashlib
 import io
 import json
 import os
@@ -21,9 +22,24 @@ from pix2pix_tf.system.errors import Pix2PixError
 from pix2pix_tf.system.shard import Shard
 
 KINDS = ('outputs', 'targets')  # of features
-_KEYS = {'source', 'images', 'pairs', 'page_of', 'features'}
+_OF_A_MACHINE = ('batch_size', 'num_threads', 'memory_growth')  # options that may differ
+_KEYS = {'source', 'images', 'pairs', 'options', 'page_of', 'features'}
 
 Features = typing.Dict[str, typing.List[np.ndarray]]  # {'outputs' or 'targets': [n, features]}
+
+
+def in_common(
+    names: typing.Iterable[str],
+    options: typing.Dict[str, typing.Any],
+    network: typing.Optional[typing.Any],
+) -> typing.Dict[str, typing.Any]:
+    """What all parts of an export must have in common: a digest of the `names` of all pairs, and
+    what decides about their outputs and the features of these."""
+    given = {name: value for name, value in options.items() if name not in _OF_A_MACHINE}
+    for name, value in (network._asdict() if network else {}).items():
+        given['features ' + name] = value
+    digest = hashlib.sha256(json.dumps(sorted(names)).encode()).hexdigest()
+    return {'pairs': digest, 'options': given}
 
 
 def save(
@@ -32,20 +48,18 @@ def save(
     features: Features,
     page_of: typing.Optional[Size],
     directory: str,
-    pairs: str,
+    equal: typing.Dict[str, typing.Any],
 ) -> str:
     """Writes what `join` needs to `directory`; returns the path of the JSON file.
 
-    `page_of` is the size of the images, if their page shall be written; `pairs` is a digest of the
-    names of all pairs, of which this is a part.
+    `page_of` is the size of the images, if their page shall be written; `equal` is what `in_common`
+    returns.
 
     Raises:
         Pix2PixError: a file cannot be written.
     """
     path = os.path.join(directory, f'shard-{shard.number}-of-{shard.total}')
-    document: typing.Dict[str, typing.Any] = {'source': report.source, 'images': report.images}
-    document['page_of'] = page_of
-    document['pairs'] = pairs
+    document = dict(equal, source=report.source, images=report.images, page_of=page_of)
     document['features'] = bool(features['outputs'])
     contents = {path + '.json': json.dumps(document).encode()}
     if features['outputs']:
@@ -75,7 +89,7 @@ def join(directory: str) -> typing.Tuple[metrics.Report, typing.Optional[str]]:
     [count] = counts
     parts = [_read(directory, number, count) for number in range(1, count + 1)]
     for number, part in enumerate(parts, 1):
-        for key in ('source', 'pairs', 'page_of', 'features'):
+        for key in ('source', 'pairs', 'options', 'page_of', 'features'):
             if part[key] != parts[0][key]:
                 raise Pix2PixError(
                     f'shard-{number}-of-{count}.json in {directory} differs from the first in '
@@ -112,16 +126,17 @@ def _read(directory, number, count, end='.json'):
                 return dict(arrays)
     except FileNotFoundError:
         raise Pix2PixError(f'{path} is missing: make it with `shard` {number}/{count}') from None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise Pix2PixError(f'cannot use {path}: {error}') from error
 
 
 def _difference(one, other):
-    """The first key in which two sources differ."""
+    """The first key in which two of the dictionaries in parts differ."""
     if not isinstance(one, dict):
         return ''
-    different = [f'{key} ({one[key]} and {other[key]})' for key in one if one[key] != other[key]]
-    return different[0]
+    keys = sorted({*one, *other})
+    different = [key for key in keys if one.get(key) != other.get(key)]
+    return f'{different[0]} ({one.get(different[0])} and {other.get(different[0])})'
 
 
 def _features(directory, count, kind, total):

@@ -52,17 +52,20 @@ class Validation:
 
     def begin(self) -> None:
         """Removes the images of steps after `first_step`: they belong to an abandoned run."""
-        present: typing.Set[str] = set()
+        names, present = set(self.names), typing.cast(typing.Set[str], set())
         steps: typing.Set[int] = set()
         with self.displaying:
             try:
                 present.update(os.listdir(self.directory) if os.path.isdir(self.directory) else ())
                 for name in present:
-                    match = re.search(r'-([0-9]+)\.png$', name)
-                    if match and int(match.group(1)) > self.first_step:
+                    match = re.fullmatch(r'(.*)-([0-9]+)\.png', name, re.DOTALL)
+                    if not match or match.group(1) not in names:
+                        continue  # it may be anybody's
+                    step = int(match.group(2))
+                    if step > self.first_step:
                         os.remove(os.path.join(self.directory, name))
-                    elif match:
-                        steps.add(int(match.group(1)))
+                    else:
+                        steps.add(step)
             except OSError as error:
                 raise files.unwritable(self.directory, error) from error
         shown = self.names[:IMAGES_ON_PAGE]

@@ -134,7 +134,7 @@ def find_images(
 
     Folders are walked, in order of names; files in them count if their extension is one that
     Pillow knows. Hidden files and the folder `leave_out` do not count, and a file that is
-    given twice counts as it was given last.
+    given twice, even by a link, counts as it was given last.
 
     Raises:
         DataError: a path does not exist, or a folder cannot be read.
@@ -165,7 +165,7 @@ def find_images(
             for name in sorted(images, key=folders.by_number):
                 file = os.path.join(folder, name)
                 found.append((file, os.path.relpath(file, path)))
-    unique = {os.path.abspath(path): (path, below) for path, below in found}
+    unique = {os.path.realpath(path): (path, below) for path, below in found}
     return list(unique.values()), others
 
 

@@ -72,7 +72,7 @@ def convert(
     files.check_ours(card_path, card.MARK)
     if os.path.exists(os.path.join(to, 'checkpoint')) and not os.path.samefile(to, source.folder):
         raise UsageError(f'{to} is the folder of another training: choose another with `to`')
-    files.check_ours(os.path.join(to, options.FILENAME), '"ngf"')
+    files.check_ours(os.path.join(to, options.FILENAME), options.MARK)
     saved, data = options.load(source.folder) or source.config, options.load_data(source.folder)
     others = options.differences(to, saved, data)
     if others:

@@ -73,11 +73,13 @@ def prepare(config: typing.Any, notify: typing.Callable[[str], object]) -> None:
     Call it before the first op runs. A GPU that is newer than the CUDA 10 of TensorFlow's build has
     no kernels there: CUDA compiles them for up to half an hour at the first start, and results are
     reported to be wrong. `notify(line)` is called before that may happen, and with what
-    `describe_precision` says.
+    the switches do here.
 
     Raises:
         Pix2PixError: a convolution gives different results on the GPU and the CPU.
     """
+    if config.xla and not runtime.has_gpu():
+        notify('xla has no effect: it needs a GPU')
     line = describe_precision(config)
     if line:
         notify(line)

@@ -22,9 +22,10 @@ def listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(16)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter for names such as a..b
+        words = getattr(error, 'strerror', None) or error
         raise Pix2PixError(
-            f'cannot listen on {host}:{port} ({error.strerror}): give each of `workers` an address '
+            f'cannot listen on {host}:{port} ({words}): give each of `workers` an address '
             'of its own machine, with two free ports in a row'
         ) from error
     return listener

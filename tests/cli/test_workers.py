@@ -35,6 +35,7 @@ def test_how_the_flags_describe_a_cluster():
         ('a:1,b', 0, "'b': it must be host:port"),
         ('a:1,b:x', 0, "'b:x'"),
         ('a:1,b:65535', 0, 'below 65535'),
+        ('a:1,b..c:1', 0, "'b..c:1': it must be host:port"),
         ('a:1,a:1', 0, 'the same address twice'),
         ('a:1,b:1', None, '`task` says which'),
         ('a:1,b:1', 2, '`task` is 2: it must be from 0 to 1'),
@@ -63,3 +64,9 @@ def test_each_worker_has_a_gpu_or_its_part_of_the_cores(tmp_path, monkeypatch):
     monkeypatch.setattr(os, 'sched_getaffinity', lambda _: {0, 1, 2, 3, 4})
     assert workers._share_cores(2) == [{0, 2, 4}, {1, 3}]
     assert workers._share_cores(6)[5] == {0}
+
+
+def test_more_workers_than_ports_are_refused():
+    with pytest.raises(UsageError) as error:
+        workers.free_addresses(len(workers._PORTS) + 1)
+    assert '`workers` is 6001: there are only' in str(error.value)

@@ -39,9 +39,10 @@ def test_parts_of_an_export_join_to_that_of_one_process(trained, pairs, tmp_path
     (out / 'shard-2-of-3.npz').rename(tmp_path / 'forgotten.npz')
     line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
     assert f'{out}/shard-2-of-3.npz is missing: make it with --shard 2/3' in line
-    (out / 'shard-2-of-3.npz').write_bytes(b'PK')
-    line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
-    assert f'cannot use {out}/shard-2-of-3.npz: ' in line
+    for damaged in (b'PK', b''):
+        (out / 'shard-2-of-3.npz').write_bytes(damaged)
+        line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
+        assert f'cannot use {out}/shard-2-of-3.npz: ' in line
     (tmp_path / 'forgotten.npz').rename(out / 'shard-2-of-3.npz')
     assert not (out / 'index.html').exists() and not (out / 'metrics.json').exists()
     joined = run_command('evaluate', f'--out={out}', '--join')
@@ -65,6 +66,9 @@ def test_parts_of_an_evaluation_and_what_is_wrong_with_them(trained, pairs, tmp_
     assert run_command('evaluate', '--shard=2/2', *flags, '--seed=2').returncode == 0
     line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
     assert f'shard-2-of-2.json in {out} differs from the first in seed (2 and 1)' in line
+    assert run_command('evaluate', '--shard=2/2', *flags, '--direction=AtoB').returncode == 0
+    line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
+    assert f'shard-2-of-2.json in {out} differs from the first in direction (AtoB and BtoA)' in line
     assert run_command('evaluate', '--shard=2/2', *flags).returncode == 0
     assert run_command('evaluate', f'--out={out}', '--join').returncode == 0
     joined = contents(out)

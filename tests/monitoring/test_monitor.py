@@ -102,9 +102,13 @@ def test_development_has_a_column_for_each_step_and_none_of_steps_that_were_lost
     # As if it had been killed at step 9, after a display at 8 and a save at 4
     for name in '1234':
         os.rename(os.path.join(folder, f'{name}-2.png'), os.path.join(folder, f'{name}-8.png'))
+    mine = {'sketch-9.png', '9.png', '1-9.jpg'}
+    for name in mine:
+        with open(os.path.join(folder, name), 'w'):
+            pass
     training.train(pairs, out, replace(WATCHED, max_steps=5), val_data=pairs)
     names = {f'{name}-{kind}.png' for name in '1234' for kind in ('inputs', 'targets', 4, 5)}
-    assert set(os.listdir(folder)) == names
+    assert set(os.listdir(folder)) == names | mine
     with open(os.path.join(out, 'development.html')) as file:
         page = file.read()
     assert re.findall('<th>([0-9]+)</th>', page) == ['4', '5']
@@ -144,9 +148,11 @@ def test_a_validation_image_that_cannot_be_decoded_costs_only_itself(pairs, tmp_
     assert 'validation/L1' not in losses.load(str(tmp_path / 'out'))[-1]
 
 
-def test_a_validation_folder_that_is_not_there_is_named_at_once(pairs, tmp_path):
+@pytest.mark.parametrize('freq', [0, 2])
+def test_a_validation_folder_that_is_not_there_is_named_at_once(pairs, tmp_path, freq):
+    config = replace(WATCHED, eval_freq=freq, display_freq=freq)
     with pytest.raises(DataError) as error:
-        training.train(pairs, str(tmp_path / 'out'), WATCHED, val_data=str(tmp_path / 'val'))
+        training.train(pairs, str(tmp_path / 'out'), config, val_data=str(tmp_path / 'val'))
     assert f'no data folder {tmp_path}/val' in str(error.value)
     assert '`val_data`' in str(error.value)
 

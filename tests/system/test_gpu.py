@@ -183,3 +183,20 @@ def test_other_gpus_are_taken_as_they_are(capabilities, cuda_10, narrow, monkeyp
 def test_the_build_is_known(narrow):
     assert gpu._is_built_for_cuda_10() == tf.__version__.startswith('1.15')
     assert gpu._compute_capabilities(gpu.session_config(narrow)) == []
+
+
+def test_xla_says_that_it_does_nothing_on_a_cpu(narrow):
+    lines = []
+    gpu.prepare(replace(narrow, xla=True), lines.append)
+    assert lines == ['xla has no effect: it needs a GPU']
+
+
+def test_deterministic_ops_export_the_same(pairs, trained, tmp_path):
+    flags = [f'--data={pairs}', f'--checkpoint={trained}', '--seed=1']
+    reports = []
+    for switch in ([], ['--deterministic_ops']):
+        out = tmp_path / f'out{len(switch)}'
+        result = run_command('evaluate', f'--out={out}', *flags, *switch)
+        assert (result.returncode, result.stderr) == (0, '')
+        reports.append((out / 'metrics.csv').read_text())
+    assert reports[0] == reports[1]
