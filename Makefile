@@ -2,7 +2,8 @@
 DATA ?= facades
 DATA_ROOT ?= data/pix2pix
 # bin/on-dataset gets these from the environment, as they were typed. In a recipe, quotes, blanks and $
-# would mean something to make and to the shell.
+# would mean something to make and to the shell. make itself would expand what it exports.
+unexport DATA DATA_ROOT DATA_URL OUT PHOTOS INPUT A B IN MODEL TO FORMAT PORT ARGS PYTHON
 export PIX2PIX_DATA := $(value DATA)
 export PIX2PIX_DATA_ROOT := $(value DATA_ROOT)
 export PIX2PIX_DATA_URL := $(value DATA_URL)
@@ -16,10 +17,14 @@ export PIX2PIX_MODEL := $(value MODEL)
 export PIX2PIX_TO := $(value TO)
 export PIX2PIX_FORMAT := $(value FORMAT)
 export PIX2PIX_PORT := $(value PORT)
+export PIX2PIX_PYTHON := $(value PYTHON)
+# The code of this folder, wherever it was copied from
+export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 ifndef RUNTIME
-RUNTIME := $(shell bin/find-python tf1 $(PYTHON) >/dev/null && echo tf1 || echo tf2)
+RUNTIME := $(shell bin/find-python tf1 '$(value PYTHON)' >/dev/null && echo tf1 || echo tf2)
 CHOSEN := RUNTIME=$(RUNTIME): $(if $(filter tf1,$(RUNTIME)),a Python for TensorFlow 1.15 was found,no Python 3.7 or 3.6 was found for TensorFlow 1.15)
 endif
+$(if $(filter tf1 tf2,$(RUNTIME)),,$(error RUNTIME is '$(RUNTIME)': it must be tf1 or tf2))
 VENV := .venv/$(RUNTIME)
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
@@ -27,8 +32,6 @@ LIMITS := $(if $(EPOCHS),--max_epochs=$(EPOCHS)) $(if $(STEPS),--max_steps=$(STE
 IMAGE ?= pix2pix_tf
 GPUS ?= all
 JOBS ?= 2
-NO_PYTHON = no Python for $*$(if $(PYTHON), in PYTHON=$(PYTHON)): it takes $(if $(filter tf1,$*),3.7 (`pyenv install 3.7`) or 3.6,3.10 to 3.13), \
-	with python3-venv on Debian and Ubuntu; or name one with PYTHON=
 
 help:
 	@echo 'Targets'
@@ -71,57 +74,55 @@ help:
 	@echo '  WORKERS=N               processes that train together on this machine'
 	@echo '  ARGS="--flag=value"     flags of the command; docs/reference.md lists them'
 	@echo '  RUNTIME=tf1 or tf2      TensorFlow 1.15 or 2.x'
-	@echo '  PYTHON=python3.x        the Python to use'
+	@echo '  PYTHON=python3.x        the Python of a new .venv/RUNTIME'
 	@echo '  IMAGE=pix2pix_tf        the Docker image; BASE=image: its base'
 	@echo '  JOBS=2                  processes that run the tests'
 	@echo '  GPUS=all                the GPUs of a container; GPUS= for none'
 
 .venv/%/.installed: requirements/%.txt setup.py
-	@python=$$(bin/find-python $* $(PYTHON)) || { echo '$(NO_PYTHON)' >&2; exit 1; }; \
-	echo "installing $* into .venv/$* with $$python"; rm -rf .venv/$* && "$$python" -m venv .venv/$*
-	@.venv/$*/bin/python -m pip install -q --disable-pip-version-check 'pip>=21.3.1' 2>&1 | tail -n 3
-	.venv/$*/bin/python -m pip install -q --disable-pip-version-check --no-deps -r $<
-	$(if $(filter lint,$*),,.venv/$*/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .)
-	@touch $@
+	@bin/install $* "$$PIX2PIX_PYTHON"
 
 setup: $(STAMP)
 	@$(if $(CHOSEN),echo '$(CHOSEN)')
+	@[ -x '$(RUN)' ] || { echo '$(RUN) is gone, perhaps with its Python: make clean, then the same again' >&2; exit 1; }
 
 data: setup
 	@bin/on-dataset $(RUN) data
 
 train: data
-	@bin/on-dataset $(RUN) train $(LIMITS) $(ARGS)
+	@bin/on-dataset $(RUN) train $(LIMITS) $(value ARGS)
 
 evaluate export: data
-	@bin/on-dataset $(RUN) $@ $(ARGS)
+	@bin/on-dataset $(RUN) $@ $(value ARGS)
 
 reproduce: data
-	@bin/on-dataset $(RUN) $@ $(if $(STEPS),--steps=$(STEPS)) $(ARGS)
+	@$(if $(EPOCHS)$(WORKERS),echo 'EPOCHS and WORKERS are not for make reproduce: give STEPS' >&2; exit 2)
+	@bin/on-dataset $(RUN) $@ $(if $(STEPS),--steps=$(STEPS)) $(value ARGS)
 
 plot tensorboard predict convert serve page: setup
-	@bin/on-dataset $(RUN) $@ $(ARGS)
+	@bin/on-dataset $(RUN) $@ $(value ARGS)
 
 pairs check-pairs: setup
-	@bin/on-dataset $(RUN) $@ $(ARGS)
+	@bin/on-dataset $(RUN) $@ $(value ARGS)
 
 demo: setup
+	@$(if $(EPOCHS)$(STEPS)$(WORKERS),echo 'make demo takes 1000 steps on its own data: for others give DATA=demo to make train' >&2; exit 2)
 	@$(RUN) bin/pix2pix-demo --root=data/demo
 	@$(RUN) bin/pix2pix-train --data=data/demo/train --val_data=data/demo/val --out=out/demo \
-		--ngf=16 --ndf=16 --max_steps=1000 --display_freq=100 --eval_freq=100 --seed=1 $(ARGS)
+		--ngf=16 --ndf=16 --max_steps=1000 --display_freq=100 --eval_freq=100 --seed=1 $(value ARGS)
 	@$(RUN) bin/pix2pix-export --data=data/demo/val --out=out/demo --seed=1
 	@$(RUN) bin/pix2pix-plot --out=out/demo
 	@echo 'open out/demo/index.html, and development.html and curves.png next to it'
 	@echo 'draw a facade of your own: make serve MODEL=out/demo'
 
 test: setup
-	@$(RUN) -m pytest -n $(JOBS) -m 'not slow' $(ARGS)
+	@$(RUN) -m pytest -n $(JOBS) -m 'not slow' $(value ARGS)
 
 test-all: setup
-	@$(RUN) -m pytest -n $(JOBS) $(ARGS)
+	@$(RUN) -m pytest -n $(JOBS) $(value ARGS)
 
 bench: setup
-	@mkdir -p out && $(RUN) bench/run.py --json=out/bench-$(RUNTIME).json $(ARGS)
+	@mkdir -p out && $(RUN) bench/run.py --json=out/bench-$(RUNTIME).json $(value ARGS)
 
 lint: .venv/lint/.installed
 	.venv/lint/bin/ruff check . && .venv/lint/bin/ruff format --check .
@@ -138,7 +139,7 @@ docker:
 	docker build $(if $(BASE),--build-arg BASE=$(BASE)) -t $(IMAGE) .
 
 docker-train docker-export docker-evaluate:
-	@bin/on-dataset '' docker '$(IMAGE)' '$(GPUS)' $(subst docker-,,$@) $(if $(filter %-train,$@),$(LIMITS)) $(ARGS)
+	@bin/on-dataset '' docker '$(IMAGE)' '$(GPUS)' $(subst docker-,,$@) $(if $(filter %-train,$@),$(LIMITS)) $(value ARGS)
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist *.egg-info && find . -name __pycache__ -prune -exec rm -rf {} +

@@ -16,6 +16,11 @@ OPENCV = [
 ]
 
 
+ONNX = ['onnx>=1.14', 'onnxruntime>=1.16; ' + TF2]
+SERVE = ['werkzeug>=2.0', 'waitress>=2.0', 'prometheus-client>=0.14']
+PLOT = ['matplotlib>=3.3']
+
+
 def read(path):
     with open(path, encoding='utf-8') as file:
         return file.read()
@@ -60,10 +65,10 @@ setup(
         'numpy; ' + TF2,
     ],
     extras_require={
-        'onnx': ['onnx>=1.14', 'onnxruntime>=1.16; ' + TF2],
-        'serve': ['werkzeug>=2.0', 'waitress>=2.0', 'prometheus-client>=0.14'],
-        'plot': ['matplotlib>=3.3'],
+        'onnx': ONNX,
+        'serve': SERVE,
+        'plot': PLOT,
         'pairs': OPENCV,
-        'test': [*OPENCV, 'pytest', 'pytest-timeout', 'pytest-xdist', 'matplotlib>=3.3'],
+        'test': [*OPENCV, *ONNX, *SERVE, *PLOT, 'pytest', 'pytest-timeout', 'pytest-xdist'],
     },
 )

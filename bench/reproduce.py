@@ -176,6 +176,9 @@ def main():
     for name in ('data', 'out', 'post', 'pictures'):
         value = getattr(args, name)
         setattr(args, name, value and os.path.abspath(value))
+    for name in ('steps', 'every'):
+        if getattr(args, name) < 1:
+            parser.error(f'--{name} is {getattr(args, name)}: it must be at least 1')
     if args.post and not os.path.isfile(args.post):
         parser.error(f'--post={args.post} is no file')
     try:

@@ -13,6 +13,7 @@ import importlib.util
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from table import Table, ratio
 from turns import ROOT, Worker, environment, take_turns
 
 from pix2pix_tf.config import Config, reader_threads
+from pix2pix_tf.pairs import drawing
 
 PHOTOS = 48  # from which pairs are made
 DRAWN = 24  # pairs, if there is no --data
@@ -62,7 +64,6 @@ def bench_step(table, rounds, data_dir, torch):
 
 def bench_bfloat16(table, rounds, torch):
     """The train step in mixed precision, on CPUs that have bfloat16."""
-    from pix2pix_tf.config import Config
     from pix2pix_tf.system import gpu
 
     if gpu.precision(Config(mixed_precision=True)) != 'bfloat16':
@@ -203,8 +204,6 @@ def bench_pairs(table, rounds):
 
 def write_pairs(directory, count):
     """Draws pairs as JPEG files, the format of the real datasets."""
-    from pix2pix_tf.pairs import drawing
-
     drawing.write_pairs(directory, count, seed=1)
     for name in os.listdir(directory):
         path = os.path.join(directory, name)
@@ -219,6 +218,10 @@ def main():
     parser.add_argument('--torch', metavar='PYTHON', help='a Python that has PyTorch')
     parser.add_argument('--json', metavar='FILE', help='writes the results to this file, too')
     args = parser.parse_args()
+    for name, is_there in (('torch', shutil.which), ('data', os.path.isdir)):
+        value = getattr(args, name)
+        if value and not is_there(value):
+            parser.error(f'--{name}={value} is not there')
     table = Table()
     with tempfile.TemporaryDirectory() as drawn:
         if not args.data:
@@ -238,11 +241,9 @@ def main():
         bench_pairs(table, args.rounds)
         bench_start(table, START_ROUNDS, data_dir)
     if args.json:
+        results = {'machine': machine, 'rounds': args.rounds, 'rows': table.rows}
         with open(args.json, 'w') as file:
-            json.dump(
-                {'machine': machine, 'rounds': args.rounds, 'rows': table.rows}, file, indent=2
-            )
-            file.write('\n')
+            file.write(json.dumps(results, indent=2) + '\n')
 
 
 if __name__ == '__main__':

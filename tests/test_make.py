@@ -7,6 +7,15 @@ import pytest
 from helpers import ROOT, run_process
 
 WEIRD = ['two  spaces', "kid's", 'a$b', 'a$(b)', 'a"b', 'a;b', 'a\\b', 'ä', '#1', 'a%b']
+WEIRD += ['a$(', 'a${', '$(shell touch ran)', '`touch ran`']
+
+# What is asked before something is run
+ANSWERS = """
+case "$1 $2" in
+    "info -f") printf %s "$SECURITY"; exit ;;
+    "image inspect") exit "${MISSING:-0}" ;;
+esac
+"""
 
 
 @pytest.fixture
@@ -16,12 +25,12 @@ def make(tmp_path):
     stamp.write_text('')
     programs = tmp_path / 'programs'
     programs.mkdir()
-    for name in ('python', 'tensorboard', 'docker'):
+    for name in ('python', 'docker'):
         program = programs / name
-        program.write_text('#!/bin/sh\nprintf "<%s>" "${0##*/}" "$@"\necho\n')
+        program.write_text(f'#!/bin/sh\n{ANSWERS}\nprintf "<%s>" "${{0##*/}}" "$@"\necho\n')
         program.chmod(0o755)
 
-    def run(target, **variables):
+    def run(target, environment=None, **variables):
         result = run_process(
             'make',
             '--no-print-directory',
@@ -32,7 +41,11 @@ def make(tmp_path):
             f'RUN={programs}/python',
             f'STAMP={stamp}',
             *[f'{name}={value}' for name, value in variables.items()],
-            environment={'PATH': f'{programs}:{os.environ["PATH"]}', 'HOME': str(tmp_path)},
+            environment={
+                'PATH': f'{programs}:{os.environ["PATH"]}',
+                'HOME': str(tmp_path),
+                **(environment or {}),
+            },
         )
         lines = [line[1:-1].split('><') for line in result.stdout.splitlines() if line[:1] == '<']
         return lines, result
@@ -74,7 +87,14 @@ def test_limits_and_flags_are_handed_on(make):
         ]
     ([plot], _), (board, _) = make('plot', DATA='maps'), make('tensorboard', OUT='/o')
     assert plot == ['python', 'bin/pix2pix-plot', '--out=out/maps']
-    assert board == [['tensorboard', '--logdir=/o']]
+    assert board == [['python', '-m', 'tensorboard.main', '--logdir=/o']]
+    (_, evaluate), _ = make('evaluate', ARGS='--join')
+    assert evaluate == ['python', 'bin/pix2pix-evaluate', '--out=out/facades', '--join']
+
+
+def test_a_dollar_in_flags_is_kept(make):
+    [serve], _ = make('serve', ARGS="--token='pa$sword' --group='(.*)_[0-9]+$'")
+    assert serve[-2:] == ['--token=pa$sword', '--group=(.*)_[0-9]+$']
 
 
 @pytest.mark.parametrize('name', WEIRD)
@@ -140,12 +160,30 @@ def test_a_container_sees_the_archive_of_a_file_url(make, tmp_path):
     root = tmp_path / 'root'
     root.mkdir()
     variables = {'DATA': 'maps', 'DATA_ROOT': str(root), 'OUT': str(tmp_path / 'o')}
-    (data, _), _ = make('docker-train', DATA_URL='file:///x/maps.tar.gz', **variables)
-    assert '/x/maps.tar.gz:/archive.tar.gz:ro' in data
+    commands, result = make('docker-train', DATA_URL='file:///x/maps.tar.gz', **variables)
+    assert commands == [] and 'DATA_URL: there is no file /x/maps.tar.gz' in result.stderr
+    archive = tmp_path / 'ma ps.tar.gz'
+    archive.write_bytes(b'')
+    (data, _), _ = make('docker-train', DATA_URL=f'file://{archive}', **variables)
+    assert f'{archive}:/archive.tar.gz:ro' in data
     assert data[-3:] == ['--name=maps', '--root=/data', '--url=file:///archive.tar.gz']
     (data, _), _ = make('docker-train', DATA_URL='http://x/y', **variables)
     assert data[-1] == '--url=http://x/y'
+    # Once the dataset is there, the archive may be gone
+    (root / 'maps').mkdir()
+    archive.unlink()
+    (data, _), _ = make('docker-train', DATA_URL=f'file://{archive}', **variables)
+    assert '/dev/null:/archive.tar.gz:ro' in data
     shutil.rmtree(str(root))
+
+
+def test_containers_that_are_missing_or_rootless(make, tmp_path):
+    variables = {'DATA': str(tmp_path / 'x'), 'OUT': str(tmp_path / 'o')}
+    commands, result = make('docker-train', {'MISSING': '1'}, **variables)
+    assert commands == [] and not (tmp_path / 'o').exists()
+    assert result.stderr.startswith('there is no image pix2pix_tf: make docker builds it')
+    [train], _ = make('docker-train', {'SECURITY': '[name=seccomp name=rootless]'}, **variables)
+    assert train[train.index('--user') + 1] == '0:0'
 
 
 def test_pairs_are_made_from_photos_or_from_two_folders(make, tmp_path):
@@ -169,8 +207,34 @@ def test_pairs_are_made_from_photos_or_from_two_folders(make, tmp_path):
 
 @pytest.mark.parametrize(
     'variables, words',
-    [({'PHOTOS': 'x'}, 'DATA is facades'), ({'DATA': './x'}, 'give PHOTOS, or A and B')],
+    [
+        ({'PHOTOS': 'x'}, 'DATA is facades'),
+        ({'DATA': './x'}, 'give PHOTOS, or A and B'),
+        ({'DATA': './x', 'A': 'a', 'B': 'b', 'INPUT': 'edges'}, 'or A and B, not both'),
+        ({'DATA': './x', 'A': 'a', 'PHOTOS': 'x'}, 'or A and B, not both'),
+    ],
 )
 def test_pairs_need_a_folder_and_photos(make, variables, words):
     commands, result = make('pairs', **variables)
     assert commands == [] and words in result.stderr.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    'target, variables, words',
+    [
+        ('train', {'DATA_ROOT': ''}, 'DATA_ROOT is empty'),
+        ('train', {'RUNTIME': 'tf3'}, "RUNTIME is 'tf3': it must be tf1 or tf2"),
+        ('reproduce', {'EPOCHS': 1, 'DATA': '/x'}, 'EPOCHS and WORKERS are not for make reproduce'),
+        ('demo', {'STEPS': 5}, 'make demo takes 1000 steps'),
+        ('plot', {'RUN': '/gone/python'}, '/gone/python is gone'),
+    ],
+)
+def test_variables_that_do_not_fit_are_refused(make, target, variables, words):
+    commands, result = make(target, **variables)
+    assert commands == [] and result.returncode != 0 and words in result.stderr
+
+
+def test_the_code_is_that_of_this_folder(make):
+    """Of a copy of a clone, too, whose environment names the first one."""
+    result = run_process('make', '-C', ROOT, '-pn', 'help', environment={'PYTHONPATH': '/mine'})
+    assert f'PYTHONPATH := {ROOT}:/mine\n' in result.stdout

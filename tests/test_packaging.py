@@ -1,5 +1,6 @@
 """What a new user meets first: the package, the Makefile, the search for a Python."""
 
+import fcntl
 import os
 import pathlib
 import re
@@ -74,6 +75,120 @@ def test_the_python_that_is_named_is_taken_if_it_fits(tmp_path):
     (tmp_path / f'python{sys.version_info[0]}.{sys.version_info[1]}').symlink_to(sys.executable)
     assert find_python(fits, path=tmp_path).returncode == 0
     assert find_python(fits, 'python9', path=tmp_path).returncode == 1  # nor any other
+
+
+def test_tensorflow_1_15_is_for_linux_on_x86_64(tmp_path):
+    (tmp_path / 'python3.7').symlink_to(sys.executable)
+    uname = tmp_path / 'uname'
+    for system, status in (('Linux x86_64', 0), ('Linux aarch64', 1), ('Darwin arm64', 1)):
+        uname.write_text(f'#!/bin/sh\necho {system}\n')
+        uname.chmod(0o755)
+        result = find_python('tf1', path=tmp_path)
+        if sys.version_info < (3, 8) or status:  # the link is then a Python 3.7
+            assert result.returncode == status
+
+
+def test_an_active_environment_is_not_what_it_is_made_of(tmp_path):
+    program = tmp_path / 'bin' / 'python9'
+    program.parent.mkdir()
+    program.symlink_to(sys.executable)
+    fits = 'tf1' if sys.version_info < (3, 8) else 'tf2'
+    environment = {'PATH': f'{program.parent}:{os.environ["PATH"]}', 'HOME': str(tmp_path)}
+    command = [os.path.join(ROOT, 'bin', 'find-python'), fits, 'python9']
+    assert run(*command, env=environment).stdout.strip() == str(program)
+    assert run(*command, env=dict(environment, VIRTUAL_ENV=str(tmp_path))).returncode == 1
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """What bin/install needs, with a Python whose pip only writes down what it is to install."""
+    folder = tmp_path / 'clone'
+    (folder / 'requirements').mkdir(parents=True)
+    shutil.copytree(os.path.join(ROOT, 'bin'), str(folder / 'bin'))
+    for name in ('setup.py', 'requirements/lint.txt', 'requirements/tf2.txt'):
+        (folder / name).write_text('')
+    python = tmp_path / 'python3.12'
+    python.write_text(PYTHON)
+    python.chmod(0o755)
+    return folder
+
+
+PYTHON = """#!/bin/sh
+case "$1 $2" in
+    "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+    "-m pip") shift; echo "$@" >>log; exit "${PIP_STATUS:-0}" ;;
+esac
+"""
+
+
+def install(clone, python='', **environment):
+    path = f'{clone.parent}:{os.environ["PATH"]}'
+    return subprocess.run(
+        ['sh', 'bin/install', 'tf2', python],
+        cwd=str(clone),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+        env={'PATH': path, 'HOME': str(clone), **environment},
+    )
+
+
+def installed(clone):
+    """What was installed since the last look."""
+    log = clone / 'log'
+    lines = log.read_text().splitlines() if log.exists() else []
+    log.write_text('')
+    return [line.split()[-1] for line in lines if 'tf2.txt' in line or line.endswith('.')]
+
+
+def test_an_environment_is_made_once_and_updated_in_place(clone):
+    stamp, mine = clone / '.venv/tf2/.installed', clone / '.venv/tf2/mine'
+    result = install(clone)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith('installing tf2 into .venv/tf2 with ')
+    assert installed(clone) == ['requirements/tf2.txt', '.'] and stamp.exists()
+    mine.write_text('')
+    past = stamp.stat().st_mtime - 100
+    for name in ('setup.py', 'requirements/tf2.txt'):
+        os.utime(str(clone / name), (past, past))
+    assert install(clone).stdout == '' and installed(clone) == []
+    os.utime(str(stamp), (past - 1, past - 1))
+    assert install(clone).stdout == 'bringing .venv/tf2 up to date\n'
+    assert installed(clone) == ['requirements/tf2.txt', '.'] and mine.exists()
+    # What is not finished is made anew
+    os.utime(str(stamp), (past - 1, past - 1))
+    assert install(clone, PIP_STATUS='1').returncode != 0
+    assert not stamp.exists() and installed(clone) == ['requirements/tf2.txt']
+    assert install(clone).stdout.startswith('installing') and not mine.exists()
+
+
+def test_two_do_not_install_at_once(clone):
+    (clone / '.venv').mkdir()
+    with open(str(clone / '.venv' / 'tf2.lock'), 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        (clone.parent / 'python3.12').write_text(PYTHON + LOCKS.format(sys.executable))
+        process = subprocess.Popen(
+            ['sh', 'bin/install', 'tf2', ''],
+            cwd=str(clone),
+            stdout=subprocess.PIPE,
+            universal_newlines=True,
+            env={'PATH': f'{clone.parent}:{os.environ["PATH"]}', 'HOME': str(clone)},
+        )
+        assert process.stdout.readline() == 'waiting for another make, which installs tf2\n'
+        assert installed(clone) == []
+    printed, _ = process.communicate()
+    assert process.returncode == 0 and printed.startswith('installing tf2')
+    assert installed(clone) == ['requirements/tf2.txt', '.']
+
+
+LOCKS = 'case "$2" in *fcntl*) exec {} "$@" ;; esac\n'
+
+
+def test_a_python_that_does_not_fit_is_one_line(clone):
+    result = install(clone, 'python9')
+    assert result.returncode == 1 and result.stderr.count('\n') == 1
+    words = 'no Python for tf2 in PYTHON=python9: it takes Python 3.10 to 3.13'
+    assert result.stderr.startswith(words)
 
 
 def test_a_python_on_the_path_that_does_not_run_is_skipped(tmp_path):

@@ -25,7 +25,7 @@ from pix2pix_tf.pairs import (
     splitting,
 )
 from pix2pix_tf.system.console import print_line
-from pix2pix_tf.system.errors import DataError, UsageError
+from pix2pix_tf.system.errors import DataError, UsageError, with_flags
 
 ARGUMENTS = '|'.join(FLAGS_OF) + ' [DIR]'
 
@@ -183,7 +183,7 @@ def _output(command, *sources):
 
 def _report(made):
     for line in made.left_out:
-        print_line(f'left out: {line}')
+        print_line(f'left out: {with_flags(line)}')
     for line in made.others:
         print_line(f'left out: {line}')
     present = f', {made.present} were there' if made.present else ''
@@ -191,7 +191,7 @@ def _report(made):
     parts = ''.join(f'; {count} in {part}' for part, count in made.parts.items())
     print_line(f'made {made.made} pairs in {FLAGS.to}{present}{left_out}{parts}')
     for part, count in made.parts.items():
-        if not count:
+        if not count and not made.left_out:
             print_line(f'{part} has no pairs: there are too few files, or they belong together')
     if not made.made + made.present:
         raise DataError('no pair could be made, for the reasons above')

@@ -34,7 +34,7 @@ _CHOICES = (
         'format',
         'auto',
         ('auto', 'jpg', 'png'),
-        'auto: png for labels, flat colors, `split`, PNG files; else jpg.',
+        'auto: png for labels, flat colors, and where the files are PNG; else jpg.',
     ),
 )
 _SHAPE = 'size resize background format quality'

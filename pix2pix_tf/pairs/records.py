@@ -22,7 +22,7 @@ class Record(typing.NamedTuple):
 
 
 def read(to: str, recipe: Recipe) -> Record:
-    """The record in the folder `to`, or a new one if it is empty or missing.
+    """The record in the folder `to`, or a new one if it is missing or has no pair yet.
 
     Raises:
         UsageError: it was made in another way, or by something else.
@@ -49,6 +49,8 @@ def read(to: str, recipe: Recipe) -> Record:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f'{path} is damaged: remove {to} and make it again') from error
     changed = [name for name in recipe if was.get(name) != recipe[name]]
+    if changed and not _has_pairs(to):  # none could be made: this is the next try
+        return Record(recipe, {}, {}, {})
     if changed:
         name = changed[0]
         words = {'command': 'by', 'sources': 'from'}.get(name, f'with `{name}`')
@@ -57,6 +59,14 @@ def read(to: str, recipe: Recipe) -> Record:
             'the same, or another `to`'
         )
     return record
+
+
+def _has_pairs(to):
+    for _, folders, names in os.walk(to):
+        folders[:] = [name for name in folders if not name.startswith('.')]
+        if any(name != FILENAME and not _is_ours(name) for name in names):
+            return True
+    return False
 
 
 def _in_words(value):

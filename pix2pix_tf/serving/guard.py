@@ -8,6 +8,8 @@ import urllib.parse
 from werkzeug import exceptions
 from werkzeug.wrappers import Request
 
+from pix2pix_tf.system.errors import with_flags
+
 
 class Access(typing.NamedTuple):
     """Who may ask."""
@@ -33,7 +35,7 @@ def check_host(request: Request, access: Access) -> None:
         ipaddress.ip_address(_name_of(host).strip('[]'))
     except ValueError as error:
         raise exceptions.Forbidden(
-            f'{host[:80]} is not a name of this server: allow it with `names`'
+            with_flags(f'{host[:80]} is not a name of this server: allow it with `names`')
         ) from error
 
 
@@ -57,7 +59,9 @@ def check_origin(request: Request, access: Access) -> None:
     except ValueError:
         host = None
     if host != request.headers.get('Host', '').lower():
-        raise exceptions.Forbidden('pages of another origin may not ask: allow it with `cors`')
+        raise exceptions.Forbidden(
+            with_flags('pages of another origin may not ask: allow it with `cors`')
+        )
 
 
 def check_token(request: Request, access: Access) -> None:

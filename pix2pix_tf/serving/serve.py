@@ -12,6 +12,7 @@ from pix2pix_tf.serving.requests import Limits
 from pix2pix_tf.sources import find_model
 from pix2pix_tf.system import cpus, signals
 from pix2pix_tf.system.console import print_line
+from pix2pix_tf.system.errors import with_flags
 
 WATCH_SECONDS = 2  # between two looks for a newer checkpoint
 
@@ -53,7 +54,7 @@ def serve(
                 target=models.watch, args=(WATCH_SECONDS, stop), name='watch', daemon=True
             ).start()
         for words in _greeting(model, models, place._replace(port=listening.port), access):
-            print_line(words)
+            print_line(with_flags(words))
         server.run(listening, stop, limits.seconds)
         line.close()
         models.close()

@@ -120,3 +120,16 @@ def test_it_starts_without_tensorflow_and_says_that_opencv_is_missing(tmp_path, 
     assert (result.returncode, result.stderr) == (0, '')
     result = run_real_command('pairs', *flags, f'--to={tmp_path / "b"}', environment=environment)
     assert 'OpenCV is missing (no cv2): `make setup` installs it' in error_line(result, 1)
+
+
+def test_a_first_try_that_made_nothing_does_not_bind_the_next(tmp_path):
+    photos, to = tmp_path / 'photos', tmp_path / 'to'
+    write_photo(photos / 'a.png', 1, (6000, 6000))
+    result = make(photos, to, '--split=train:0.9,val:0.1')
+    assert 'no pair could be made' in error_line(result, 1)
+    assert ': scale it with --size\n' in result.stdout and 'too few files' not in result.stdout
+    result = make(photos, to, '--split=train:0.9,val:0.1', '--size=64')
+    assert (result.returncode, result.stderr) == (0, '')
+    assert len([name for name in tree(to) if name.endswith('/a.jpg')]) == 1
+    result = make(photos, to, '--split=train:0.9,val:0.1', '--size=32')
+    assert 'was made with --size 64, not 32' in error_line(result, 2)
