@@ -107,7 +107,7 @@ def clone(tmp_path):
     shutil.copytree(os.path.join(ROOT, 'bin'), str(folder / 'bin'))
     for name in ('setup.py', 'requirements/lint.txt', 'requirements/tf2.txt'):
         (folder / name).write_text('')
-    python = tmp_path / 'python3.12'
+    python = tmp_path / 'python3.13'
     python.write_text(PYTHON)
     python.chmod(0o755)
     return folder
@@ -166,7 +166,7 @@ def test_two_do_not_install_at_once(clone):
     (clone / '.venv').mkdir()
     with open(str(clone / '.venv' / 'tf2.lock'), 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        (clone.parent / 'python3.12').write_text(PYTHON + LOCKS.format(sys.executable))
+        (clone.parent / 'python3.13').write_text(PYTHON + LOCKS.format(sys.executable))
         process = subprocess.Popen(
             ['sh', 'bin/install', 'tf2', ''],
             cwd=str(clone),
