@@ -19,10 +19,10 @@ export PIX2PIX_FORMAT := $(value FORMAT)
 export PIX2PIX_PORT := $(value PORT)
 export PIX2PIX_PYTHON := $(value PYTHON)
 # The code of this folder, wherever it was copied from
-export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+export PYTHONPATH := $(CURDIR)$(if $(value PYTHONPATH),:$(value PYTHONPATH))
 ifndef RUNTIME
-RUNTIME := $(shell bin/find-python tf1 '$(value PYTHON)' >/dev/null && echo tf1 || echo tf2)
-CHOSEN := RUNTIME=$(RUNTIME): $(if $(filter tf1,$(RUNTIME)),a Python for TensorFlow 1.15 was found,no Python 3.7 or 3.6 was found for TensorFlow 1.15)
+RUNTIME := $(shell bin/find-python tf1 '$(subst ','\'',$(value PYTHON))' >/dev/null && echo tf1 || echo tf2)
+CHOSEN := RUNTIME=$(RUNTIME): $(if $(filter tf1,$(RUNTIME)),a Python for TensorFlow 1.15 was found,no Python for TensorFlow 1.15 was found)
 endif
 $(if $(filter tf1 tf2,$(RUNTIME)),,$(error RUNTIME is '$(RUNTIME)': it must be tf1 or tf2))
 VENV := .venv/$(RUNTIME)

@@ -16,7 +16,7 @@ OPENCV = [
 ]
 
 
-ONNX = ['onnx>=1.14', 'onnxruntime>=1.16; ' + TF2]
+ONNX = ["onnx>=1.14; python_version >= '3.7'", 'onnxruntime>=1.16; ' + TF2]
 SERVE = ['werkzeug>=2.0', 'waitress>=2.0', 'prometheus-client>=0.14']
 PLOT = ['matplotlib>=3.3']
 

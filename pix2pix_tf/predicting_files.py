@@ -101,11 +101,15 @@ def earlier_results(inputs: typing.Sequence[typing.Tuple[str, str]], to: str) ->
         real = os.path.realpath(path)
         result, extension = os.path.splitext(real)
         first = re.sub('-[0-9]+$', '', result)  # of several samples
-        if real.startswith(previews) or (
-            real.startswith(os.path.join(to, ''))
-            and extension == '.png'
-            and any(os.path.exists(_preview(to, one)) for one in (result, first))
-        ):
+        if real.startswith(previews):
+            below = os.path.relpath(result, previews)
+            is_earlier = os.path.exists(os.path.join(to, below + '.png'))
+        else:
+            is_ours = real.startswith(os.path.join(to, '')) and extension == '.png'
+            is_earlier = is_ours and any(
+                map(os.path.exists, (_preview(to, result), _preview(to, first)))
+            )
+        if is_earlier:
             found.add(path)
     return found
 

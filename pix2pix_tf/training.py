@@ -91,7 +91,7 @@ def train_replica(job: Job, cluster: Cluster = Cluster()) -> TrainingResult:
             checkpoint = checkpoints.latest(job.out)
             if checkpoint and not job.override:
                 options.check_same(job.out, job.config, source)
-            _check_ours(job.out, validation)
+            _check_ours(job, checkpoint, validation)
             for line in [dataset.describe(pairs.sizes, job.config), *pairs.notes]:
                 print_line(line)
         first_step = replica.join(
@@ -123,11 +123,12 @@ def train_replica(job: Job, cluster: Cluster = Cluster()) -> TrainingResult:
         return TrainingResult(step, checkpoints.latest(job.out))
 
 
-def _check_ours(out, validation):
-    """Refuses to replace files of other programs, which the training would do at its first save."""
-    files.check_ours(os.path.join(out, options.FILENAME), options.MARK, 'out')
-    if validation:
-        pages.check_ours(out, 'out', pages.DEVELOPMENT_FILE)
+def _check_ours(job, checkpoint, validation):
+    """Refuses a folder with files of other programs that the training would replace later."""
+    if not checkpoint:  # else it has been read
+        files.check_ours(os.path.join(job.out, options.FILENAME), options.MARK, 'out')
+    if validation and job.config.display_freq:
+        pages.check_ours(job.out, 'out', pages.DEVELOPMENT_FILE)
 
 
 def _find_validation(job, pairs):

@@ -182,6 +182,8 @@ def test_containers_that_are_missing_or_rootless(make, tmp_path):
     commands, result = make('docker-train', {'MISSING': '1'}, **variables)
     assert commands == [] and not (tmp_path / 'o').exists()
     assert result.stderr.startswith('there is no image pix2pix_tf: make docker builds it')
+    [train], _ = make('docker-train', {'MISSING': '1'}, IMAGE='registry/x', **variables)
+    assert 'registry/x' in train
     [train], _ = make('docker-train', {'SECURITY': '[name=seccomp name=rootless]'}, **variables)
     assert train[train.index('--user') + 1] == '0:0'
 

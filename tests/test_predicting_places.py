@@ -90,6 +90,14 @@ def test_an_input_that_is_given_twice_counts_once(tmp_path):
     assert list(predicting_files.plan(found, 'to').values()) == ['to/a']
 
 
+def test_links_to_one_file_count_each(tmp_path):
+    """As in folders that keep files of equal contents once."""
+    Image.fromarray(pair_pixels(1)).save(str(tmp_path / 'a.jpg'))
+    (tmp_path / 'b.jpg').symlink_to(tmp_path / 'a.jpg')
+    found, _ = reading.find_images([str(tmp_path)], 'to')
+    assert list(predicting_files.plan(found, 'to').values()) == ['to/a', 'to/b']
+
+
 def test_results_next_to_their_inputs_are_no_inputs_next_time(trained_small, tmp_path):
     for name in ('a.jpg', 'b-2.png'):
         Image.fromarray(pair_pixels(1)).save(str(tmp_path / name))
@@ -103,3 +111,8 @@ def test_results_next_to_their_inputs_are_no_inputs_next_time(trained_small, tmp
     assert runs[0] == runs[1]
     results = {f'{name}-output{end}' for name in ('a', 'b-2') for end in ('.png', '-2.png')}
     assert set(runs[0]) == {'a.jpg', 'b-2.png', 'index.html', *results}
+    for name in ('a.jpg', 'b-2.png'):
+        (tmp_path / name).unlink()
+    line = error_line(run_command(*command, str(tmp_path)), 1)
+    assert f'all images in {tmp_path} are results of an earlier run' in line
+    assert contents(tmp_path)['index.html'] == runs[0]['index.html']

@@ -191,7 +191,7 @@ def _report(made):
     parts = ''.join(f'; {count} in {part}' for part, count in made.parts.items())
     print_line(f'made {made.made} pairs in {FLAGS.to}{present}{left_out}{parts}')
     for part, count in made.parts.items():
-        if not count and not made.left_out:
+        if not count and made.made + made.present:
             print_line(f'{part} has no pairs: there are too few files, or they belong together')
     if not made.made + made.present:
         raise DataError('no pair could be made, for the reasons above')

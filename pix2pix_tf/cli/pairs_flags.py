@@ -34,7 +34,7 @@ _CHOICES = (
         'format',
         'auto',
         ('auto', 'jpg', 'png'),
-        'auto: png for labels, flat colors, and where the files are PNG; else jpg.',
+        'auto: png for labels and flat colors, and of PNG files by swap and with panels; else jpg.',
     ),
 )
 _SHAPE = 'size resize background format quality'

@@ -83,6 +83,8 @@ def main(paths: typing.Sequence[str]) -> None:
     if any(os.path.realpath(path) == os.path.realpath(to) for path in paths):
         earlier = predicting_files.earlier_results(inputs, to)
         inputs = [one for one in inputs if one[0] not in earlier]
+        if not inputs:
+            raise Pix2PixError(f'all images in {to} are results of an earlier run')
     planned = predicting_files.plan(inputs, to, FLAGS.name, FLAGS.samples)
     results = dict(part.take(list(planned.items())))
     seed = changes.pop('seed', None)

@@ -166,10 +166,10 @@ def free_addresses(count: int) -> typing.Tuple[str, ...]:
     addresses: typing.List[str] = []
     with contextlib.ExitStack() as stack:  # all at once, so that no port comes twice
         for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
-            if len(addresses) == count:
-                return tuple(addresses)
             with contextlib.suppress(OSError):
                 for one in (port, port + 1):
                     stack.enter_context(socket.socket()).bind(('127.0.0.1', one))
                 addresses.append(f'127.0.0.1:{port}')
+                if len(addresses) == count:
+                    return tuple(addresses)
     raise UsageError(f'`workers` is {count}: there are only {len(addresses)} free pairs of ports')

@@ -22,7 +22,9 @@ from pix2pix_tf.system.errors import Pix2PixError
 from pix2pix_tf.system.shard import Shard
 
 KINDS = ('outputs', 'targets')  # of features
-_OF_A_MACHINE = ('batch_size', 'num_threads', 'memory_growth')  # options that may differ
+# The options that decide about an output, besides the seed
+_DECIDING = ('direction', 'crop_size', 'ngf', 'leak', 'dropout', 'variance_epsilon')
+_DECIDING += ('xla', 'mixed_precision')
 _KEYS = {'source', 'images', 'pairs', 'options', 'page_of', 'features'}
 
 Features = typing.Dict[str, typing.List[np.ndarray]]  # {'outputs' or 'targets': [n, features]}
@@ -35,7 +37,7 @@ def in_common(
 ) -> typing.Dict[str, typing.Any]:
     """What all parts of an export must have in common: a digest of the `names` of all pairs, and
     what decides about their outputs and the features of these."""
-    given = {name: value for name, value in options.items() if name not in _OF_A_MACHINE}
+    given = {name: options[name] for name in _DECIDING}
     for name, value in (network._asdict() if network else {}).items():
         given['features ' + name] = value
     digest = hashlib.sha256(json.dumps(sorted(names)).encode()).hexdigest()

@@ -133,8 +133,8 @@ def find_images(
     """([(path, path below the folder that was given)], paths of other files) in `paths`.
 
     Folders are walked, in order of names; files in them count if their extension is one that
-    Pillow knows. Hidden files and the folder `leave_out` do not count, and a file that is
-    given twice, even by a link, counts as it was given last.
+    Pillow knows. Hidden files and the folder `leave_out` do not count, and a file that two
+    of `paths` lead to counts as it was given last.
 
     Raises:
         DataError: a path does not exist, or a folder cannot be read.
@@ -165,7 +165,9 @@ def find_images(
             for name in sorted(images, key=folders.by_number):
                 file = os.path.join(folder, name)
                 found.append((file, os.path.relpath(file, path)))
-    unique = {os.path.realpath(path): (path, below) for path, below in found}
+    # Files of one folder may be links to equal contents: each counts
+    place = os.path.realpath if len(paths) > 1 else os.path.abspath
+    unique = {place(path): (path, below) for path, below in found}
     return list(unique.values()), others
 
 

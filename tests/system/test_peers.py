@@ -188,6 +188,8 @@ def test_a_process_that_a_loss_ends_does_not_speak_for_itself(three):
     assert begun.wait(60)
     telling = threading.Thread(target=tell)
     telling.start()
+    telling.join(0.5)
+    assert telling.is_alive()
     go_on.set()
     telling.join(60)
     assert events == ['left', 'told']
