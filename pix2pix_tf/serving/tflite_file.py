@@ -1,5 +1,6 @@
 """A generator as a TensorFlow Lite file."""
 
+import contextlib
 import dataclasses
 import os
 import sys
@@ -22,8 +23,6 @@ def build(source: Source, weights: str = 'float32') -> bytes:
         CheckpointError: the checkpoint is missing or damaged, or does not fit.
     """
     config = dataclasses.replace(source.config, dropout=0.0)
-    # TensorFlow 1.15 converts by a command of its environment
-    os.environ['PATH'] = os.path.dirname(sys.executable) + os.pathsep + os.environ.get('PATH', '')
     with tf.Graph().as_default(), tf.Session() as session:
         kernels.use_plain_ops(tf.get_default_graph())
         inputs = tf.placeholder(tf.float32, [1, *height_and_width(config.crop_size), 3], 'input')
@@ -34,4 +33,16 @@ def build(source: Source, weights: str = 'float32') -> bytes:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if weights == 'float16':
             converter.target_spec.supported_types = [tf.float16]
-        return converter.convert()
+        with _programs_of_this_python():
+            return converter.convert()
+
+
+@contextlib.contextmanager
+def _programs_of_this_python():
+    """Puts them on the path, because TensorFlow 1.15 converts by one of them."""
+    before = os.environ.get('PATH', os.defpath)
+    os.environ['PATH'] = os.path.dirname(sys.executable) + os.pathsep + before
+    try:
+        yield
+    finally:
+        os.environ['PATH'] = before

@@ -101,7 +101,9 @@ def test_other_graphs_keep_the_fast_ops(written):
     [('float32', 1e-4), pytest.param('float16', 0.02, marks=pytest.mark.slow), ('int8', 0.2)],
 )
 def test_tflite(source, tmp_path, weights, limit):
+    path = os.environ['PATH']
     done = converting.convert(source, 'tflite', str(tmp_path / 'to'), weights)
+    assert os.environ['PATH'] == path
     assert 0 <= done.difference <= limit
     assert sorted(os.listdir(str(tmp_path / 'to'))) == ['README.md', 'model.tflite', 'options.json']
 
