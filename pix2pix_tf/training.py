@@ -140,8 +140,9 @@ def _find_validation(job, pairs):
         )
         pairs.notes.extend(note for note in validation.notes if note not in pairs.notes)
         images.check_names(images.output_names(validation.paths), LONGEST_STEP + '.png')
+    elif job.val_data:
+        folders.find_images(job.val_data, 'val_data')  # or a typo would go unnoticed
     if job.val_data:
-        folders.find_images(job.val_data, 'val_data')  # or a typo would turn the validation off
         pairs.notes.extend(leaks.notes(pairs.paths, job.val_data))
     return validation
 

@@ -121,9 +121,9 @@ esac
 """
 
 
-def install(clone, python='', **environment):
+def start_install(clone, python='', **environment):
     path = f'{clone.parent}:{os.environ["PATH"]}'
-    return subprocess.run(
+    return subprocess.Popen(
         ['sh', 'bin/install', 'tf2', python],
         cwd=str(clone),
         stdout=subprocess.PIPE,
@@ -131,6 +131,12 @@ def install(clone, python='', **environment):
         universal_newlines=True,
         env={'PATH': path, 'HOME': str(clone), **environment},
     )
+
+
+def install(*arguments, **environment):
+    process = start_install(*arguments, **environment)
+    printed, errors = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, printed, errors)
 
 
 def installed(clone):
@@ -169,13 +175,7 @@ def test_two_do_not_install_at_once(clone):
     with open(str(clone / '.venv' / 'tf2.lock'), 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         (clone.parent / 'python3.13').write_text(PYTHON + LOCKS.format(sys.executable))
-        process = subprocess.Popen(
-            ['sh', 'bin/install', 'tf2', ''],
-            cwd=str(clone),
-            stdout=subprocess.PIPE,
-            universal_newlines=True,
-            env={'PATH': f'{clone.parent}:{os.environ["PATH"]}', 'HOME': str(clone)},
-        )
+        process = start_install(clone)
         assert process.stdout.readline() == 'waiting for another make, which installs tf2\n'
         assert installed(clone) == []
     printed, _ = process.communicate()

@@ -52,7 +52,8 @@ class Validation:
 
     def begin(self) -> None:
         """Removes the images of steps after `first_step`: they belong to an abandoned run."""
-        names, present = set(self.names), typing.cast(typing.Set[str], set())
+        names = set(self.names)
+        present: typing.Set[str] = set()
         steps: typing.Set[int] = set()
         with self.displaying:
             try:
