@@ -46,7 +46,7 @@ def resolve(name: str) -> str:
     """The checkpoint that people mean by `name`: its path, one of its files, or its folder.
 
     Raises:
-        CheckpointError: there is no checkpoint.
+        CheckpointError: `name` is a folder without a checkpoint. Other paths are not checked.
     """
     if os.path.isdir(name):
         checkpoint = latest(name)

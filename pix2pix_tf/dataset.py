@@ -10,8 +10,7 @@ import typing
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.config import Config, reader_threads
-from pix2pix_tf.pairs import folders
-from pix2pix_tf.sizes import describe_size, height_and_width
+from pix2pix_tf.sizes import height_and_width
 
 
 class Batches(typing.NamedTuple):
@@ -80,10 +79,11 @@ def load_data(
     once, in the given order and uncropped; the last batch may be smaller. With a `path_queue`, the
     paths come from there.
     """
-    num_epochs = None if training else 1
     if path_queue is None:
         path_queue = tf.train.string_input_producer(
-            [os.fsencode(path) for path in input_paths], shuffle=training, num_epochs=num_epochs
+            [os.fsencode(path) for path in input_paths],
+            shuffle=training,
+            num_epochs=None if training else 1,
         )
     reader = tf.WholeFileReader()
     paths, contents = reader.read(path_queue)
@@ -112,47 +112,3 @@ def _crop(image, offset, size):
     matrix = tf.reshape(image, [tf.shape(image)[0], -1])
     matrix = tf.slice(matrix, offset * tf.constant([1, 3]), size * tf.constant([1, 3]))
     return tf.reshape(matrix, [size[0], size[1], 3])
-
-
-def image_seeds(inputs: tf.Tensor, seed: typing.Any, samples: int = 1) -> tf.Tensor:
-    """Seeds for the noise of each image, which depend only on `seed` and its pixels.
-
-    [batch, height, width, 3] in [-1, 1] => [batch * samples, 2] int64, the samples of an image one
-    after the other; `seed`, a number or a scalar int64 tensor, is from 0 to 2**31 - 1. The last
-    four bits are free: the layers use them.
-    """
-    image_part = repeat(_checksum(inputs) * 16, samples)
-    sample_part = tf.range(samples, dtype=tf.int64) * 2**31 + tf.cast(seed, tf.int64)
-    sample_part = tf.tile(sample_part, tf.shape(inputs)[:1])
-    return tf.stack([sample_part, image_part], axis=1)
-
-
-def _checksum(inputs):
-    """[batch, height, width, 3] in [-1, 1] => [batch] int64, the same wherever it is computed.
-
-    Every pixel value times its place, summed. In float64 these whole numbers are exact.
-    """
-    values = tf.reshape(tf.round((inputs + 1) * 127.5), [tf.shape(inputs)[0], -1])
-    places = tf.floormod(tf.range(tf.shape(values)[1]), 65521) + 1  # a prime: no row repeats one
-    weighted = tf.cast(values, tf.float64) * tf.cast(places, tf.float64)
-    return tf.cast(tf.reduce_sum(weighted, axis=1), tf.int64)
-
-
-def repeat(tensor: tf.Tensor, times: int) -> tf.Tensor:
-    """Repeats every element along the first axis: [n, ...] => [n * times, ...]."""
-    if times == 1:
-        return tensor
-    shape = tensor.get_shape().as_list()[1:]
-    copies = tf.tile(tensor[:, None], [1, times] + [1] * len(shape))
-    return tf.reshape(copies, [-1] + shape)
-
-
-def describe(sizes: typing.Sequence[folders.Size], config: Config) -> str:
-    """One line about what a training learns from files of these (width, height), and how."""
-    learns = {'BtoA': 'left half from the right', 'AtoB': 'right half from the left'}
-    other = {'BtoA': 'AtoB', 'AtoB': 'BtoA'}[config.direction]
-    return (
-        f'direction {config.direction}: learns the {learns[config.direction]} ({other} is the '
-        f'reverse); halves of {folders.describe_halves(sizes)} are scaled to '
-        f'{describe_size(config.scale_size)} and cropped to {describe_size(config.crop_size)}'
-    )

@@ -8,7 +8,7 @@ import typing
 import tensorflow.compat.v1 as tf
 from tqdm import tqdm
 
-from pix2pix_tf import checkpoints, dataset, diagnosis, images
+from pix2pix_tf import checkpoints, dataset, diagnosis, images, seeding
 from pix2pix_tf.config import Config, random_seed
 from pix2pix_tf.evaluation import metrics, pages, shards
 from pix2pix_tf.evaluation.evaluator import Evaluator, Measures
@@ -16,7 +16,7 @@ from pix2pix_tf.model import build_generator
 from pix2pix_tf.pairs import folders
 from pix2pix_tf.sources import find_checkpoint, saved_config
 from pix2pix_tf.system import files, gpu, runtime
-from pix2pix_tf.system.console import print_line
+from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import CheckpointError, DataError, UsageError
 
 Batch = typing.Dict[str, typing.Any]
@@ -57,7 +57,8 @@ def export(
             written += images.save_images(batch, job.names, image_dir)
             evaluator.add(batch)
         report = evaluator.report(job.source)
-    wrote = f'wrote {written} images of {len(report.images)} pairs from {job.source["checkpoint"]}'
+    pairs = count(len(report.images), 'pair')
+    wrote = f'wrote {written} images of {pairs} from {job.source["checkpoint"]}'
     if measures.shard.total > 1:
         page = None
         size = job.config.crop_size
@@ -93,12 +94,12 @@ def evaluate(
             little memory.
     """
     job = prepare(data, out, config, checkpoint, skip_bad_files, measures)
-    with Evaluator(job.names, measures) as evaluator, running(job) as batches:
+    with Evaluator(job.names, measures) as evaluator, running(job, encode=False) as batches:
         files.prepare_directory(out)
         for batch in batches:
             evaluator.add(batch)
         report = evaluator.report(job.source)
-    print_line(f'{job.source["checkpoint"]} on {len(report.images)} pairs of {data}')
+    print_line(f'{job.source["checkpoint"]} on {count(len(report.images), "pair")} of {data}')
     if measures.shard.total > 1:
         part = shards.save(measures.shard, report, evaluator.features, None, out, job.equal)
         print_line(f'wrote {part} for `pix2pix-evaluate --join`')
@@ -115,7 +116,8 @@ def join(out: str) -> metrics.Report:
     """
     report, page = shards.join(out)
     print_line(metrics.format_table(report))
-    print_line(f'joined {len(report.images)} pairs in {out}' + (f'; open {page}' if page else ''))
+    opened = f'; open {page}' if page else ''
+    print_line(f'joined {count(len(report.images), "pair")} in {out}{opened}')
     return report
 
 
@@ -174,12 +176,12 @@ def prepare(
 
 
 @contextlib.contextmanager
-def running(job: Job) -> typing.Iterator[typing.Iterator[Batch]]:
+def running(job: Job, encode: bool = True) -> typing.Iterator[typing.Iterator[Batch]]:
     """Yields the batches of `job`, in order; the next one is computed while the caller has one.
 
-    A batch has 'paths' (bytes) and, for each of `images.KINDS`, the PNG files and, as
-    '{kind}_pixels', [batch, height, width, 3] uint8; several outputs per input if there are
-    several samples.
+    A batch has 'paths' (bytes) and, for each of `images.KINDS`, '{kind}_pixels', [batch, height,
+    width, 3] uint8; with `encode` also '{kind}', the same as PNG files (bytes). There are several
+    outputs per input if there are several samples.
 
     Raises:
         DataError: a file cannot be decoded; the message names it.
@@ -189,7 +191,7 @@ def running(job: Job) -> typing.Iterator[typing.Iterator[Batch]]:
     with tf.Graph().as_default():
         tf.set_random_seed(0)  # nothing draws by it, but deterministic ops ask for one
         batches = dataset.load_data(job.paths, job.config, training=False)
-        fetches = _fetches(batches, job)
+        fetches = _fetches(batches, job, encode)
         saver = tf.train.Saver()
 
         def restore(session):
@@ -216,12 +218,12 @@ def running(job: Job) -> typing.Iterator[typing.Iterator[Batch]]:
             diagnosis.raise_explained(error, job.paths, '`batch_size` or `crop_size`')
 
 
-def _fetches(batches, job):
+def _fetches(batches, job, encode):
     """The tensors of a batch, as `running` describes it."""
     config, samples = job.config, job.measures.samples
     seed = random_seed() if config.seed is None else config.seed
-    seeds = dataset.image_seeds(batches.inputs, seed, samples)
-    outputs = build_generator(dataset.repeat(batches.inputs, samples), config, seeds)
+    seeds = seeding.image_seeds(batches.inputs, seed, samples)
+    outputs = build_generator(seeding.repeat(batches.inputs, samples), config, seeds)
     fetches = {'paths': batches.paths}
     for kind, image in (
         ('inputs', batches.inputs),
@@ -229,7 +231,8 @@ def _fetches(batches, job):
         ('targets', batches.targets),
     ):
         fetches[kind + '_pixels'] = images.deprocess_image(image)
-        fetches[kind] = images.encode_pngs(fetches[kind + '_pixels'])
+        if encode:
+            fetches[kind] = images.encode_pngs(fetches[kind + '_pixels'])
     return fetches
 
 

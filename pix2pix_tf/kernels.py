@@ -46,8 +46,7 @@ def plain_conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tenso
     """Convolution of `images`, padded by one pixel of zeros on each side.
 
     [batch, height, width, channels] and [4, 4, channels, depth] => [batch, rows, columns, depth]:
-    half of height and width at stride 2, one pixel less at stride 1. Height and width are even at
-    stride 2.
+    half of height and width at stride 2, one pixel less at stride 1.
 
     Raises:
         ValueError: the stride is neither 1 nor 2, or a side is odd at stride 2.

@@ -4,7 +4,7 @@ import typing
 
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import checkpoints, dataset
+from pix2pix_tf import checkpoints, dataset, options
 from pix2pix_tf.cluster import Replica
 from pix2pix_tf.config import Config
 from pix2pix_tf.model import Model
@@ -33,16 +33,27 @@ class Run(typing.NamedTuple):
 
 
 class Loop:
-    """The steps of a run in a session, and its checkpoints."""
+    """The steps of a run in a session, and its checkpoints.
 
-    def __init__(self, run, supervisor, session, source):
+    `data` is what options.json records of the training pairs; None for a worker that is not the
+    chief.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        supervisor: tf.train.Supervisor,
+        session: tf.Session,
+        data: typing.Optional[options.Data],
+    ) -> None:
         self.run, self.supervisor, self.session = run, supervisor, session
         self.stop = run.replica.stop
-        self.saves = checkpoints.Saves(run.saver, session, run.out, run.config, source)
+        self.saves = checkpoints.Saves(run.saver, session, run.out, run.config, data)
 
     def train(self) -> int:
         """Trains to the last step, or until something stops it; returns the step it reached."""
-        run, schedule = self.run, self.run.schedule
+        run, schedule, monitor = self.run, self.run.schedule, self.run.monitor
+        assert monitor, 'only the chief has one; the others follow'
         step = schedule.first_step
         if step >= schedule.last_step:
             print_line(
@@ -50,13 +61,13 @@ class Loop:
                 'max_epochs or max_steps'
             )
             return step
-        run.monitor.begin()
+        monitor.begin()
         fetches = step_fetches(run.batches, run.model, run.replica)
         pairs_per_step = run.config.batch_size * run.replica.size
         with Progress(schedule, pairs_per_step, run.config.progress_freq) as progress:
             while step < schedule.last_step and not self._should_stop():
                 try:
-                    results = run.monitor.run_step(self.session, fetches, step + 1)
+                    results = monitor.run_step(self.session, fetches, step + 1)
                 except (tf.errors.OutOfRangeError, tf.errors.CancelledError):
                     if not self.supervisor.should_stop():
                         raise
@@ -70,7 +81,7 @@ class Loop:
                 if schedule.is_due(run.config.progress_freq, step):
                     progress.report(step, results['checked'], results['averages'])
                 rate = progress.recent_rate()
-                run.monitor.record(self.session, step, results, rate, self.stop)
+                monitor.record(self.session, step, results, rate, self.stop)
 
                 is_last = step == schedule.last_step
                 due = schedule.is_due(run.config.save_freq, step) or self.saves.is_due_by_time()

@@ -18,8 +18,7 @@ Average = typing.Callable[[typing.List[tf.Tensor], str], typing.List[tf.Tensor]]
 class Model(typing.NamedTuple):
     """What `build_model` returns; the first four fields are those of the post.
 
-    Losses are float32 scalars. Each is also in the graph under the name of its field
-    ('discrim_loss:0', ...).
+    Losses are float32 scalars.
     """
 
     outputs: tf.Tensor  # [batch, height, width, 3] in [-1, 1]
@@ -50,7 +49,7 @@ def build_generator(
 
     [batch, height, width, 3] in [-1, 1] => the same shape and range. If the graph has a generator
     already, its variables are shared. With `image_seeds` ([batch, 2] int64, from
-    `dataset.image_seeds`) every image is a batch of one, with its own statistics and noise: its
+    `seeding.image_seeds`) every image is a batch of one, with its own statistics and noise: its
     output does not depend on the other images, not even in the last bit.
 
     Raises:
@@ -120,26 +119,22 @@ def build_model(
         averages = [ema.average(loss).read_value() for loss in losses]
         step = global_step.read_value()
 
-    tensors = {
-        'gen_loss': gen_loss,
-        'discrim_loss': discrim_loss,
-        'gen_loss_gan': gen_loss_gan,
-        'gen_loss_l1': gen_loss_l1,
-        'discrim_loss_average': averages[0],
-        'gen_loss_gan_average': averages[1],
-        'gen_loss_l1_average': averages[2],
-    }
-    named = {name: tf.identity(tensor, name) for name, tensor in tensors.items()}
     return Model(
         outputs=outputs,
         train_op=train_op,
+        gen_loss=gen_loss,
+        discrim_loss=discrim_loss,
+        gen_loss_gan=gen_loss_gan,
+        gen_loss_l1=gen_loss_l1,
+        discrim_loss_average=averages[0],
+        gen_loss_gan_average=averages[1],
+        gen_loss_l1_average=averages[2],
         global_step=step,
         discrim_gradient_sum=_sum(discrim_gradients),
         gen_gradient_sum=_sum(gen_gradients),
-        gradients=dict(discrim_gradients, **gen_gradients),
         predict_real=predict_real,
         predict_fake=predict_fake,
-        **named,
+        gradients=dict(discrim_gradients, **gen_gradients),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
-from pix2pix_tf import checkpoints, dataset, diagnosis, images, tiling
+from pix2pix_tf import checkpoints, dataset, diagnosis, images, seeding, tiling
 from pix2pix_tf.config import SEED, random_seed
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.pairs import reading
@@ -20,7 +20,7 @@ from pix2pix_tf.system.errors import CheckpointError, DataError, UsageError
 
 FITS = ('scale', 'whole')
 
-Picture = typing.Union[np.ndarray, Image.Image]
+AnyImage = typing.Union[np.ndarray, Image.Image]
 
 
 def load(model: str, **changes: typing.Any) -> 'Generator':
@@ -85,7 +85,7 @@ class Generator:
 
     def __call__(
         self,
-        image: Picture,
+        image: AnyImage,
         seed: typing.Optional[int] = None,
         samples: int = 1,
         fit: str = 'scale',
@@ -111,8 +111,8 @@ class Generator:
         seed = random_seed() if seed is None else seed
         if isinstance(image, Image.Image):
             outputs = self._samples(np.asarray(reading.to_rgb(image)), seed, samples, fit, tile)
-            pictures = [Image.fromarray(output) for output in outputs]
-            return pictures if samples > 1 else pictures[0]
+            results = [Image.fromarray(output) for output in outputs]
+            return results if samples > 1 else results[0]
         if image.ndim == 4:
             result = np.stack([self._samples(one, seed, samples, fit, tile) for one in image])
             return result if samples > 1 else result[:, 0]
@@ -141,7 +141,7 @@ class Generator:
         """[samples, height, width, 3]; `image` is [height, width, 3]."""
         results = []
         for number in range(samples):
-            sample_seed = seed + (number << 31)
+            sample_seed = seed + (number << 31)  # as `seeding.image_seeds` numbers the samples
             if fit == 'scale':
                 results.append(self._run('scale', image, sample_seed)[0])
             else:
@@ -177,7 +177,7 @@ class Generator:
         config = dataclasses.replace(self.config, crop_size=crop_size)
         inputs = dataset.process_image(image, None, config)[None]
         inputs.set_shape([1, *height_and_width(crop_size), 3])
-        noise = tf.placeholder_with_default(dataset.image_seeds(inputs, seed), [1, 2])
+        noise = tf.placeholder_with_default(seeding.image_seeds(inputs, seed), [1, 2])
         output = images.deprocess_image(build_generator(inputs, self.config, noise))[0]
         return _Network(image, seed, noise, output)
 

@@ -25,7 +25,6 @@ _PREVIEW_SIDE = 512  # pixels
 class Settings(typing.NamedTuple):
     """How each image is computed; see `Generator.__call__`."""
 
-    seed: typing.Optional[int] = None
     samples: int = 1
     fit: str = 'scale'
     tile: typing.Optional[int] = None
@@ -119,12 +118,11 @@ def predict_files(
     results: typing.Dict[str, str],
     to: str,
     settings: Settings = Settings(),
-    notify: typing.Callable[[str], object] = print_line,
 ) -> Predictions:
     """Writes {result}.png for every input of `results`, and index.html in the folder `to`.
 
     From the second sample on, the name of a result ends in -2, -3, ... An input that cannot be read
-    is passed to `notify` as a line, and the others go on.
+    is named in a line, and the others go on.
 
     Raises:
         UsageError: a setting cannot be used, or there is another page in `to`.
@@ -146,7 +144,7 @@ def predict_files(
                     size = job.result()
                 except DataError as error:
                     failures.append(str(error))
-                    notify(str(error))
+                    print_line(str(error))
                 else:
                     rows.append((path, size))
         finally:
@@ -203,5 +201,5 @@ def _predict(generator, path, result, preview, settings):
 
 
 def _outputs(generator, pixels, settings):
-    outputs = generator(pixels, settings.seed, settings.samples, settings.fit, settings.tile)
+    outputs = generator(pixels, samples=settings.samples, fit=settings.fit, tile=settings.tile)
     return outputs if settings.samples > 1 else outputs[None]

@@ -46,13 +46,23 @@ def find_checkpoint(out: str, checkpoint: typing.Optional[str] = None) -> str:
 
     Raises:
         CheckpointError: there is none.
+        UsageError: as `runtime.check_path` does.
     """
-    found = checkpoints.resolve(checkpoint) if checkpoint else checkpoints.latest(out)
-    if found is None:
+    if checkpoint:
+        found = checkpoints.resolve(checkpoint)
+        runtime.check_path(found)
+        if not tf.train.checkpoint_exists(found):
+            raise CheckpointError(
+                f'there is no checkpoint {found}: choose another with `checkpoint` (a training '
+                'removes old ones, see `keep`)'
+            )
+        return found
+    newest = checkpoints.latest(out)
+    if newest is None:
         raise CheckpointError(
             f'no checkpoint in {out}: train first, or choose one with `checkpoint`'
         )
-    return found
+    return newest
 
 
 class Source(typing.NamedTuple):
@@ -94,9 +104,9 @@ def find_model(model: str, **changes: typing.Any) -> Source:
         name = os.path.basename(os.path.abspath(version))
         step = int(name) if name.isdecimal() else 0
         return Source(checkpoint, _config(options.load(folder), changes), step, folder)
-    if not os.path.isdir(model) and not tf.train.checkpoint_exists(checkpoints.resolve(model)):
-        raise CheckpointError(f'there is no folder and no checkpoint {model}: train one first')
     checkpoint = checkpoints.resolve(model)
-    config = saved_config(model, checkpoint, **changes)
-    step = checkpoints.step_of(checkpoint)
-    return Source(checkpoint, config, step, os.path.dirname(checkpoint))
+    if not os.path.isdir(model) and not tf.train.checkpoint_exists(checkpoint):
+        raise CheckpointError(f'there is no folder and no checkpoint {model}: train one first')
+    folder = os.path.dirname(checkpoint)
+    config = _config(options.load(folder), changes)
+    return Source(checkpoint, config, checkpoints.step_of(checkpoint), folder)

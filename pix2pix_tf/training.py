@@ -16,6 +16,7 @@ from pix2pix_tf.monitoring.monitor import Monitor
 from pix2pix_tf.monitoring.schedule import Schedule
 from pix2pix_tf.monitoring.validation import Validation
 from pix2pix_tf.pairs import folders, leaks
+from pix2pix_tf.sizes import describe_size
 from pix2pix_tf.system import files, gpu, locks, runtime, signals
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.peers import Cluster
@@ -81,30 +82,20 @@ def train_replica(job: Job, cluster: Cluster = Cluster()) -> TrainingResult:
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(signals.stopping_on_signals(print_line))
         replica = stack.enter_context(Replica(cluster, stop))
-        checkpoint, validation, source = None, None, None
+        checkpoint, validation, data = None, None, None
         if cluster.is_chief:
-            validation = _find_validation(job, pairs)
-            source = options.describe_data(job.data, pairs.paths)
-            files.prepare_directory(job.out)
-            stack.enter_context(locks.locked(job.out))
-            checkpoints.remove_unfinished(job.out)
-            checkpoint = checkpoints.latest(job.out)
-            if checkpoint and not job.override:
-                options.check_same(job.out, job.config, source)
-            _check_ours(job, checkpoint, validation)
-            for line in [dataset.describe(pairs.sizes, job.config), *pairs.notes]:
-                print_line(line)
+            checkpoint, validation, data = _prepare(job, pairs, stack)
         first_step = replica.join(
             job.config, checkpoints.step_of(checkpoint), len(pairs.paths), print_line
         )
         if first_step is None:
             print_line('stopped before all workers were here')
-            return TrainingResult(0, checkpoint)
+            return TrainingResult(checkpoints.step_of(checkpoint), checkpoint)
         gpu.prepare(job.config, print_line)
         with tf.Graph().as_default(), tf.device(replica.device):
-            graph = _build(pairs.paths, validation, job, replica, first_step)
+            run = _build(pairs.paths, validation, job, replica, first_step)
             try:
-                supervisor = _make_supervisor(graph, checkpoint)
+                supervisor = _make_supervisor(run, checkpoint)
                 proto = replica.session_config(gpu.session_config(job.config))
                 with supervisor.managed_session(replica.target, config=proto) as session:
                     origin = 'starting from scratch'
@@ -115,12 +106,42 @@ def train_replica(job: Job, cluster: Cluster = Cluster()) -> TrainingResult:
                         f'{device}{replica.describe()}; {len(pairs.paths)} pairs in {job.data}; '
                         f'{origin}'
                     )
-                    loop = Loop(graph, supervisor, session, source)
+                    loop = Loop(run, supervisor, session, data)
                     step = loop.train() if cluster.is_chief else loop.follow()
             except tf.errors.OpError as error:
                 replica.wait_for_loss(error)
                 diagnosis.raise_explained(error, pairs.paths)
         return TrainingResult(step, checkpoints.latest(job.out))
+
+
+def _prepare(job, pairs, stack):
+    """What the chief does first: checks and locks the folder `out`, and says what is trained on.
+
+    Returns the newest checkpoint, the validation pairs and the Data; the first two may be None.
+    """
+    validation = _find_validation(job, pairs)
+    data = options.describe_data(job.data, pairs.paths)
+    files.prepare_directory(job.out)
+    stack.enter_context(locks.locked(job.out))
+    checkpoints.remove_unfinished(job.out)
+    checkpoint = checkpoints.latest(job.out)
+    if checkpoint and not job.override:
+        options.check_same(job.out, job.config, data)
+    _check_ours(job, checkpoint, validation)
+    for line in [_describe(pairs.sizes, job.config), *pairs.notes]:
+        print_line(line)
+    return checkpoint, validation, data
+
+
+def _describe(sizes, config):
+    """One line about what a training learns from files of these (width, height), and how."""
+    learns = {'BtoA': 'left half from the right', 'AtoB': 'right half from the left'}
+    other = {'BtoA': 'AtoB', 'AtoB': 'BtoA'}[config.direction]
+    return (
+        f'direction {config.direction}: learns the {learns[config.direction]} ({other} is the '
+        f'reverse); halves of {folders.describe_halves(sizes)} are scaled to '
+        f'{describe_size(config.scale_size)} and cropped to {describe_size(config.crop_size)}'
+    )
 
 
 def _check_ours(job, checkpoint, validation):
@@ -148,7 +169,7 @@ def _find_validation(job, pairs):
 
 
 def _build(paths, validation, job, replica, first_step):
-    """Builds everything into the default graph."""
+    """Builds everything into the default graph; returns the Run."""
     config = job.config
     path_queue = replica.path_queue(paths)
     if config.seed is not None:

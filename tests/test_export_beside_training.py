@@ -46,6 +46,13 @@ def test_it_takes_the_newer_checkpoint(pairs, out):
     )
 
 
+def test_an_evaluation_encodes_no_files(pairs, out):
+    job = exporting.prepare(pairs, out)
+    with exporting.running(job, encode=False) as batches:
+        names = {name for batch in batches for name in batch}
+    assert names == {'paths', 'inputs_pixels', 'outputs_pixels', 'targets_pixels'}
+
+
 def test_a_checkpoint_that_was_named_is_not_replaced_by_another(pairs, out):
     name = os.path.join(out, 'model-2')
     job = exporting.prepare(pairs, out, checkpoint=name)

@@ -80,7 +80,11 @@ def test_a_checkpoint_can_be_named(out, pairs, tmp_path):
     export(pairs, other, checkpoint=os.path.join(out, 'model-2'))
     assert len(os.listdir(os.path.join(other, 'images'))) == 15
     result = run_command('export', f'--data={pairs}', f'--out={out}', f'--checkpoint={out}/model-9')
-    assert f'{out}/model-9' in error_line(result, 1)
+    assert f'there is no checkpoint {out}/model-9: choose another' in error_line(result, 1)
+    odd = str(tmp_path / 'odd[1]')
+    shutil.copytree(out, odd)
+    result = run_command('evaluate', f'--data={pairs}', f'--checkpoint={odd}/model-2')
+    assert f'{odd}/model-2 has a [' in error_line(result, 2)
 
 
 def test_a_folder_without_a_checkpoint_is_named(pairs, tmp_path):

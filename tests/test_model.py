@@ -90,12 +90,6 @@ def test_one_bad_gradient_shows_in_the_sum(built):
     assert not np.isfinite(session.run(sums)).any()
 
 
-def test_losses_and_averages_are_in_the_graph_by_name(built):
-    model, session = built
-    for name in LOSSES + tuple(n + '_average' for n in AVERAGED):
-        assert session.graph.get_tensor_by_name(name + ':0') is getattr(model, name)
-
-
 def test_a_step_counts_and_averages(built):
     model, session = built
     averages = [getattr(model, n + '_average') for n in AVERAGED]

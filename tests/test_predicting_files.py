@@ -31,7 +31,7 @@ def test_files_and_folders(trained, tmp_path):
     result = run_command('predict', *flags, str(folder), str(single))
     assert error_line(result, 1) == 'pix2pix-predict: 1 of 5 images failed, as named above'
     assert f'{folder}/bad.png cannot be read as an image' in result.stdout
-    assert 'leaving out 1 files that are not images' in result.stdout
+    assert 'leaving out 1 file that is not an image' in result.stdout
     names = {'a.jpg.png', 'a.png.png', 'deep/b c#.png', 'single.png'}
     for name in names:
         assert Image.open(str(to / name)).size == (256, 256)

@@ -12,7 +12,6 @@ from pix2pix_tf.system.errors import UsageError
 _CHANGEABLE = (
     'direction',
     'crop_size',
-    'batch_size',
     'ngf',
     'seed',
     'xla',
@@ -37,6 +36,12 @@ _FLAGS = (
         'Checkpoint to use instead of the newest one in `out`: its path, or a folder.',
     ),
     (flags.DEFINE_boolean, 'skip_bad_files', False, 'Leaves out files that are not pairs.'),
+    (
+        flags.DEFINE_integer,
+        'batch_size',
+        None,
+        'Pairs per run of the generator, by default 8. With a `seed` it changes no result.',
+    ),
     (
         flags.DEFINE_integer,
         'samples',

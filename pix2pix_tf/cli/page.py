@@ -43,6 +43,6 @@ def main() -> None:
     name = FLAGS.name or common.model_name(FLAGS.model)
     static_page.write(source, to, name, FLAGS.weights, FLAGS.data)
     print_line(
-        f'wrote {to}: try it with `{"python -m http.server --directory " + to}`, or copy it to a '
+        f'wrote {to}: try it with `python -m http.server --directory {to}`, or copy it to a '
         'static host'
     )

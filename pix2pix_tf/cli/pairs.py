@@ -24,7 +24,7 @@ from pix2pix_tf.pairs import (
     shaping,
     splitting,
 )
-from pix2pix_tf.system.console import print_line
+from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import DataError, UsageError, with_flags
 
 ARGUMENTS = '|'.join(FLAGS_OF) + ' [DIR]'
@@ -45,22 +45,16 @@ def main(arguments: typing.Sequence[str]) -> None:
     if command in ('make', 'combine'):
         if folders:
             raise UsageError(f'{folders[0]} is not a flag: see --help')
-        _require('photos' if command == 'make' else 'a')
-        _require('to' if command == 'make' else 'b')
     elif len(folders) != 1:
         raise UsageError(f'give one folder: pix2pix-pairs {command} DIR')
-    if 'to' in names:
-        _require('to')
+    for name in ('photos', 'a', 'b', 'to'):
+        if name in names and not FLAGS[name].value:
+            raise UsageError(f'`{name}` is missing: give a folder')
     try:
         ImageColor.getrgb(FLAGS.background)
     except ValueError as error:
         raise UsageError(f'`background` is {FLAGS.background!r}: give a color, as white') from error
     _COMMANDS[command](*folders)
-
-
-def _require(name):
-    if not FLAGS[name].value:
-        raise UsageError(f'`{name}` is missing: give a folder')
 
 
 def _make():
@@ -148,7 +142,7 @@ def _check(folder):
     page = check_pages.write(report, FLAGS.out)
     for line in report.faults + report.warnings:
         print_line(line)
-    print_line(f'{report.pairs} pairs checked; open {page}')
+    print_line(f'{count(report.pairs, "pair")} checked; open {page}')
     if report.faults:
         raise DataError(f'{folder} is not fit for a training, as said above: repair it')
 
@@ -188,10 +182,10 @@ def _report(made):
         print_line(f'left out: {line}')
     present = f', {made.present} were there' if made.present else ''
     left_out = f', {len(made.left_out)} left out' if made.left_out else ''
-    parts = ''.join(f'; {count} in {part}' for part, count in made.parts.items())
-    print_line(f'made {made.made} pairs in {FLAGS.to}{present}{left_out}{parts}')
-    for part, count in made.parts.items():
-        if not count and made.made + made.present:
+    parts = ''.join(f'; {number} in {part}' for part, number in made.parts.items())
+    print_line(f'made {count(made.made, "pair")} in {FLAGS.to}{present}{left_out}{parts}')
+    for part, number in made.parts.items():
+        if not number and made.made + made.present:
             print_line(f'{part} has no pairs: there are too few files, or they belong together')
     if not made.made + made.present:
         raise DataError('no pair could be made, for the reasons above')

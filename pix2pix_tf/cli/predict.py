@@ -12,7 +12,7 @@ from pix2pix_tf import config
 from pix2pix_tf.cli import common
 from pix2pix_tf.pairs import reading
 from pix2pix_tf.system import shard
-from pix2pix_tf.system.console import print_line
+from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
 
 ARGUMENTS = 'FILE_OR_FOLDER'
@@ -76,7 +76,8 @@ def main(paths: typing.Sequence[str]) -> None:
     if not inputs:
         raise Pix2PixError(f'no image in {", ".join(paths)}')
     if others:
-        print_line(f'leaving out {len(others)} files that are not images')
+        verb = 'is not an image' if len(others) == 1 else 'are not images'
+        print_line(f'leaving out {count(len(others), "file")} that {verb}')
 
     predicting_files = common.load('predicting_files')
     predicting = common.load('predicting')
@@ -87,13 +88,13 @@ def main(paths: typing.Sequence[str]) -> None:
             raise Pix2PixError(f'all images in {to} are results of an earlier run')
     planned = predicting_files.plan(inputs, to, FLAGS.name, FLAGS.samples)
     results = dict(part.take(list(planned.items())))
-    seed = changes.pop('seed', None)
     settings = predicting_files.Settings(
-        seed, FLAGS.samples, FLAGS.fit, FLAGS.tile, FLAGS.keep_size, part.total == 1
+        FLAGS.samples, FLAGS.fit, FLAGS.tile, FLAGS.keep_size, part.total == 1
     )
     with predicting.load(FLAGS.model, **changes) as generator:
         done = predicting_files.predict_files(generator, results, to, settings)
     opened = f'; open {done.page}' if done.page else ''
-    print_line(f'wrote {done.written} images to {to}{opened}')
+    print_line(f'wrote {count(done.written, "image")} to {to}{opened}')
     if done.failures:
-        raise Pix2PixError(f'{len(done.failures)} of {len(results)} images failed, as named above')
+        of_all = f'{len(done.failures)} of {count(len(results), "image")}'
+        raise Pix2PixError(f'{of_all} failed, as named above')

@@ -6,7 +6,6 @@ import typing
 
 import numpy as np
 
-from pix2pix_tf import images
 from pix2pix_tf.evaluation import features, metrics
 from pix2pix_tf.system.shard import Shard
 
@@ -44,10 +43,10 @@ class Evaluator:
         self._open.close()
 
     def add(self, batch: typing.Dict[str, typing.Any]) -> None:
-        """Measures a batch, as `exporting.run` yields it."""
-        pixels = {kind: batch[kind + '_pixels'] for kind in images.KINDS}
-        outputs = pixels['outputs'].reshape((-1, self.samples) + pixels['outputs'].shape[1:])
-        for path, samples, target in zip(batch['paths'], outputs, pixels['targets']):
+        """Measures a batch, as `exporting.running` yields it."""
+        outputs, targets = batch['outputs_pixels'], batch['targets_pixels']
+        outputs = outputs.reshape((-1, self.samples) + outputs.shape[1:])
+        for path, samples, target in zip(batch['paths'], outputs, targets):
             row = dict(
                 {'name': self.names[os.fsdecode(path)]}, **metrics.compare(samples[0], target)
             )
@@ -56,7 +55,7 @@ class Evaluator:
             self.rows.append(row)
         if self._extract:
             self.features['outputs'].append(self._extract(outputs[:, 0]))
-            self.features['targets'].append(self._extract(pixels['targets']))
+            self.features['targets'].append(self._extract(targets))
 
     def report(self, source: typing.Dict[str, typing.Any]) -> metrics.Report:
         """The Report on all batches, with `source` as a description of where they come from."""

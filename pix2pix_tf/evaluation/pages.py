@@ -13,6 +13,7 @@ from pix2pix_tf import images
 from pix2pix_tf.evaluation import metrics
 from pix2pix_tf.sizes import Size, height_and_width
 from pix2pix_tf.system import files
+from pix2pix_tf.system.console import count
 
 GALLERY_FILE = 'index.html'
 DEVELOPMENT_FILE = 'development.html'
@@ -43,7 +44,7 @@ def write_gallery(report: metrics.Report, out: str, size: Size) -> str:
     return _write(
         os.path.join(out, GALLERY_FILE),
         'gallery.html',
-        title=f'{len(rows)} pairs of {source["data"]}',
+        title=f'{count(len(rows), "pair")} of {source["data"]}',
         subtitle=f'{source["checkpoint"]}, step {source["step"]}',
         **_sides(size),
         rows=rows,
@@ -111,7 +112,7 @@ class Prediction(typing.NamedTuple):
     """A row of the page of predictions; paths are relative to the page."""
 
     name: str
-    preview: str  # path of an image for browsers of the input
+    preview: str  # path of the input in a format that browsers show
     outputs: typing.List[str]  # paths
     size: Size
 
@@ -135,11 +136,10 @@ def write_predictions(to: str, subtitle: str, predictions: typing.Sequence[Predi
         }
         for p in predictions
     ]
-    count = len(rows)
     return _write(
         os.path.join(to, GALLERY_FILE),
         'predictions.html',
-        title=f'{count} image{"" if count == 1 else "s"}',
+        title=count(len(rows), 'image'),
         subtitle=subtitle,
         rows=rows,
     )

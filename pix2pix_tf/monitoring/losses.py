@@ -127,7 +127,7 @@ def _format(rows):
     return stream.getvalue()
 
 
-def scalars(results: typing.Dict[str, typing.Any], rate: float, learning_rate: float) -> Row:
+def row_of(results: typing.Dict[str, typing.Any], rate: float, learning_rate: float) -> Row:
     """A row of losses.csv from the results of a step, without validation metrics."""
     losses, averages = results['checked'], results['averages']
     values = {f'losses/{label}': losses[name] for label, name in LOSS_LABELS.items()}

@@ -92,7 +92,7 @@ class Monitor:
                 self.writer.add_summary(results[name], step)
         row = {}
         if self.schedule.is_due(self.config.summary_freq, step):
-            row = losses.scalars(results, rate, self.config.learning_rate)
+            row = losses.row_of(results, rate, self.config.learning_rate)
         evaluated = {}
         if self.validation and self.schedule.is_due(self.config.eval_freq, step):
             evaluated = self.validation.evaluate(session, stop)

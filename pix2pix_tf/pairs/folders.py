@@ -9,6 +9,7 @@ import warnings
 
 from PIL import Image
 
+from pix2pix_tf.system.console import count
 from pix2pix_tf.system.errors import DataError
 
 EXTENSIONS = ('.jpg', '.jpeg', '.png')
@@ -81,7 +82,7 @@ def find_images(
     notes = []
     if others:
         notes.append(
-            f'leaving out {_count(others, "file")} of {folder} that are not JPEG or PNG: '
+            f'leaving out {count(len(others), "file")} of {folder} that are not JPEG or PNG: '
             f'{_some(others)}; convert them to use them'
         )
     return [os.path.join(folder, name) for name in sorted(images, key=by_number)], notes
@@ -106,11 +107,7 @@ def _contents(folder, names):
         os.path.splitext(name)[1].lower() or 'no extension' for name in names
     )
     listed = ', '.join(f'{count} {kind}' for kind, count in kinds.most_common(5))
-    return f'it has {_count(names, "other file")} ({listed}); convert images to JPEG or PNG'
-
-
-def _count(things, word):
-    return f'{len(things)} {word}{"" if len(things) == 1 else "s"}'
+    return f'it has {count(len(names), "other file")} ({listed}); convert images to JPEG or PNG'
 
 
 def _some(names):

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
-from pix2pix_tf import dataset, options
+from pix2pix_tf import options, seeding
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.ops import kept_values
 from pix2pix_tf.pairs import drawing
@@ -178,7 +178,7 @@ def _run_checkpoint(source, images, seeds, masks):
     with tf.Graph().as_default(), tf.Session(config=proto) as session:
         image = tf.placeholder(tf.float32, [1, *images.shape[1:]])
         seed = tf.placeholder(tf.int64, [])
-        noise = dataset.image_seeds(image, seed)
+        noise = seeding.image_seeds(image, seed)
         fetches = {'output': build_generator(image, source.config, noise)}
         if masks:
             fetches.update(_masks(source.config, noise[0]))

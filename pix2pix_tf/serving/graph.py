@@ -4,7 +4,7 @@ import typing
 
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import checkpoints, dataset, images, kernels
+from pix2pix_tf import checkpoints, dataset, images, kernels, seeding
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.sizes import height_and_width
 from pix2pix_tf.sources import Source
@@ -32,7 +32,7 @@ def build(source: Source) -> Exported:
 
     def generate(one):
         image, image_seed = one
-        return build_generator(image[None], config, dataset.image_seeds(image[None], image_seed))[0]
+        return build_generator(image[None], config, seeding.image_seeds(image[None], image_seed))[0]
 
     def generate_png(one):
         contents, image_seed = one

@@ -11,6 +11,11 @@ from tqdm import tqdm
 output_closed = threading.Event()
 
 
+def count(number: int, noun: str) -> str:
+    """'1 pair', '2 pairs'."""
+    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
+
+
 def print_line(line: str) -> None:
     """Prints a line to standard output, above the progress bar if there is one.
 
