@@ -99,10 +99,7 @@ reproduce: data
 	@$(if $(EPOCHS)$(WORKERS),echo 'EPOCHS and WORKERS are not for make reproduce: give STEPS' >&2; exit 2)
 	@bin/on-dataset $(RUN) $@ $(if $(STEPS),--steps=$(STEPS)) $(value ARGS)
 
-plot tensorboard predict convert serve page: setup
-	@bin/on-dataset $(RUN) $@ $(value ARGS)
-
-pairs check-pairs: setup
+plot tensorboard predict convert serve page pairs check-pairs: setup
 	@bin/on-dataset $(RUN) $@ $(value ARGS)
 
 demo: setup

@@ -29,7 +29,7 @@ def read(path):
 setup(
     name='pix2pix-tf',
     version=re.search(r"__version__ = '(.*)'", read('pix2pix_tf/__init__.py')).group(1),
-    description='pix2pix image-to-image translation as a TensorFlow 1.x graph',
+    description='pix2pix image-to-image translation as a graph, in TensorFlow 1.15 and 2.x',
     long_description=read('README.md'),
     long_description_content_type='text/markdown',
     license='MIT',

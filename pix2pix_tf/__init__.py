@@ -1,4 +1,4 @@
-"""pix2pix as a TensorFlow 1.x graph: paired image-to-image translation (Isola et al., 2017)."""
+"""pix2pix, paired image-to-image translation (Isola et al., 2017), as a graph of TensorFlow."""
 
 import typing
 

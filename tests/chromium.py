@@ -2,12 +2,14 @@
 
 import base64
 import contextlib
+import http.server
 import json
 import os
 import shutil
 import subprocess
 import tempfile
 import time
+import urllib.parse
 
 import pytest
 from forking import DEADLINE
@@ -199,3 +201,14 @@ def browsing():
                 except subprocess.TimeoutExpired:  # how it ends is not our subject
                     process.kill()
                     process.wait()
+
+
+class Files(http.server.SimpleHTTPRequestHandler):
+    """Serves the files of `server.folder`."""
+
+    def translate_path(self, path):
+        name = urllib.parse.unquote(path.split('?')[0]).lstrip('/')
+        return os.path.join(self.server.folder, name or 'index.html')
+
+    def log_message(self, *_):
+        pass

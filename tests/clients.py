@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import io
 import json
 import re
 import socket
@@ -9,7 +10,8 @@ import threading
 import typing
 
 from forking import Forked
-from helpers import command_environment, command_line, wait_for
+from helpers import command_environment, command_line, pair_pixels, wait_for
+from PIL import Image
 
 
 class Answer(typing.NamedTuple):
@@ -107,3 +109,10 @@ def together(count, work):
         if isinstance(result, BaseException):
             raise result
     return results
+
+
+def png(seed=1, width=64, height=64):
+    """The bytes of a PNG file."""
+    encoded = io.BytesIO()
+    Image.fromarray(pair_pixels(seed, width, height)).save(encoded, 'PNG')
+    return encoded.getvalue()

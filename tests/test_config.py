@@ -4,7 +4,6 @@ import pytest
 
 from pix2pix_tf import config
 from pix2pix_tf.config import Config
-from pix2pix_tf.system import cpus
 from pix2pix_tf.system.errors import UsageError
 
 
@@ -78,10 +77,3 @@ def test_every_option_has_a_default_in_its_range():
     for option in config.OPTIONS:
         config.check(option.name, option.default)
         assert option.meaning.endswith('.')
-
-
-def test_one_thread_reads_where_the_order_matters_else_one_for_each_core():
-    cores = min(8, cpus.available())
-    assert config.reader_threads(Config()) == cores
-    assert config.reader_threads(Config(seed=1)) == 1
-    assert config.reader_threads(Config(num_threads=3)) == 3

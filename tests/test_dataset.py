@@ -3,13 +3,12 @@ import os
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import pair_pixels, write_pair
+from helpers import pair_pixels
 from PIL import Image
 
 from pix2pix_tf import dataset
 from pix2pix_tf.config import Config
 from pix2pix_tf.pairs import folders
-from pix2pix_tf.system.errors import DataError
 
 
 def run_batches(batches, count):
@@ -28,45 +27,6 @@ def run_batches(batches, count):
 def evaluate(tensor):
     with tf.Session() as session:
         return session.run(tensor)
-
-
-def test_numeric_names_are_sorted_by_number(tmp_path):
-    for name in ('10.jpg', '9.png', '1.JPEG', 'b.jpg', 'a.jpg', 'notes.txt'):
-        (tmp_path / name).write_bytes(b'')
-    names = [os.path.basename(path) for path in folders.find_images(str(tmp_path))[0]]
-    assert names == ['1.JPEG', '9.png', '10.jpg', 'a.jpg', 'b.jpg']
-
-
-def test_folders_without_images_are_named(tmp_path):
-    with pytest.raises(DataError) as error:
-        folders.find_images(str(tmp_path / 'gone'))
-    assert f'no data folder {tmp_path / "gone"} (No such file or directory)' in str(error.value)
-    (tmp_path / 'notes.txt').write_text('')
-    with pytest.raises(DataError) as error:
-        folders.find_images(str(tmp_path))
-    assert f'no JPEG or PNG image in {tmp_path}' in str(error.value)
-
-
-@pytest.mark.parametrize('width', [1, 63])
-def test_images_without_two_halves_are_named(tmp_path, width):
-    write_pair(tmp_path / 'good.jpg')
-    write_pair(tmp_path / 'odd.png', width=width)
-    with pytest.raises(DataError) as error:
-        folders.find_pairs(str(tmp_path))
-    assert f'{tmp_path / "odd.png"} is {width} pixel' in str(error.value)
-
-
-@pytest.mark.parametrize('contents', [b'', b'GIF89a', b'no image', b'\xff\xd8\xff\xe0\x00\x10JFIF'])
-def test_files_that_are_not_images_are_named(tmp_path, contents):
-    (tmp_path / '1.jpg').write_bytes(contents)
-    with pytest.raises(DataError) as error:
-        folders.find_pairs(str(tmp_path))
-    assert str(error.value).startswith(str(tmp_path / '1.jpg'))
-
-
-def test_other_formats_are_named(tmp_path):
-    Image.fromarray(pair_pixels(0)).save(str(tmp_path / '1.jpg'), 'GIF')
-    assert 'is a GIF file' in folders.read_header(str(tmp_path / '1.jpg')).fault
 
 
 @pytest.mark.parametrize('mode', ['RGB', 'RGBA', 'L', 'P'])

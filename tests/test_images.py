@@ -2,13 +2,10 @@ import io
 import os
 
 import numpy as np
-import pytest
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
 from pix2pix_tf import images
-from pix2pix_tf.system import files
-from pix2pix_tf.system.errors import Pix2PixError
 
 
 def test_deprocess_inverts_the_scaling_and_saturates(graph):
@@ -48,14 +45,3 @@ def test_save_images_writes_three_files_a_pair(tmp_path):
         '\u00e9-outputs.png': b'outputs2',
         '\u00e9-targets.png': b'targets2',
     }
-
-
-def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path):
-    with pytest.raises(Pix2PixError) as error:
-        files.write_whole(str(tmp_path / 'gone' / 'x'), b'1')
-    assert str(error.value) == f'cannot write {tmp_path}/gone/x: No such file or directory'
-    (tmp_path / 'x').write_bytes(b'old')
-    (tmp_path / 'x.tmp').mkdir()
-    with pytest.raises(Pix2PixError):
-        files.write_whole(str(tmp_path / 'x'), b'new')
-    assert (tmp_path / 'x').read_bytes() == b'old'

@@ -63,11 +63,7 @@ def test_names_are_downloaded_and_trained_on(make):
         '--out=out/maps',
     ]
     (data, train), _ = make('train', DATA='maps', DATA_ROOT='/d', DATA_URL='file:///a b', OUT='/o')
-    assert data[2:] == ['--url=file:///a b', '--name=maps', '--root=/d'] or data[2:] == [
-        '--name=maps',
-        '--root=/d',
-        '--url=file:///a b',
-    ]
+    assert data[2:] == ['--name=maps', '--root=/d', '--url=file:///a b']
     assert train[2:4] == ['--data=/d/maps/train', '--out=/o']
 
 
@@ -124,6 +120,17 @@ def test_a_slash_at_the_end_makes_a_path(make):
 def test_a_tilde_is_the_home_folder(make, tmp_path):
     [train], _ = make('train', DATA='~/x', OUT='~/o')
     assert train[2:4] == [f'--data={tmp_path}/x/train', f'--out={tmp_path}/o']
+
+
+def test_a_trained_generator_gets_what_was_typed(make):
+    [predict], _ = make('predict', IN="kid's/a$b.png", TO='to  there', ARGS='--seed=1')
+    assert predict[2:] == ['--model=out/facades', '--to=to  there', '--seed=1', "kid's/a$b.png"]
+    [convert], _ = make('convert', MODEL='/m', FORMAT='onnx')
+    assert convert[1:] == ['bin/pix2pix-convert', '--model=/m', '--format=onnx']
+    [serve], _ = make('serve', DATA='maps', PORT=9000, TO='/nowhere')
+    assert serve[1:] == ['bin/pix2pix-serve', '--model=out/maps', '--port=9000']
+    [page], _ = make('page', OUT='/o', TO='/t')
+    assert page[1:] == ['bin/pix2pix-page', '--model=/o', '--to=/t']
 
 
 def test_validation_images_are_optional(make, tmp_path):

@@ -11,6 +11,8 @@ import sys
 import pytest
 from helpers import ROOT
 
+from pix2pix_tf.cli import common
+
 
 def run(*command, **options):
     return subprocess.run(
@@ -36,8 +38,7 @@ def test_the_package_installs_with_its_commands(tmp_path):
     result = run(*pip, str(source))
     assert result.returncode == 0, result.stderr
     installed = {path.name for path in (tmp_path / 'there' / 'bin').iterdir()}
-    commands = ('train', 'export', 'evaluate', 'plot', 'data', 'demo', 'pairs')
-    assert installed >= {'pix2pix-' + command for command in commands}
+    assert installed == {'pix2pix-' + command for command in common.COMMANDS}
     [package] = (tmp_path / 'there').glob('lib*/python*/site-packages/pix2pix_tf')
     source = pathlib.Path(ROOT, 'pix2pix_tf')
     for pattern in ('*.py', '*/*.py', '*/*/*.html', 'serving/page/*', 'py.typed'):

@@ -1,7 +1,6 @@
 """pix2pix-predict: files and folders of images in, a folder of results out."""
 
 import os
-import subprocess
 
 import numpy as np
 import pytest
@@ -185,23 +184,3 @@ def test_mutants_are_refused_or_read(trained, tmp_path):
                     assert str(error).startswith('the file ') and '\n' not in str(error)
                     outcomes.add('refused')
     assert outcomes == {'read', 'refused'}
-
-
-def test_make_predict_hands_over_what_was_typed(tmp_path):
-    result = subprocess.run(
-        ['sh', 'bin/on-dataset', 'echo', 'predict', '--seed=1'],
-        env=dict(
-            os.environ,
-            PIX2PIX_DATA='facades',
-            PIX2PIX_DATA_ROOT='data',
-            PIX2PIX_OUT='',
-            PIX2PIX_IN="my kid's/a$b.png",
-            PIX2PIX_MODEL='',
-            PIX2PIX_TO='to  there',
-        ),
-        stdout=subprocess.PIPE,
-        universal_newlines=True,
-    )
-    assert result.stdout == (
-        "bin/pix2pix-predict --model=out/facades --to=to  there --seed=1 my kid's/a$b.png\n"
-    )

@@ -41,6 +41,7 @@ def broken(tmp_path):
         ('raise TypeError("Descriptors cannot\\nbe created")', 'Descriptors cannot be created'),
         ('import os; os.no_such_name', "module 'os' has no attribute 'no_such_name'"),
         ('raise RuntimeError', 'RuntimeError'),
+        ('raise ImportError("no such library")', 'no such library'),
     ],
 )
 def test_a_tensorflow_that_does_not_import_for_any_reason_is_one_line(

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from feature_networks import WEIGHTS, build_network, write_frozen_graph
 from helpers import error_line, run_command
 
 from pix2pix_tf.evaluation import features, metrics
@@ -13,22 +14,6 @@ from pix2pix_tf.evaluation.features import Network
 from pix2pix_tf.system.errors import Pix2PixError
 
 PIXELS = np.random.RandomState(1).randint(0, 256, (3, 8, 8, 3)).astype(np.uint8)
-WEIGHTS = np.random.RandomState(2).randn(3, 5).astype(np.float32)
-
-
-def build_network(size=None, outputs=1, batch=None):
-    """Features that depend on the mean color alone: (placeholder, feature tensors)."""
-    images = tf.placeholder(tf.float32, [batch, size, size, 3], 'images')
-    maps = tf.tensordot(images, tf.constant(WEIGHTS), 1)
-    return images, [tf.multiply(maps, n + 1, f'features_{n}') for n in range(outputs)]
-
-
-def write_frozen_graph(path, **options):
-    with tf.Graph().as_default() as graph:
-        build_network(**options)
-        with open(str(path), 'wb') as file:
-            file.write(graph.as_graph_def().SerializeToString())
-    return str(path)
 
 
 def write_saved_model(path):

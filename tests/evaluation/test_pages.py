@@ -1,12 +1,10 @@
 """The pages, as files and as a browser shows them."""
 
 import html
-import http.server
 import json
 import os
 import re
 import shutil
-import urllib.parse
 
 import chromium
 import pytest
@@ -67,16 +65,6 @@ def test_samples_are_shown_beside_the_triplet(tmp_path):
     ]
 
 
-class Files(http.server.SimpleHTTPRequestHandler):
-    """Serves the files of `server.folder`."""
-
-    def translate_path(self, path):
-        return os.path.join(self.server.folder, urllib.parse.unquote(path).lstrip('/'))
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope='module')
 def page():
     with chromium.browsing() as page:
@@ -86,7 +74,7 @@ def page():
 @pytest.fixture
 def open_page(out, page):
     """A function: opens a page of `out` in Chromium, which must find no error in it."""
-    with serving(Files) as server:
+    with serving(chromium.Files) as server:
         server.folder = str(out)
         yield lambda address, *device: page.open(f'{server.url}/{address}', *device)
     assert page.errors == []

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers import NARROW, error_line, run_command
+from photos import write_photo
 from PIL import Image
-from test_making import write_photo
 
 from pix2pix_tf import training
 from pix2pix_tf.pairs import checking, inputs, leaks, shaping

@@ -5,8 +5,8 @@ import io
 import numpy as np
 import pytest
 from helpers import error_line, run_command, write_pair
+from photos import pair_of, tree, write_photo
 from PIL import Image, ImageCms
-from test_making import pair_of, tree, write_photo
 
 from pix2pix_tf.pairs import matching, reading, shaping, splitting
 from pix2pix_tf.system.errors import UsageError

@@ -1,13 +1,13 @@
 """Downloads, against a server on loopback."""
 
 import http.server
-import io
 import os
 import pathlib
 import re
 import tarfile
 
 import pytest
+from archived import archive
 from helpers import error_line, run_command, serving
 
 from pix2pix_tf.pairs import download
@@ -54,19 +54,6 @@ def server():
         server.etag, server.limit, server.status = '"one"', None, None
         server.ranges = []  # that were asked for
         yield server
-
-
-def archive(files, **special):
-    """Bytes of a .tar.gz with these {name: contents} and TarInfo attributes for the last."""
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode='w:gz') as tar:
-        for name, contents in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(contents)
-            for key, value in special.items():
-                setattr(member, key, value)
-            tar.addfile(member, io.BytesIO(contents))
-    return stream.getvalue()
 
 
 def tree(folder):

@@ -1,14 +1,13 @@
 """Datasets without a network, by a wrong name, and for two processes at once."""
 
 import http.server
-import io
 import os
 import pathlib
-import tarfile
 import threading
 
 import numpy as np
 import pytest
+from archived import archive
 from helpers import error_line, fork_command, run_command, serving, wait_until
 from PIL import Image
 
@@ -16,17 +15,6 @@ from pix2pix_tf.pairs import download, drawing, folders
 from pix2pix_tf.system.errors import UsageError
 
 NOWHERE = 'http://127.0.0.1:9/facades.tar.gz'
-
-
-def archive(names):
-    """Bytes of a .tar.gz with files of these names."""
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode='w:gz') as tar:
-        for name in names:
-            member = tarfile.TarInfo(name)
-            member.size = len(name)
-            tar.addfile(member, io.BytesIO(name.encode()))
-    return stream.getvalue()
 
 
 def files(folder):
@@ -111,7 +99,7 @@ class Slow(http.server.BaseHTTPRequestHandler):
 def test_two_processes_can_fetch_one_dataset(tmp_path):
     with serving(Slow) as server:
         server.asked, server.released = [], threading.Event()
-        server.contents = archive(['maps/train/1.jpg', 'maps/val/2.jpg'])
+        server.contents = archive({'maps/train/1.jpg': b'1', 'maps/val/2.jpg': b'2'})
         flags = ['--name=maps', f'--root={tmp_path}', f'--url={server.url}/maps.tar.gz']
         try:
             first = fork_command('data', *flags)
@@ -144,6 +132,6 @@ def test_a_dataset_that_is_there_is_only_read(tmp_path):
 def test_what_macos_adds_to_an_archive_is_left_out(tmp_path):
     names = ['._maps', 'maps/._train', 'maps/train/1.jpg', 'maps/train/._1.jpg', 'maps/.DS_Store']
     source = tmp_path / 'maps.tar.gz'
-    source.write_bytes(archive(names))
+    source.write_bytes(archive(dict.fromkeys(names, b'1')))
     download.fetch('maps', str(tmp_path / 'root'), f'file://{source}')
     assert files(tmp_path / 'root') == ['maps/train/1.jpg']

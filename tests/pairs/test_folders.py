@@ -1,37 +1,31 @@
 """Files of any bytes: bad ones are found at once, and none crashes, hangs or eats memory."""
 
-import io
 import json
 import os
-import struct
 import sys
-import zlib
 
-import numpy as np
 import pytest
 from helpers import error_line, pair_pixels, run_command, run_process, write_pair
+from odd_files import WHOLE, encoded, mutants, with_png_size
 from PIL import Image
 
 from pix2pix_tf.pairs import folders
 from pix2pix_tf.system.errors import DataError
 
 
-def encoded(image, format_, **options):
-    stream = io.BytesIO()
-    image.save(stream, format_, **options)
-    return stream.getvalue()
+def test_numeric_names_are_sorted_by_number(tmp_path):
+    for name in ('10.jpg', '9.png', '1.JPEG', 'b.jpg', 'a.jpg', 'notes.txt'):
+        (tmp_path / name).write_bytes(b'')
+    names = [os.path.basename(path) for path in folders.find_images(str(tmp_path))[0]]
+    assert names == ['1.JPEG', '9.png', '10.jpg', 'a.jpg', 'b.jpg']
 
 
-def with_png_size(png, width, height):
-    """A PNG file whose header says another size, with the checksum to match."""
-    header = png[12:16] + struct.pack('>II', width, height) + png[24:29]
-    return png[:12] + header + struct.pack('>I', zlib.crc32(header)) + png[33:]
-
-
-def with_jpeg_size(jpeg, width, height):
-    """A JPEG file whose frame header says another size."""
-    at = jpeg.index(b'\xff\xc0') + 5
-    return jpeg[:at] + struct.pack('>HH', height, width) + jpeg[at + 4 :]
+@pytest.mark.parametrize('contents', [b'', b'GIF89a', b'no image', b'\xff\xd8\xff\xe0\x00\x10JFIF'])
+def test_files_that_are_not_images_are_named(tmp_path, contents):
+    (tmp_path / '1.jpg').write_bytes(contents)
+    with pytest.raises(DataError) as error:
+        folders.find_pairs(str(tmp_path))
+    assert str(error.value).startswith(str(tmp_path / '1.jpg'))
 
 
 def test_all_bad_files_are_listed_at_once(tmp_path):
@@ -84,64 +78,6 @@ def test_huge_images_are_refused_by_their_header(tmp_path, width, height):
     (tmp_path / '1.png').write_bytes(with_png_size(png, width, height))
     fault = folders.read_header(str(tmp_path / '1.png')).fault
     assert f'more than {folders.MAX_PIXELS}' in fault
-
-
-# The first of the mutants, which are valid
-WHOLE = (
-    'rgb.jpg',
-    'progressive.jpg',
-    'grey.jpg',
-    'cmyk.jpg',
-    'rgb.png',
-    'palette.png',
-    'grey16.png',
-    'animated.png',
-)
-
-
-def mutants():
-    """500 (name, bytes): what can be in a folder of images, the same ones each time."""
-    rng = np.random.RandomState(12)
-    image = Image.fromarray(pair_pixels(2, 128, 64))
-    grey16 = Image.fromarray((np.arange(64 * 128).reshape(64, 128) * 8).astype(np.uint16))
-    whole = {
-        'rgb.jpg': encoded(image, 'JPEG'),
-        'progressive.jpg': encoded(image, 'JPEG', progressive=True),
-        'grey.jpg': encoded(image.convert('L'), 'JPEG'),
-        'cmyk.jpg': encoded(image.convert('CMYK'), 'JPEG'),
-        'rgb.png': encoded(image, 'PNG'),
-        'palette.png': encoded(image.convert('P'), 'PNG'),
-        'grey16.png': encoded(grey16, 'PNG'),
-        'animated.png': encoded(image, 'PNG', save_all=True, append_images=[image] * 3),
-        'animated.jpg': encoded(
-            image.convert('P'), 'GIF', save_all=True, append_images=[image.convert('P')] * 3
-        ),
-        'empty.jpg': b'',
-        'empty.png': b'',
-    }
-    result = sorted(whole.items())
-    bases = [name for name in sorted(whole) if whole[name]]
-    while len(result) < 500:
-        name = bases[rng.randint(len(bases))]
-        contents = bytearray(whole[name])
-        kind = len(result) % 4
-        if kind == 0:
-            contents = contents[: rng.randint(1, len(contents))]
-        elif kind == 1:
-            for _ in range(rng.randint(1, 20)):
-                contents[rng.randint(len(contents))] ^= 1 << rng.randint(8)
-        elif kind == 2:
-            start = rng.randint(len(contents))
-            contents[start : start + 16] = rng.bytes(rng.randint(40))
-        else:
-            sizes = [2, 126, 130, 4096, 65534]
-            size = sizes[rng.randint(len(sizes))], sizes[rng.randint(len(sizes))]
-            if name.endswith('.png'):
-                contents = with_png_size(bytes(contents), *size)
-            elif name in ('rgb.jpg', 'grey.jpg', 'cmyk.jpg'):
-                contents = with_jpeg_size(bytes(contents), *size)
-        result.append((f'{len(result)}-{name}', bytes(contents)))
-    return result
 
 
 READER = """

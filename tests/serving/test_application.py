@@ -10,6 +10,7 @@ import zlib
 
 import numpy as np
 import pytest
+from clients import png
 from helpers import pair_pixels, wait_until
 from PIL import Image
 from werkzeug.test import Client
@@ -51,12 +52,6 @@ def client(create):
 def generator(trained, graph_mode):
     with pix2pix_tf.load(trained) as generator:
         yield generator
-
-
-def png(seed=1, width=64, height=64):
-    encoded = io.BytesIO()
-    Image.fromarray(pair_pixels(seed, width, height)).save(encoded, 'PNG')
-    return encoded.getvalue()
 
 
 def b64(contents):

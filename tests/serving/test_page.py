@@ -1,40 +1,16 @@
 """The page in a real Chromium, by a real mouse, a finger and keys."""
 
-import base64
 import io
 import json
-import os
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from chromium import DESKTOP, PHONE, browsing
 from clients import served
-from helpers import NARROW, pair_pixels
+from drawing_page import DOOR, READY, WINDOW, done, pixels
+from helpers import pair_pixels
 from PIL import Image
-
-from pix2pix_tf import training
-from pix2pix_tf.pairs import drawing
-
-READY = (
-    "document.querySelector('#status').textContent.startsWith('Result')"
-    " && document.querySelector('#result').getAttribute('aria-busy') === 'false'"
-)
-WINDOW, DOOR = (0, 85, 255), (0, 170, 255)
-
-
-@pytest.fixture(scope='module')
-def facades(tmp_path_factory, graph_mode):
-    """A narrow model, trained a little to make facades of labels; or that of TEST_MODEL."""
-    if 'TEST_MODEL' in os.environ:
-        return os.environ['TEST_MODEL']
-    folder = tmp_path_factory.mktemp('facades')
-    for name, count in (('train', 8), ('val', 3)):
-        drawing.write_pairs(str(folder / name), count, seed=1)
-    config = replace(NARROW, max_steps=30, dropout=0.0, progress_freq=0)
-    training.train(str(folder / 'train'), str(folder / 'out'), config)
-    return str(folder / 'out')
 
 
 @pytest.fixture(scope='module')
@@ -58,19 +34,8 @@ def page(browser, server):
     assert browser.errors == []
 
 
-def pixels(page, canvas):
-    data = page.run(f"document.querySelector('#{canvas}').toDataURL()")
-    image = Image.open(io.BytesIO(base64.b64decode(data.split(',')[1])))
-    return np.asarray(image.convert('RGB')).astype(int)
-
-
 def choose(page, name, value):
     page.click(f'label:has(> input[name={name}][value="{value}"])')
-
-
-def done(page):
-    """Waits for the answer to what was drawn last: the page is busy from the stroke's end on."""
-    page.wait(READY)
 
 
 def test_a_rectangle_changes_the_answer_where_it_is_drawn(page, server):

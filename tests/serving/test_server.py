@@ -12,20 +12,14 @@ import time
 
 import numpy as np
 import pytest
-from clients import ask, end, read, served, together
-from helpers import error_line, pair_pixels, run_command, wait_for, wait_until
+from clients import ask, end, png, read, served, together
+from helpers import error_line, run_command, wait_for, wait_until
 from PIL import Image
 
 import pix2pix_tf
 from pix2pix_tf import checkpoints
 
 SEED = 7
-
-
-def png(seed, width=64, height=64):
-    encoded = io.BytesIO()
-    Image.fromarray(pair_pixels(seed, width, height)).save(encoded, 'PNG')
-    return encoded.getvalue()
 
 
 @pytest.fixture(scope='module')

@@ -1,6 +1,5 @@
 """The page without a server, in Chromium over a plain static server."""
 
-import http.server
 import json
 import os
 import shutil
@@ -8,29 +7,19 @@ import sys
 
 import numpy as np
 import pytest
-from chromium import browsing
+from chromium import Files, browsing
+from drawing_page import DOOR, READY, done, pixels
 from helpers import error_line, run_command, serving
-from test_page import DOOR, READY, done, facades, pixels  # noqa: F401
 
 import pix2pix_tf
 
 pytestmark = pytest.mark.post_networks
 
 
-class Files(http.server.SimpleHTTPRequestHandler):
-    """Serves the files of `server.folder`."""
-
-    def translate_path(self, path):
-        return os.path.join(self.server.folder, path.split('?')[0].lstrip('/') or 'index.html')
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(sys.version_info < (3, 8), reason='the page is written by TensorFlow 2.x')
 @pytest.mark.skipif(not shutil.which('npm'), reason='no npm')
-def test_the_browser_computes_what_tensorflow_does(facades, tmp_path):  # noqa: F811
+def test_the_browser_computes_what_tensorflow_does(facades, tmp_path):
     to = str(tmp_path / 'page')
     impatient = {'npm_config_fetch_timeout': '60000', 'npm_config_fetch_retries': '1'}
     flags = [f'--model={facades}', f'--to={to}', '--name=facade']

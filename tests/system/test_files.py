@@ -25,6 +25,9 @@ def test_other_errors_in_optional_writes_are_not_swallowed():
 
 
 def test_a_failed_write_leaves_the_file_as_it_was(tmp_path):
+    with pytest.raises(Pix2PixError) as error:
+        files.write_whole(str(tmp_path / 'gone' / 'x'), b'1')
+    assert str(error.value) == f'cannot write {tmp_path}/gone/x: No such file or directory'
     path = tmp_path / 'x'
     files.write_whole(str(path), b'old')
     (tmp_path / 'x.tmp').mkdir()  # in the way of the temporary file
