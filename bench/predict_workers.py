@@ -71,14 +71,14 @@ def serve():
         from pix2pix_tf import sources
         from pix2pix_tf.serving import application, canvas, server
         from pix2pix_tf.serving.guard import Access
-        from pix2pix_tf.serving.line import Line
+        from pix2pix_tf.serving.incoming import Limits
+        from pix2pix_tf.serving.job_queue import JobQueue
         from pix2pix_tf.serving.models import Models
-        from pix2pix_tf.serving.requests import Limits
         from pix2pix_tf.system import cpus
 
         limits, workers = Limits(), cpus.available() + 1
-        line, drawn = Line(workers, limits.queue, 60), canvas.prepare(sources.find_model(out))
-        wsgi = application.create('m', Models(out), drawn, line, limits, Access())
+        jobs, drawn = JobQueue(workers, limits.queue, 60), canvas.prepare(sources.find_model(out))
+        wsgi = application.create('m', Models(out), drawn, jobs, limits, Access())
     listening = server.listen(wsgi, '127.0.0.1', 0, workers, limits)
     stop = threading.Event()
     thread = threading.Thread(target=server.run, args=(listening, stop, 60))

@@ -193,19 +193,22 @@ def save(result: Report, directory: str) -> None:
     """Writes `result` to metrics.json and metrics.csv in `directory`.
 
     Raises:
-        Pix2PixError: a file cannot be written; it is then as it was before.
+        Pix2PixError: a file cannot be written; both are then as they were before.
     """
     document = result._asdict()
     document['summaries'] = {name: s._asdict() for name, s in result.summaries.items()}
     text = json.dumps(document, indent=2) + '\n'
-    files.write_whole(os.path.join(directory, JSON_FILE), text.encode())
-
     stream = io.StringIO()
     writer = csv.DictWriter(stream, ['name', *result.summaries], lineterminator='\n')
     writer.writeheader()
     writer.writerows(result.images)
     table = stream.getvalue().encode('utf-8', 'surrogateescape')  # the bytes of any file name
-    files.write_whole(os.path.join(directory, CSV_FILE), table)
+    files.write_together(
+        {
+            os.path.join(directory, JSON_FILE): text.encode(),
+            os.path.join(directory, CSV_FILE): table,
+        }
+    )
 
 
 def format_table(result: Report) -> str:

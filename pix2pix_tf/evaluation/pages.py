@@ -7,12 +7,10 @@ import os
 import typing
 import urllib.parse
 
-import jinja2
-
 from pix2pix_tf import images
 from pix2pix_tf.evaluation import metrics
 from pix2pix_tf.sizes import Size, height_and_width
-from pix2pix_tf.system import files
+from pix2pix_tf.system import files, templates
 from pix2pix_tf.system.console import count
 
 GALLERY_FILE = 'index.html'
@@ -155,12 +153,5 @@ def _address(*parts):
 
 
 def _write(path, template, **values):
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader('pix2pix_tf.evaluation'),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    page = environment.get_template(template).render(**values)
-    # File names that are not UTF-8 keep working as links; as text they show a question mark
-    files.write_whole(path, page.encode('utf-8', 'replace'))
+    files.write_whole(path, templates.render('pix2pix_tf.evaluation', template, **values))
     return path

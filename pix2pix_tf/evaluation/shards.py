@@ -54,8 +54,8 @@ def save(
 ) -> str:
     """Writes what `join` needs to `directory`; returns the path of the JSON file.
 
-    `page_of` is the size of the images, if their page shall be written; `equal` is what `in_common`
-    returns.
+    `page_of` is the size of the images, if `join` is to write their page; `equal` is what
+    `in_common` returns.
 
     Raises:
         Pix2PixError: a file cannot be written.

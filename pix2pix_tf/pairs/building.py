@@ -62,7 +62,8 @@ def split(settings: Settings, sources: Sources) -> typing.Tuple[bytes, ...]:
     Raises:
         DataError: it cannot be split; the message begins with its path.
     """
-    return tuple(shaping.encoded(half, 'png') for half in _panels(sources.paths[0], ('a', 'b')))
+    halves = _panels(sources.paths[0], 'ab')
+    return tuple(shaping.encoded(halves[side], 'png') for side in 'ab')
 
 
 def rearrange(settings: Settings, sources: Sources) -> typing.Tuple[bytes, ...]:
@@ -71,15 +72,9 @@ def rearrange(settings: Settings, sources: Sources) -> typing.Tuple[bytes, ...]:
     Raises:
         DataError: it cannot be split; the message begins with its path.
     """
-    labels = {'a': ('a', 'both'), 'b': ('b', 'both')}
-    halves = dict(
-        zip(
-            [panel for panel in settings.panels if panel != '-'],
-            _panels(sources.paths[0], settings.panels),
-        )
-    )
+    halves = _panels(sources.paths[0], settings.panels)
     a, b = (
-        shaping.shaped(halves[side], settings.shape, settings.labels in labels[side])
+        shaping.shaped(halves[side], settings.shape, settings.labels in (side, 'both'))
         for side in 'ab'
     )
     return (_pair(settings, sources, a, b),)
@@ -94,7 +89,7 @@ def find_labels(sources: typing.Sequence[Sources], *panels: typing.Sequence[str]
     for one in sources[:_SAMPLED]:
         for path, names in zip(one.paths, panels):
             with contextlib.suppress(DataError):  # named when it is its turn
-                for side, image in zip((n for n in names if n != '-'), _panels(path, names)):
+                for side, image in _panels(path, names).items():
                     labels[side] = labels[side] and shaping.has_labels(image)
     found = ''.join(side for side in 'ab' if labels[side])
     return {'ab': 'both', '': 'none'}.get(found, found)
@@ -106,9 +101,8 @@ def first_hash(settings: Settings, sources: Sources) -> bytes:
     Raises:
         DataError: the file cannot be read; the message begins with its path.
     """
-    if settings.labels == 'a' and len(sources.paths) > 1:
-        return hashing.perceptual_hash(_half(settings, sources.paths[1]))
-    return hashing.perceptual_hash(_half(settings, sources.paths[0]))
+    path = sources.paths[1 if settings.labels == 'a' else 0]
+    return hashing.perceptual_hash(_half(settings, path))
 
 
 def _half(settings, path, labels=False):
@@ -118,18 +112,18 @@ def _half(settings, path, labels=False):
 
 
 def _panels(path, panels):
-    """The panels of a file that are not '-'."""
+    """{panel: its image} of a file, without '-'."""
     image = reading.read_for_pair(path)
     width, remainder = divmod(image.width, len(panels))
     if remainder or not width:
         raise DataError(
             f'{path} is {image.width} pixels wide, so it cannot be split into {len(panels)}'
         )
-    return [
-        image.crop((number * width, 0, (number + 1) * width, image.height))
+    return {
+        panel: image.crop((number * width, 0, (number + 1) * width, image.height))
         for number, panel in enumerate(panels)
         if panel != '-'
-    ]
+    }
 
 
 def _pair(settings, sources, a, b):

@@ -6,12 +6,11 @@ import json
 import os
 import typing
 
-import jinja2
 import numpy as np
 
 from pix2pix_tf.pairs import folders
 from pix2pix_tf.pairs.checking import Facts, Report
-from pix2pix_tf.system import files
+from pix2pix_tf.system import files, templates
 
 PAGE = 'check.html'
 JSON = 'check.json'
@@ -27,24 +26,21 @@ def write(report: Report, out: str) -> str:
         Pix2PixError: one cannot be written.
     """
     files.prepare_directory(out)
+    good = [one for one in report.facts if not one.fault]
     values = {
         'folder': report.folder,
         'faults': report.faults,
         'warnings': report.warnings,
         'parts': [_part(name, facts) for name, facts in _by_part(report).items()],
-        'labels': _labels([one for one in report.facts if not one.fault]),
+        'labels': _labels(good),
     }
     rows = [_row(one) for one in report.facts]
     data = dict(values, copies=report.copies, doubtful=report.doubtful, files=rows)
-    good = [one for one in report.facts if not one.fault]
     step = -(-len(good) // _SHEET) or 1
     copies = {path for both in report.copies[: _SHEET // 2] for path in both}
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader('pix2pix_tf.pairs'),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    page = environment.get_template(PAGE).render(
+    page = templates.render(
+        'pix2pix_tf.pairs',
+        PAGE,
         most=_MOST,
         sample=_shown(good[::step], report.folder),
         copies=_shown([one for one in good if one.path in copies], report.folder),
@@ -54,9 +50,8 @@ def write(report: Report, out: str) -> str:
         **values,
     )
     contents = (json.dumps(data, indent=1) + '\n').encode()
-    # File names that are not UTF-8 show a question mark
     path = os.path.join(out, PAGE)
-    files.write_together({os.path.join(out, JSON): contents, path: page.encode('utf-8', 'replace')})
+    files.write_together({os.path.join(out, JSON): contents, path: page})
     return path
 
 

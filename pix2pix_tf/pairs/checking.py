@@ -61,12 +61,14 @@ def check(folder: str, processes: typing.Optional[int] = None) -> Report:
     """Reads every pair in the parts of `folder`, or in `folder` itself if it has no parts.
 
     Raises:
-        DataError: there is no pair at all.
+        DataError: there is no such folder, or no JPEG or PNG image in it or in one of its parts.
     """
+    if not os.path.isdir(folder):
+        raise DataError(f'no data folder {folder}: give one of pairs, or one with train/ and val/')
     parts = [part for part in PARTS if os.path.isdir(os.path.join(folder, part))]
     named, warnings = [], []
     for part in parts or ['']:
-        paths, notes = folders.find_images(os.path.join(folder, part), 'data')
+        paths, notes = folders.find_images(os.path.join(folder, part))
         named += [(part, path) for path in paths]
         warnings += notes
     facts = []
@@ -80,6 +82,9 @@ def check(folder: str, processes: typing.Optional[int] = None) -> Report:
     if parts and 'val' not in parts:
         warnings.append(f'{folder} has no val/: an export reads that')
     good = [one for one in facts if not one.fault]
+    for part in parts or ['']:
+        sizes = [one.size for one in good if one.part == part]
+        warnings += folders.doubts(os.path.join(folder, part), sizes)
     copies = _copies(good)
     faults += [f'{one} is a copy of {other}: remove one of them' for one, other in copies]
     doubtful, lines = _doubtful(good)

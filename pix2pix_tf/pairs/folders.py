@@ -55,7 +55,7 @@ def find_pairs(
     if len(good) < len(headers):
         notes.append(f'skipping {len(headers) - len(good)} bad files of {len(headers)}')
     sizes = [headers[path].size for path in good]
-    return Pairs(good, sizes, notes + _doubts(folder, sizes))
+    return Pairs(good, sizes, notes + doubts(folder, sizes))
 
 
 def find_images(
@@ -114,8 +114,8 @@ def _some(names):
     return ', '.join(names[:5]) + (', ...' if len(names) > 5 else '')
 
 
-def _doubts(folder, sizes):
-    """A question if most files look like something else than pairs."""
+def doubts(folder: str, sizes: typing.Sequence[Size]) -> typing.List[str]:
+    """A question if most files in `folder` look like something else than pairs; or none."""
     single = sum(width <= height for width, height in sizes)
     triple = sum(abs(width - 3 * height) <= 0.02 * width for width, height in sizes)
     if 2 * single > len(sizes):

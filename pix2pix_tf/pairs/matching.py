@@ -5,7 +5,7 @@ import os
 import re
 import typing
 
-from pix2pix_tf.pairs import folders, reading
+from pix2pix_tf.pairs import folders, reading, records
 from pix2pix_tf.system import files, workers
 from pix2pix_tf.system.errors import DataError, UsageError
 
@@ -86,12 +86,13 @@ def _named(folder):
     """({path below `folder` without extension: paths}, a line for each other file)."""
     if not os.path.isdir(folder):
         raise DataError(f'no folder {folder}: give one with images')
-    images, others = reading.find_images([folder], leave_out='')
+    images, others = reading.find_images([folder])
     if not images:
         raise DataError(f'no image in {folder}: give a folder with images')
     named: typing.Dict[str, typing.List[str]] = collections.OrderedDict()
     for path, below in images:
         named.setdefault(os.path.splitext(below)[0], []).append(path)
+    others = [path for path in others if os.path.basename(path) != records.FILENAME]  # is ours
     return named, [f'{path} is not an image, by its extension' for path in others]
 
 

@@ -128,7 +128,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def find_images(
-    paths: typing.Sequence[str], leave_out: str
+    paths: typing.Sequence[str], leave_out: typing.Optional[str] = None
 ) -> typing.Tuple[typing.List[typing.Tuple[str, str]], typing.List[str]]:
     """([(path, path below the folder that was given)], paths of other files) in `paths`.
 
@@ -157,7 +157,8 @@ def find_images(
             subfolders[:] = sorted(
                 name
                 for name in subfolders
-                if name[0] != '.' and not _same(os.path.join(folder, name), leave_out)
+                if name[0] != '.'
+                and not (leave_out and _same(os.path.join(folder, name), leave_out))
             )
             visible = [name for name in names if not name.startswith('.')]
             images = [n for n in visible if os.path.splitext(n)[1].lower() in extensions]

@@ -9,7 +9,6 @@ from pix2pix_tf.pairs import folders
 from pix2pix_tf.system.errors import DataError
 
 RESIZES = ('crop', 'fit', 'pad', 'stretch')
-FORMATS = {'jpg': 'JPEG', 'png': 'PNG'}  # by extension
 MOST_LABELS = 64  # colors of a label map
 
 

@@ -10,17 +10,16 @@ from werkzeug import exceptions
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from pix2pix_tf.serving import guard, requests, rest
-from pix2pix_tf.serving.canvas import Canvas
+from pix2pix_tf.serving import guard, incoming, rest
+from pix2pix_tf.serving.canvas import PAGE, Canvas
 from pix2pix_tf.serving.guard import Access
-from pix2pix_tf.serving.line import Full, Line, Overdue
+from pix2pix_tf.serving.incoming import Limits
+from pix2pix_tf.serving.job_queue import Full, JobQueue, Overdue
 from pix2pix_tf.serving.meters import Meters
 from pix2pix_tf.serving.models import Models
-from pix2pix_tf.serving.requests import Limits
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import DataError, UsageError
 
-PAGE = os.path.join(os.path.dirname(__file__), 'page')
 PAGE_FILES = {
     '': 'text/html; charset=utf-8',
     'draw.js': 'text/javascript; charset=utf-8',
@@ -28,7 +27,6 @@ PAGE_FILES = {
 }
 
 _ANYBODY = ('page', 'health')  # endpoints that need no token: they tell nothing
-_CACHED = 'private, max-age=3600'
 _HEADERS = {
     'Content-Security-Policy': "default-src 'self'; img-src 'self' blob: data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -43,14 +41,14 @@ class Application(typing.NamedTuple):
     name: str  # of the model in addresses
     models: Models
     canvas: Canvas
-    line: Line
+    jobs: JobQueue
     limits: Limits
     access: Access
     meters: Meters
 
 
 def create(
-    name: str, models: Models, canvas: Canvas, line: Line, limits: Limits, access: Access
+    name: str, models: Models, canvas: Canvas, jobs: JobQueue, limits: Limits, access: Access
 ) -> typing.Callable[..., typing.Any]:
     """The WSGI callable for `models`."""
 
@@ -59,7 +57,7 @@ def create(
             return generator.step
 
     application = Application(
-        name, models, canvas, line, limits, access, Meters(line.waiting, step)
+        name, models, canvas, jobs, limits, access, Meters(jobs.waiting, step)
     )
     rules = _rules()
 
@@ -160,7 +158,7 @@ def _example(application, _, number):
     if number >= len(application.canvas.examples):
         raise exceptions.NotFound('there is no such example')
     response = Response(application.canvas.examples[number], mimetype='image/png')
-    response.headers['Cache-Control'] = _CACHED
+    response.headers['Cache-Control'] = 'no-cache'  # other models have others at this address
     return response
 
 
@@ -176,15 +174,17 @@ def _predict(application, request):
     """POST /predict: an image, or a form with one => a PNG."""
     request.max_content_length = application.limits.body
     contents = _contents(request)
-    settings = requests.read_settings(request.args)
+    settings = incoming.read_settings(request.args)
 
     def job():
         with application.models.newest() as generator:
-            pixels = requests.read_pixels(generator, contents, settings, application.limits)
-            return generator.encode(requests.compute(generator, pixels, settings))
+            pixels = incoming.read_pixels(generator, contents, settings, application.limits)
+            output = incoming.compute(generator, pixels, settings)
+            return generator.encode(output), generator.step
 
-    headers = {'X-Seed': str(settings.seed), 'Cache-Control': 'no-store'}
-    return Response(application.line.run(job), headers=headers, mimetype='image/png')
+    image, step = application.jobs.run(job)
+    headers = {'X-Seed': settings.seed, 'X-Step': step, 'Cache-Control': 'no-store'}
+    return Response(image, headers=headers, mimetype='image/png')
 
 
 def _contents(request):
@@ -216,7 +216,7 @@ def _rest_predict(application, request, name, version=None):
         with _chosen(application, name, version) as generator:
             return json.dumps(rest.predict(generator, body, application.limits))
 
-    return Response(application.line.run(job), mimetype='application/json')
+    return Response(application.jobs.run(job), mimetype='application/json')
 
 
 @contextlib.contextmanager

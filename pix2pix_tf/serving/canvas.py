@@ -19,6 +19,8 @@ from pix2pix_tf.sources import Source
 from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import DataError
 
+PAGE = os.path.join(os.path.dirname(__file__), 'page')  # its files
+
 _SAMPLED = 60  # training inputs whose colors are counted
 _EXAMPLES = 12
 
@@ -91,6 +93,7 @@ def _png(image, size):
         # Flat colors stay flat where they are not scaled down
         image = image.resize(size, Image.NEAREST if _grows(image, size) else Image.BOX)
     encoded = io.BytesIO()
+    # Of an array, which has no metadata
     Image.fromarray(np.asarray(image)).save(encoded, 'PNG', optimize=True)
     return encoded.getvalue()
 

@@ -35,7 +35,7 @@ def write(source: Source, format: str, usage: str) -> str:
         ('Direction', f'{config.direction}: {ways[config.direction]}'),
         ('Training steps', source.step or 'unknown'),
         ('Batch size, filters', f'{config.batch_size}, {config.ngf}'),
-        ('Data', os.path.basename(os.path.dirname(data.folder)) if data else 'unknown'),
+        ('Data', _name_of(data.folder) if data else 'unknown'),
         *_metrics(source.folder, source.checkpoint),
     ]
     table = '\n'.join(f'| {name} | {value} |' for name, value in rows)
@@ -45,6 +45,12 @@ def write(source: Source, format: str, usage: str) -> str:
         f'{MARK} {__version__}. options.json has all options of the training.\n\n'
         f'| | |\n|---|---|\n{table}\n\n## Use\n\n{usage}\n'
     )
+
+
+def _name_of(folder):
+    """What a dataset is called: by the folder of its parts, if it has parts."""
+    above, name = os.path.split(folder)
+    return os.path.basename(above) if name == 'train' else name
 
 
 def _metrics(folder: str, checkpoint: str) -> typing.Iterator[typing.Tuple[str, str]]:

@@ -40,6 +40,12 @@ _USAGE = {
 }
 
 
+_USAGE_OF_MASKS = (
+    ' `mask_8`, `mask_7` and `mask_6` are the noise: dropout multiplies by them, 0 or '
+    '1 / (1 - dropout).'
+)
+
+
 class Converted(typing.NamedTuple):
     """What `convert` returns."""
 
@@ -96,7 +102,7 @@ def convert(
     finally:
         if is_new and not os.listdir(to):
             os.rmdir(to)
-    text = card.write(source, format, _USAGE[format])
+    text = card.write(source, format, _USAGE[format] + (_USAGE_OF_MASKS if masks else ''))
     files.write_whole(card_path, text.encode())
     options.save(saved, to, data)
     return Converted(path, difference)

@@ -87,7 +87,7 @@ def cors_headers(request: Request, access: Access) -> typing.Dict[str, str]:
         'Access-Control-Allow-Origin': origin,
         'Access-Control-Allow-Methods': 'GET, POST',
         'Access-Control-Allow-Headers': 'Authorization, Content-Type',
-        'Access-Control-Expose-Headers': 'X-Seed, Retry-After',
+        'Access-Control-Expose-Headers': 'X-Seed, X-Step, Retry-After',
         'Access-Control-Max-Age': '600',
         'Vary': 'Origin',
     }

@@ -1,12 +1,10 @@
-"""The layers of the generator by number, for files that are written without TensorFlow's graph."""
+"""The decoders with dropout, and the shapes of their masks."""
 
 import typing
 
 from pix2pix_tf.config import Config
 from pix2pix_tf.sizes import height_and_width
 
-ENCODERS = tuple(range(1, 9))  # in the order of the data
-DECODERS = tuple(range(8, 0, -1))
 MASKED = (8, 7, 6)  # decoders with dropout
 
 

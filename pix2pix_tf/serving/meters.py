@@ -11,16 +11,15 @@ class Meters:
 
     def __init__(self, queue: typing.Callable[[], float], step: typing.Callable[[], float]) -> None:
         self._registry = CollectorRegistry()
-        labels = ['endpoint', 'status']
         self._requests = Counter(
-            'pix2pix_requests', 'Requests answered', labels, registry=self._registry
-        )
-        self._errors = Counter(
-            'pix2pix_errors', 'Requests answered by an error', labels, registry=self._registry
+            'pix2pix_requests',
+            'Requests answered',
+            ['endpoint', 'status'],
+            registry=self._registry,
         )
         self._seconds = Histogram(
             'pix2pix_request_seconds',
-            'Seconds from the arrival of a request to its answer',
+            'Seconds that the answer to a request took',
             ['endpoint'],
             registry=self._registry,
             buckets=(0.01, 0.03, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
@@ -35,8 +34,6 @@ class Meters:
     def count(self, endpoint: str, status: int, seconds: float) -> None:
         """Counts a request."""
         self._requests.labels(endpoint, status).inc()
-        if status >= 400:
-            self._errors.labels(endpoint, status).inc()
         self._seconds.labels(endpoint).observe(seconds)
 
     def page(self) -> bytes:

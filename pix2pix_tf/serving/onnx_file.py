@@ -13,10 +13,12 @@ import tensorflow.compat.v1 as tf
 from onnx import TensorProto, helper, numpy_helper
 
 from pix2pix_tf import __version__, checkpoints
-from pix2pix_tf.serving.layers import DECODERS, ENCODERS, MASKED, mask_shape
+from pix2pix_tf.serving.layers import MASKED, mask_shape
 from pix2pix_tf.sizes import height_and_width
 from pix2pix_tf.sources import Source
 from pix2pix_tf.system.errors import CheckpointError
+
+_ENCODERS, _DECODERS = range(1, 9), range(8, 0, -1)  # in the order of the data
 
 _OPSET, _IR_VERSION = 13, 8  # read by onnxruntime 1.10 and later
 
@@ -106,13 +108,13 @@ class _Writer:
     def _build(self, masks):
         layers = []
         output = self._add('Transpose', ['input'], perm=[0, 3, 1, 2])
-        for number in ENCODERS:
+        for number in _ENCODERS:
             if number > 1:
                 output = self._add('LeakyRelu', [output], alpha=self.config.leak)
             output = self._conv(output, f'encoder_{number}')
             layers.append(output)
-        for number in DECODERS:
-            if number < len(ENCODERS):
+        for number in _DECODERS:
+            if number < len(_ENCODERS):
                 output = self._add('Concat', [output, layers[number - 1]], axis=1)
             output = self._add('Relu', [output])
             output = self._deconv(output, f'decoder_{number}')

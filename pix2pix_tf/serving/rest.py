@@ -13,8 +13,8 @@ from werkzeug import exceptions
 
 from pix2pix_tf.config import random_seed
 from pix2pix_tf.predicting import Generator
-from pix2pix_tf.serving import requests
-from pix2pix_tf.serving.requests import Limits, Settings
+from pix2pix_tf.serving import incoming
+from pix2pix_tf.serving.incoming import Limits, Settings
 from pix2pix_tf.sizes import height_and_width
 
 # {signature: (inputs, output)} as in a SavedModel of ours. A name that ends in _bytes stands for
@@ -133,10 +133,10 @@ def _compute(generator, instance, limits):
     settings = Settings(seed)
     if 'image_bytes' in instance:
         contents = _decode(instance['image_bytes'])
-        pixels = requests.read_pixels(generator, contents, settings, limits)
+        pixels = incoming.read_pixels(generator, contents, settings, limits)
     else:
         pixels = _pixels(instance['inputs'], generator)
-    return requests.compute(generator, pixels, settings)
+    return incoming.compute(generator, pixels, settings)
 
 
 def _decode(value):

@@ -6,9 +6,9 @@ import urllib.parse
 
 from pix2pix_tf.serving import application, canvas, server
 from pix2pix_tf.serving.guard import Access
-from pix2pix_tf.serving.line import Line
+from pix2pix_tf.serving.incoming import Limits
+from pix2pix_tf.serving.job_queue import JobQueue
 from pix2pix_tf.serving.models import Models
-from pix2pix_tf.serving.requests import Limits
 from pix2pix_tf.sources import find_model
 from pix2pix_tf.system import cpus, signals
 from pix2pix_tf.system.console import print_line
@@ -42,10 +42,10 @@ def serve(
     drawn = canvas.prepare(find_model(model, **changes), place.data)
     models = Models(model, **changes)
     workers = cpus.available() + 1  # one reads and writes while the others compute
-    line = Line(workers, limits.queue, limits.seconds)
+    jobs = JobQueue(workers, limits.queue, limits.seconds)
     names = (place.host, *access.names)
     answer = application.create(
-        place.name, models, drawn, line, limits, access._replace(names=names)
+        place.name, models, drawn, jobs, limits, access._replace(names=names)
     )
     listening = server.listen(answer, place.host, place.port, workers, limits)
     with signals.stopping_on_signals(print_line, 'finishing the requests') as stop:
@@ -56,7 +56,7 @@ def serve(
         for words in _greeting(model, models, place._replace(port=listening.port), access):
             print_line(with_flags(words))
         server.run(listening, stop, limits.seconds)
-        line.close()
+        jobs.close()
         models.close()
 
 

@@ -10,7 +10,7 @@ import typing
 import waitress
 from waitress import channel, task, wasyncore
 
-from pix2pix_tf.serving.requests import Limits
+from pix2pix_tf.serving.incoming import Limits
 from pix2pix_tf.system.errors import Pix2PixError
 
 IDLE_SECONDS = 30  # after which a connection without a request is closed

@@ -16,7 +16,6 @@ from pix2pix_tf.sources import Source
 from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
 
-PAGE = os.path.join(os.path.dirname(__file__), 'page')
 MODEL = 'model.onnx'
 
 # What runs the model in a browser, from npm
@@ -62,7 +61,7 @@ def write(
     model = {'file': MODEL, 'dropout': source.config.dropout, 'masks': masks}
     description = dict(drawn.describe(source.step), name=name, onnx=model)
     # First what shows that the folder is ours
-    written = {name: files.read(os.path.join(PAGE, name)) for name in _PAGE_FILES}
+    written = {name: files.read(os.path.join(canvas.PAGE, name)) for name in _PAGE_FILES}
     written[MODEL] = onnx_file.build(source, weights, masks=True).SerializeToString()
     written['model.json'] = json.dumps(description).encode()
     written.update((os.path.join('ort', name), contents) for name, contents in runtime.items())

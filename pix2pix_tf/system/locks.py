@@ -23,8 +23,7 @@ def locked(
     With `wait`, it waits for another process that holds the lock. The operating system releases the
     lock once the process and its workers have ended, however they end. A leftover file therefore
     locks nobody out. On a file system without locks, such as some network drives, it prints a
-    warning and locks nothing.
-    `work` is what the message says that the other process is doing.
+    warning and locks nothing. `work` is what the message says that the other process is doing.
 
     Raises:
         Pix2PixError: another process holds the lock; the message names the folder and the process.

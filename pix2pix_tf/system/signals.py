@@ -16,11 +16,10 @@ def stopping_on_signals(
 ) -> typing.Iterator[threading.Event]:
     """Yields a threading.Event that a signal of SIGNALS sets; calls `notify(message)` once.
 
-    The message says that the run is `ending`.
-    A second SIGINT ends the process at once, with exit status 130. A Python signal handler would
-    have to wait until TensorFlow returns from the step. Therefore a thread reads the signal
-    numbers from a pipe. Outside the main thread, where Python allows no handlers, signals keep
-    their meaning.
+    The message says that the run is `ending`. A second SIGINT ends the process at once, with exit
+    status 130. A Python signal handler would have to wait until TensorFlow returns from the step.
+    Therefore a thread reads the signal numbers from a pipe. Outside the main thread, where Python
+    allows no handlers, signals keep their meaning.
     """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():

@@ -89,6 +89,16 @@ def test_halves_that_do_not_belong_together_are_doubted(data, tmp_path):
     assert report.doubtful == [f'{data}/train/wrong.png'] and not report.faults
 
 
+def test_single_images_and_bad_files_are_told_apart(tmp_path):
+    for number in range(3):
+        write_photo(tmp_path / 'data' / f'{number}.jpg', number, (64, 64))
+    (tmp_path / 'data' / 'bad.jpg').write_text('no image')
+    result = check(tmp_path / 'data', tmp_path / 'out')
+    assert f'most files in {tmp_path}/data/ are no wider than high: are they' in result.stdout
+    page = (tmp_path / 'out' / 'check.html').read_text()
+    assert 'Not fit for a training: 1 fault.' in page
+
+
 def test_label_colors_have_their_share(tmp_path):
     for number in range(3):
         write_pair(tmp_path / 'data' / f'{number}.png', number, labels=True)
@@ -99,7 +109,7 @@ def test_label_colors_have_their_share(tmp_path):
 
 def test_a_folder_without_pairs_is_named(tmp_path):
     line = error_line(check(tmp_path / 'none', tmp_path / 'out'), 1)
-    assert f'no data folder {tmp_path}/none' in line
+    assert f'no data folder {tmp_path}/none: give one' in line
 
 
 def test_a_training_says_that_it_shares_images_with_its_validation(data, tmp_path, capsys):

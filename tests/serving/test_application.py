@@ -20,9 +20,9 @@ import pix2pix_tf
 from pix2pix_tf import sources
 from pix2pix_tf.serving import application, canvas
 from pix2pix_tf.serving.guard import Access
-from pix2pix_tf.serving.line import Line
+from pix2pix_tf.serving.incoming import Limits
+from pix2pix_tf.serving.job_queue import JobQueue
 from pix2pix_tf.serving.models import Models
-from pix2pix_tf.serving.requests import Limits
 
 LIMITS = Limits(body=2 * 10**6, pixels=10**6, whole_pixels=4 * 256**2, queue=1)
 
@@ -32,14 +32,14 @@ def create(trained, graph_mode):
     """A function: a client of the application for `trained`."""
     models = Models(trained)
     drawn = canvas.prepare(sources.find_model(trained))
-    line = Line(1, LIMITS.queue, 60)
+    jobs = JobQueue(1, LIMITS.queue, 60)
 
-    def create(access=Access(), line=line, limits=LIMITS):
-        wsgi = application.create('m', models, drawn, line, limits, access)
+    def create(access=Access(), jobs=jobs, limits=LIMITS):
+        wsgi = application.create('m', models, drawn, jobs, limits, access)
         return Client(wsgi, Response)
 
     yield create
-    line.close()
+    jobs.close()
     models.close()
 
 
@@ -67,6 +67,7 @@ def test_an_image_is_the_body_or_in_a_form(client, generator):
     expected = generator.encode(generator(pair_pixels(1, 64, 64), seed=3))
     response = client.post('/predict?seed=3', data=png())
     assert (response.mimetype, response.headers['X-Seed']) == ('image/png', '3')
+    assert response.headers['X-Step'] == '2'
     assert response.data == expected
     form = {'file': (io.BytesIO(png()), 'photo.png')}
     assert client.post('/predict?seed=3', data=form).data == expected
@@ -128,6 +129,8 @@ def test_methods_and_addresses(client):
     assert error_of(response)[0] == 405 and response.headers['Allow'] == 'POST'
     assert error_of(client.get('/nothing'))[0] == 404
     assert error_of(client.get('/examples/99.png'))[0] == 404
+    # Another model may have another image at this address
+    assert client.get('/examples/0.png').headers['Cache-Control'] == 'no-cache'
     assert client.head('/healthz').status_code == 200
 
 
@@ -213,24 +216,24 @@ def test_a_token_guards_all_but_the_page(create):
 
 
 def test_a_full_line_is_a_503_and_a_late_answer_a_504(create):
-    line, gate = Line(1, 0, 60), threading.Event()
-    client = create(line=line)
-    thread = threading.Thread(target=lambda: line.run(lambda: gate.wait(30)), daemon=True)
+    jobs, gate = JobQueue(1, 0, 60), threading.Event()
+    client = create(jobs=jobs)
+    thread = threading.Thread(target=lambda: jobs.run(lambda: gate.wait(30)), daemon=True)
     thread.start()
-    wait_until(lambda: line._jobs, 'the job')
+    wait_until(lambda: jobs._jobs, 'the job')
     response = client.post('/predict', data=png())
     assert error_of(response)[0] == 503 and response.headers['Retry-After'] == '1'
     gate.set()
-    wait_until(lambda: not line._jobs, 'its end')
-    line.seconds = 0.0001
+    wait_until(lambda: not jobs._jobs, 'its end')
+    jobs.seconds = 0.0001
     assert error_of(client.post('/predict', data=png()))[0] == 504
-    assert 'pix2pix_errors_total{endpoint="predict",status="504"} 1.0' in client.get(
+    assert 'pix2pix_requests_total{endpoint="predict",status="504"} 1.0' in client.get(
         '/metrics'
     ).get_data(as_text=True)
-    line.close()
+    jobs.close()
 
 
 def test_nothing_comes_from_elsewhere():
     for name in ('index.html', 'draw.js', 'style.css'):
-        with open(os.path.join(application.PAGE, name), encoding='utf-8') as file:
+        with open(os.path.join(canvas.PAGE, name), encoding='utf-8') as file:
             assert re.search('https?://|@import|url\\(', file.read()) is None, name

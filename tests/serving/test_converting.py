@@ -85,6 +85,8 @@ def test_card_and_options_lie_beside_it(written, trained):
     assert card.startswith(
         '---\nlicense: unknown\npipeline_tag: image-to-image\ntags:\n- pix2pix\n'
     )
+    data = options.load_data(trained).folder
+    assert f'| Data | {os.path.basename(data)} |' in card
     assert '| Training steps | 2 |' in card and '| Image size | 256x256 pixels |' in card
     assert options.load(written) == options.load(trained)
 
@@ -115,6 +117,8 @@ def test_onnx(source, tmp_path, weights, limit, masks):
     done = converting.convert(source, 'onnx', str(tmp_path / 'to'), weights, masks)
     model = onnx.load(done.path)
     onnx.checker.check_model(model)
+    card = (tmp_path / 'to' / 'README.md').read_text()
+    assert ('`mask_8`, `mask_7` and `mask_6` are the noise' in card) == masks
     names = ['input'] + (['mask_8', 'mask_7', 'mask_6'] if masks else [])
     assert [value.name for value in model.graph.input] == names
     kinds = {tensor.data_type for tensor in model.graph.initializer}

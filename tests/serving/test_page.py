@@ -93,6 +93,20 @@ def test_every_tool_draws_and_can_be_undone(page):
     done(page)
 
 
+def test_a_brush_that_leaves_the_drawing_leaves_no_line_on_its_border(page):
+    page.click('#clear')
+    choose(page, 'tool', 'brush')
+    choose(page, 'color', '#0055ff')
+    page.run("document.querySelector('#size').value = 1")
+    page.drag(
+        [page.place('#input', *at) for at in ((0.9, 0.2), (1.2, 0.2), (1.2, 0.8), (0.9, 0.8))]
+    )
+    drawn = (pixels(page, 'input') == WINDOW).all(axis=2)
+    assert drawn[51:52, 232:].any() and drawn[204:206, 232:].any()
+    assert not drawn[60:200].any()
+    done(page)
+
+
 def test_keys_draw(page):
     page.click('#clear')
     page.run("document.querySelector('#input').focus()")
@@ -182,6 +196,9 @@ def test_another_sample_has_another_seed(page):
     seed = page.run("document.querySelector('#seed').value")
     assert f'seed {seed},' in page.run("document.querySelector('#status').textContent")
     assert 0 <= int(seed) < 10000
+    # A download is named by the seed that made it
+    page.run("document.querySelector('#seed').value = 77")
+    assert page.run("document.querySelector('#output').dataset.seed") == seed
 
 
 def test_a_screen_reader_finds_a_name_for_everything(page):
@@ -205,6 +222,12 @@ def test_a_token_is_taken_from_the_address_or_asked_for(browser, facades):
         browser.wait(READY)
         browser.open(server.url, DESKTOP)
         browser.wait("document.querySelector('#ask').open")
+        browser.click('#token')
+        browser.call('Input.insertText', text='wrong')
+        browser.click('#ask-done')
+        browser.wait("document.querySelector('#ask-title').textContent === 'This token is wrong'")
+        browser.wait("document.querySelector('#ask').open")
+        browser.run("document.querySelector('#token').value = ''")
         browser.click('#token')
         browser.call('Input.insertText', text='a+b%20&c')
         browser.click('#ask-done')

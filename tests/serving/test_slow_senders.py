@@ -9,7 +9,7 @@ from clients import Server
 from werkzeug.wrappers import Response
 
 from pix2pix_tf.serving import server
-from pix2pix_tf.serving.requests import Limits
+from pix2pix_tf.serving.incoming import Limits
 
 
 @pytest.fixture

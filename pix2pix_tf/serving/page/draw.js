@@ -151,11 +151,12 @@ function giveUp() {
 
 const inside = (value, side) => Math.min(side - 1, Math.max(0, Math.floor(value)));
 
+// Beyond the canvas, too: what is drawn there is cut off
 function pixelOf(event) {
   const box = input.getBoundingClientRect();
   return [
-    inside(((event.clientX - box.left) * input.width) / box.width, input.width),
-    inside(((event.clientY - box.top) * input.height) / box.height, input.height),
+    Math.floor(((event.clientX - box.left) * input.width) / box.width),
+    Math.floor(((event.clientY - box.top) * input.height) / box.height),
   ];
 }
 
@@ -164,7 +165,8 @@ input.addEventListener('pointerdown', event => {
   byId('cursor').hidden = true;
   giveUp();
   input.setPointerCapture(event.pointerId);
-  begin(pixelOf(event));
+  const [x, y] = pixelOf(event);
+  begin([inside(x, input.width), inside(y, input.height)]); // the border may fall on the next pixel
 });
 input.addEventListener('pointermove', event => {
   if (!event.isPrimary || !(event.buttons & 1)) return;
@@ -281,6 +283,7 @@ async function answer() {
   output.width = image.width;
   output.height = image.height;
   output.getContext('2d').drawImage(image, 0, 0);
+  output.dataset.seed = seed;
   const seconds = ((performance.now() - began) / 1000).toFixed(2);
   output.setAttribute('aria-label', `Result for seed ${seed}`);
   byId('save').disabled = false;
@@ -290,6 +293,8 @@ async function answer() {
 let compute = async seed => {
   const body = await new Promise(done => input.toBlob(done, 'image/png'));
   const response = await request(`predict?seed=${seed}`, { method: 'POST', body });
+  model.step = Number(response.headers.get('X-Step')); // a newer checkpoint may answer
+  describe();
   return createImageBitmap(await response.blob());
 };
 
@@ -300,7 +305,11 @@ async function request(address, options = {}) {
     try {
       response = await fetch(address, { ...options, headers });
     } catch (error) {
-      throw new Error('The server does not answer: is it still running?');
+      throw new Error(
+        location.protocol === 'file:'
+          ? 'Opened as a file, this page cannot start: run "python3 -m http.server" in its folder, and open localhost:8000'
+          : 'The server does not answer: is it still running?',
+      );
     }
     if (response.ok) return response;
     if (response.status === 503) {
@@ -316,6 +325,7 @@ async function request(address, options = {}) {
 }
 
 function askForToken() {
+  byId('ask-title').textContent = token ? 'This token is wrong' : 'This server needs a token';
   byId('ask').showModal();
   return new Promise(done => {
     byId('ask').onclose = () => {
@@ -354,7 +364,7 @@ async function open(file) {
   try {
     start(await createImageBitmap(file));
   } catch (error) {
-    say(`${file.name || 'This'} is no image that the browser can read`, true);
+    say(`${file.name || 'This'} cannot be read as an image`, true);
   }
 }
 
@@ -405,7 +415,7 @@ document.addEventListener('drop', event => {
 byId('undo').addEventListener('click', undo);
 byId('redo').addEventListener('click', redo);
 byId('clear').addEventListener('click', clear);
-byId('save').addEventListener('click', () => save(output, `result-${byId('seed').value}.png`));
+byId('save').addEventListener('click', () => save(output, `result-${output.dataset.seed}.png`));
 byId('save-input').addEventListener('click', () => save(input, 'drawing.png'));
 byId('seed').addEventListener('change', update);
 byId('sample').addEventListener('click', () => {
@@ -474,9 +484,14 @@ function openRandom() {
 }
 byId('random').addEventListener('click', openRandom);
 
-function prepare() {
-  const { name, step, width, height, kind, palette } = model;
+function describe() {
+  const { name, step, width, height } = model;
   byId('model').textContent = `${name}, ${step.toLocaleString('en')} steps, ${width}×${height}`;
+}
+
+function prepare() {
+  const { name, width, height, kind, palette } = model;
+  describe();
   document.title = `${name}: pix2pix`;
   for (const canvas of [input, output]) Object.assign(canvas, { width, height });
   background = model.background;
@@ -502,6 +517,7 @@ async function main() {
     if (model.examples) await openExample(0);
     else clear();
   } catch (error) {
+    if (!model) byId('model').textContent = '';
     say(error.message, true);
   }
 }

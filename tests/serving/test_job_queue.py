@@ -6,12 +6,12 @@ import pytest
 from clients import together
 from helpers import wait_until
 
-from pix2pix_tf.serving import line
-from pix2pix_tf.serving.line import Full, Line, Overdue
+from pix2pix_tf.serving import job_queue
+from pix2pix_tf.serving.job_queue import Full, JobQueue, Overdue
 
 
 def test_jobs_beyond_the_places_are_refused_at_once():
-    jobs, gate = Line(1, 1, 60), threading.Event()
+    jobs, gate = JobQueue(1, 1, 60), threading.Event()
 
     def work(number):
         if number == 2:
@@ -28,11 +28,11 @@ def test_jobs_beyond_the_places_are_refused_at_once():
 
 
 def test_an_overdue_job_keeps_its_place_until_it_ends():
-    jobs, gate = Line(1, 0, 5), threading.Event()
+    jobs, gate = JobQueue(1, 0, 5), threading.Event()
 
     def job():
         gate.wait(30)
-        line.check()
+        job_queue.check()
 
     with pytest.raises(Overdue):
         jobs.run(job)
@@ -46,7 +46,7 @@ def test_an_overdue_job_keeps_its_place_until_it_ends():
 
 
 def test_errors_are_those_of_the_job():
-    jobs = Line(1, 0, 60)
+    jobs = JobQueue(1, 0, 60)
     with pytest.raises(ZeroDivisionError):
         jobs.run(lambda: 1 / 0)
     jobs.close()

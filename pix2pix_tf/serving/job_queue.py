@@ -1,4 +1,4 @@
-"""A line of jobs for a few threads: bounded in length and in time."""
+"""A queue of jobs for a few threads: bounded in length and in time."""
 
 import concurrent.futures
 import threading
@@ -6,6 +6,8 @@ import time
 import typing
 
 Job = typing.Callable[[], typing.Any]
+
+_end = threading.local()  # its `time`: when the job of a thread must have ended
 
 
 class Full(Exception):
@@ -16,7 +18,7 @@ class Overdue(Exception):
     """A job took too long."""
 
 
-class Line:
+class JobQueue:
     """Runs jobs in `workers` threads. At most `waiting` more jobs wait for one.
 
     `seconds` is the most that a job may wait and run.
@@ -60,8 +62,10 @@ class Line:
         return future.result()
 
     def _run(self, end, job):
+        _end.time = end
         try:
-            return _until(end, job)
+            check()
+            return job()
         finally:
             self._leave()  # before the result is known: who has it may send the next job
 
@@ -72,15 +76,6 @@ class Line:
     def close(self) -> None:
         """Waits for the jobs that run."""
         self._pool.shutdown()
-
-
-_end = threading.local()
-
-
-def _until(end, job):
-    _end.time = end
-    check()
-    return job()
 
 
 def check() -> None:

@@ -10,9 +10,9 @@ from werkzeug import exceptions
 
 from pix2pix_tf.config import GENERATOR_STRIDE, random_seed
 from pix2pix_tf.predicting import Generator
-from pix2pix_tf.serving import line
+from pix2pix_tf.serving import job_queue
 
-# Formats of Pillow that browsers and cameras write; the others are for files of one's own
+# What browsers and cameras write; Pillow's other formats are refused here
 FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP')
 
 
@@ -66,7 +66,9 @@ def read_pixels(
     except Image.DecompressionBombError:
         width = height = 2**20
     except Exception as error:  # damaged files raise more kinds than Pillow documents
-        raise exceptions.UnsupportedMediaType(f'this is no image ({", ".join(FORMATS)})') from error
+        raise exceptions.UnsupportedMediaType(
+            f'this is not an image in one of these formats: {", ".join(FORMATS)}'
+        ) from error
     most = limits.pixels
     if settings.fit == 'whole' and width * height <= most:  # it is padded
         width, height = (side + -side % GENERATOR_STRIDE for side in (width, height))
@@ -85,5 +87,5 @@ def compute(generator: Generator, pixels: np.ndarray, settings: Settings) -> np.
         Overdue: the time for the request is over.
         Pix2PixError: a setting cannot be used, or there is too little memory.
     """
-    line.check()
+    job_queue.check()
     return generator(pixels, settings.seed, fit=settings.fit)
