@@ -156,7 +156,7 @@ def prepare(
         raise DataError(f'FID and KID need at least two pairs, and {data} has only one')
     follow = checkpoint is None
     checkpoint = find_checkpoint(out, checkpoint)
-    config = config or saved_config(out, checkpoint)
+    config = config or saved_config(out, None if follow else checkpoint)
     gpu.prepare(config, print_line)
     source = {
         'checkpoint': checkpoint,
@@ -169,7 +169,7 @@ def prepare(
     images.check_names(names, f'-outputs-{measures.samples}.png')
     paths = measures.shard.take(pairs.paths)
     if not paths:
-        raise UsageError(f'`shard`: there are only {len(pairs.paths)} pairs in {data}')
+        raise UsageError(f'`shard`: {data} has only {count(len(pairs.paths), "pair")}')
     named = {path: names[path] for path in paths}
     equal = shards.in_common(names.values(), vars(config), measures.network)
     return Job(paths, named, equal, out, follow, config, measures, source)

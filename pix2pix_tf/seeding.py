@@ -1,4 +1,4 @@
-"""Seeds of the dropout noise that depend on the image alone, for exports and predictions."""
+"""Seeds of the dropout noise of an image: from a number and its pixels, not its batch or file."""
 
 import typing
 

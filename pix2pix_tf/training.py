@@ -18,7 +18,7 @@ from pix2pix_tf.monitoring.validation import Validation
 from pix2pix_tf.pairs import folders, leaks
 from pix2pix_tf.sizes import describe_size
 from pix2pix_tf.system import files, gpu, locks, runtime, signals
-from pix2pix_tf.system.console import print_line
+from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.peers import Cluster
 
 LONGEST_STEP = '-999999999'  # in the name of a validation image
@@ -101,11 +101,9 @@ def train_replica(job: Job, cluster: Cluster = Cluster()) -> TrainingResult:
                     origin = 'starting from scratch'
                     if first_step:
                         origin = f'resuming from {checkpoint or cluster.name(0)}'
-                    device = runtime.describe_devices(session)
-                    print_line(
-                        f'{device}{replica.describe()}; {len(pairs.paths)} pairs in {job.data}; '
-                        f'{origin}'
-                    )
+                    device = runtime.describe_devices(session) + replica.describe()
+                    number = count(len(pairs.paths), 'pair')
+                    print_line(f'{device}; {number} in {job.data}; {origin}')
                     loop = Loop(run, supervisor, session, data)
                     step = loop.train() if cluster.is_chief else loop.follow()
             except tf.errors.OpError as error:

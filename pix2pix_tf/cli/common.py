@@ -55,7 +55,7 @@ def option_values(flag_values: flags.FlagValues) -> typing.Dict[str, typing.Any]
 
 
 def define_changes(flag_values: flags.FlagValues, names: typing.Container[str]) -> None:
-    """Defines flags for the options `names`, without defaults: then those of `sources` count."""
+    """Defines flags for the options `names`, without defaults: `sources` has those."""
     define_option_flags(flag_values, [o._replace(default=None) for o in OPTIONS if o.name in names])
 
 

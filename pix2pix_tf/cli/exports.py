@@ -40,7 +40,8 @@ _FLAGS = (
         flags.DEFINE_integer,
         'batch_size',
         None,
-        'Pairs per run of the generator, by default 8. With a `seed` it changes no result.',
+        'Pairs per run of the generator, at least 1, by default 8. With a `seed` it changes no '
+        'result.',
     ),
     (
         flags.DEFINE_integer,

@@ -103,9 +103,10 @@ def _join(found, output):
     if found.left_out and not FLAGS.partial:
         for line in found.left_out:
             print_line(line)
+        unusable = count(len(found.left_out), 'file')
         raise DataError(
-            f'{len(found.left_out)} files, as named above, make no pair: repair them, or go on '
-            'without them with `partial`'
+            f'{unusable}, as named above, cannot be used: repair them, or go on without them with '
+            '`partial`'
         )
     labels = _labels(output, lambda: building.find_labels(found.sources, 'a', 'b'))
     settings = _settings('jpg' if labels == 'none' else 'png', labels=labels)

@@ -53,7 +53,7 @@ def find_pairs(
     headers = {path: read_header(path) for path in paths[:limit]}
     good = check_headers(headers, skip_bad_files)
     if len(good) < len(headers):
-        notes.append(f'skipping {len(headers) - len(good)} bad files of {len(headers)}')
+        notes.append(f'skipping {count(len(headers) - len(good), "bad file")} of {len(headers)}')
     sizes = [headers[path].size for path in good]
     return Pairs(good, sizes, notes + doubts(folder, sizes))
 
@@ -81,8 +81,9 @@ def find_images(
         raise DataError(f'no JPEG or PNG image in {folder}: {_contents(folder, names)}')
     notes = []
     if others:
+        verb = 'is' if len(others) == 1 else 'are'
         notes.append(
-            f'leaving out {count(len(others), "file")} of {folder} that are not JPEG or PNG: '
+            f'leaving out {count(len(others), "file")} of {folder} that {verb} not JPEG or PNG: '
             f'{_some(others)}; convert them to use them'
         )
     return [os.path.join(folder, name) for name in sorted(images, key=by_number)], notes
@@ -106,7 +107,7 @@ def _contents(folder, names):
     kinds = collections.Counter(
         os.path.splitext(name)[1].lower() or 'no extension' for name in names
     )
-    listed = ', '.join(f'{count} {kind}' for kind, count in kinds.most_common(5))
+    listed = ', '.join(f'{number} {kind}' for kind, number in kinds.most_common(5))
     return f'it has {count(len(names), "other file")} ({listed}); convert images to JPEG or PNG'
 
 

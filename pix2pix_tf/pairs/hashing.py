@@ -13,7 +13,7 @@ LOW = 16  # of its lowest frequencies in each direction: 256 bits
 # Bits by which hashes differ. Copies of a facade in another size, quality or brightness: at most 22
 # of 256; two different facades of the 506 in the dataset: at least 58.
 NEAR = 32  # at most, for images that must stay together
-COPY = 24  # at most, for what is reported as a copy: fewer, so that a split never leaves a copy
+COPY = 24  # at most, for what is reported as a copy: fewer, so that no split parts two copies
 
 _BLOCK = 64  # hashes that are compared with all the others at a time
 

@@ -92,7 +92,7 @@ def _named(folder):
     named: typing.Dict[str, typing.List[str]] = collections.OrderedDict()
     for path, below in images:
         named.setdefault(os.path.splitext(below)[0], []).append(path)
-    others = [path for path in others if os.path.basename(path) != records.FILENAME]  # is ours
+    others = [path for path in others if os.path.basename(path) != records.FILENAME]  # ours
     return named, [f'{path} is not an image, by its extension' for path in others]
 
 

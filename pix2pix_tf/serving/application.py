@@ -158,7 +158,7 @@ def _example(application, _, number):
     if number >= len(application.canvas.examples):
         raise exceptions.NotFound('there is no such example')
     response = Response(application.canvas.examples[number], mimetype='image/png')
-    response.headers['Cache-Control'] = 'no-cache'  # other models have others at this address
+    response.headers['Cache-Control'] = 'no-cache'  # another model has another image here
     return response
 
 

@@ -93,7 +93,7 @@ def _png(image, size):
         # Flat colors stay flat where they are not scaled down
         image = image.resize(size, Image.NEAREST if _grows(image, size) else Image.BOX)
     encoded = io.BytesIO()
-    # Of an array, which has no metadata
+    # By way of an array: the file then has no metadata
     Image.fromarray(np.asarray(image)).save(encoded, 'PNG', optimize=True)
     return encoded.getvalue()
 

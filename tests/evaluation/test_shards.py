@@ -121,4 +121,4 @@ def test_words_that_describe_no_part(words):
 
 def test_more_parts_than_pairs(trained, pairs, tmp_path):
     flags = [f'--data={pairs}', f'--out={trained}', '--shard=6/6']
-    assert 'there are only 5 pairs' in error_line(run_command('evaluate', *flags), 2)
+    assert 'has only 5 pairs' in error_line(run_command('evaluate', *flags), 2)

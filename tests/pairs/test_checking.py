@@ -94,6 +94,7 @@ def test_single_images_and_bad_files_are_told_apart(tmp_path):
         write_photo(tmp_path / 'data' / f'{number}.jpg', number, (64, 64))
     (tmp_path / 'data' / 'bad.jpg').write_text('no image')
     result = check(tmp_path / 'data', tmp_path / 'out')
+    assert 'is not fit for a training' in error_line(result, 1)
     assert f'most files in {tmp_path}/data/ are no wider than high: are they' in result.stdout
     page = (tmp_path / 'out' / 'check.html').read_text()
     assert 'Not fit for a training: 1 fault.' in page

@@ -76,7 +76,7 @@ def test_what_has_no_partner_or_another_aspect_is_listed(halves, tmp_path):
     to = tmp_path / 'to'
     result = pairs('combine', *halves, f'--to={to}')
     line = error_line(result, 1)
-    assert line.startswith('pix2pix-pairs: 8 files, as named above, make no pair')
+    assert line.startswith('pix2pix-pairs: 8 files, as named above, cannot be used')
     assert '--partial' in line and not to.exists()
     a, b = tmp_path / 'a', tmp_path / 'b'
     for words in (

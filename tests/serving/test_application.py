@@ -215,7 +215,7 @@ def test_a_token_guards_all_but_the_page(create):
     assert error_of(client.post('/predict', data=png()))[0] == 401
 
 
-def test_a_full_line_is_a_503_and_a_late_answer_a_504(create):
+def test_a_full_queue_is_a_503_and_a_late_answer_a_504(create):
     jobs, gate = JobQueue(1, 0, 60), threading.Event()
     client = create(jobs=jobs)
     thread = threading.Thread(target=lambda: jobs.run(lambda: gate.wait(30)), daemon=True)

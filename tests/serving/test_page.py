@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 
 import numpy as np
@@ -11,6 +12,8 @@ from clients import served
 from drawing_page import DOOR, READY, WINDOW, done, pixels
 from helpers import pair_pixels
 from PIL import Image
+
+from pix2pix_tf.serving import canvas
 
 
 @pytest.fixture(scope='module')
@@ -191,14 +194,23 @@ def test_files_and_examples_are_starts(page, tmp_path):
 
 
 def test_another_sample_has_another_seed(page):
+    page.run('model.step = 1; describe()')
     page.click('#sample')
     done(page)
+    assert ' 1 steps' not in page.run("document.querySelector('#model').textContent")
     seed = page.run("document.querySelector('#seed').value")
     assert f'seed {seed},' in page.run("document.querySelector('#status').textContent")
     assert 0 <= int(seed) < 10000
     # A download is named by the seed that made it
     page.run("document.querySelector('#seed').value = 77")
-    assert page.run("document.querySelector('#output').dataset.seed") == seed
+    page.run('window.save = (_, name) => { window.saved = name; }')
+    page.click('#save')
+    assert page.run('window.saved') == f'result-{seed}.png'
+
+
+def test_opened_as_a_file_the_page_says_what_to_do(browser):
+    browser.open('file://' + os.path.join(canvas.PAGE, 'index.html'))
+    browser.wait("document.querySelector('#status').textContent.startsWith('Opened as a file')")
 
 
 def test_a_screen_reader_finds_a_name_for_everything(page):

@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 from helpers import error_line, run_command
 
 from pix2pix_tf import options, sources
-from pix2pix_tf.serving import converting, saved_model, static_page
+from pix2pix_tf.serving import card, converting, saved_model, static_page
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, UsageError
 
 
@@ -124,3 +124,12 @@ def test_a_checkpoint_that_is_no_generator_of_ours_is_one_line(source, tmp_path)
     damaged = source._replace(checkpoint=str(tmp_path / 'out' / 'model-2'))
     with pytest.raises(CheckpointError, match='cannot read the checkpoint .*/out/model-2'):
         onnx_file.build(damaged)
+
+
+def test_a_card_names_the_dataset_and_not_its_part(trained, tmp_path):
+    out = tmp_path / 'out'
+    shutil.copytree(trained, str(out))
+    written = (out / 'options.json').read_text()
+    folder = options.load_data(trained).folder
+    (out / 'options.json').write_text(written.replace(folder, '/x/facades/train'))
+    assert '| Data | facades |' in card.write(sources.find_model(str(out)), 'onnx', '')

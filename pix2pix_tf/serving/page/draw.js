@@ -212,7 +212,14 @@ function drawByKey(event) {
 function check(name, value) {
   const radio = document.querySelector(`input[name=${name}][value="${value}"]`);
   if (radio) radio.checked = true;
+  if (name === 'tool') dimSize();
 }
+
+// Only the brush and the eraser have a size
+function dimSize() {
+  byId('size').disabled = ['rectangle', 'fill'].includes(chosen('tool'));
+}
+document.querySelector('.tools').addEventListener('change', dimSize);
 
 function resize(by) {
   byId('size').value = Number(byId('size').value) + by;
@@ -293,8 +300,11 @@ async function answer() {
 let compute = async seed => {
   const body = await new Promise(done => input.toBlob(done, 'image/png'));
   const response = await request(`predict?seed=${seed}`, { method: 'POST', body });
-  model.step = Number(response.headers.get('X-Step')); // a newer checkpoint may answer
-  describe();
+  const step = response.headers.get('X-Step');
+  if (model && step) {
+    model.step = Number(step); // a newer checkpoint may answer
+    describe();
+  }
   return createImageBitmap(await response.blob());
 };
 
