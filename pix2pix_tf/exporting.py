@@ -14,7 +14,7 @@ from pix2pix_tf.evaluation import metrics, pages, shards
 from pix2pix_tf.evaluation.evaluator import Evaluator, Measures
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.pairs import folders
-from pix2pix_tf.sources import find_checkpoint, saved_config
+from pix2pix_tf.sources import config_in, find_checkpoint
 from pix2pix_tf.system import files, gpu, runtime
 from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import CheckpointError, DataError, UsageError
@@ -156,7 +156,7 @@ def prepare(
         raise DataError(f'FID and KID need at least two pairs, and {data} has only one')
     follow = checkpoint is None
     checkpoint = find_checkpoint(out, checkpoint)
-    config = config or saved_config(out, None if follow else checkpoint)
+    config = config or config_in(os.path.dirname(checkpoint))
     gpu.prepare(config, print_line)
     source = {
         'checkpoint': checkpoint,

@@ -29,12 +29,16 @@ def saved_config(
         Pix2PixError: options.json or a value in `changes` cannot be used; the message names it.
     """
     runtime.use_graph_mode()
-    directory = os.path.dirname(find_checkpoint(out, checkpoint))
-    return _config(options.load(directory), changes)
+    return config_in(os.path.dirname(find_checkpoint(out, checkpoint)), **changes)
 
 
-def _config(saved, changes):
-    values = dict(dataclasses.asdict(saved or Config()), batch_size=BATCH_SIZE)
+def config_in(folder: str, **changes: typing.Any) -> Config:
+    """`saved_config` for a checkpoint in `folder`.
+
+    Raises:
+        Pix2PixError: options.json or a value in `changes` cannot be used; the message names it.
+    """
+    values = dict(dataclasses.asdict(options.load(folder) or Config()), batch_size=BATCH_SIZE)
     values.update(deterministic_ops=False, num_threads=None, seed=None)
     values.update(changes)
     values['scale_size'] = values['crop_size']  # nothing is cropped
@@ -103,10 +107,10 @@ def find_model(model: str, **changes: typing.Any) -> Source:
         folder = os.path.dirname(os.path.abspath(version))
         name = os.path.basename(os.path.abspath(version))
         step = int(name) if name.isdecimal() else 0
-        return Source(checkpoint, _config(options.load(folder), changes), step, folder)
+        return Source(checkpoint, config_in(folder, **changes), step, folder)
     checkpoint = checkpoints.resolve(model)
     if not os.path.isdir(model) and not tf.train.checkpoint_exists(checkpoint):
         raise CheckpointError(f'there is no folder and no checkpoint {model}: train one first')
     folder = os.path.dirname(checkpoint)
-    config = _config(options.load(folder), changes)
-    return Source(checkpoint, config, checkpoints.step_of(checkpoint), folder)
+    step = checkpoints.step_of(checkpoint)
+    return Source(checkpoint, config_in(folder, **changes), step, folder)

@@ -2,16 +2,15 @@
 
 import contextlib
 import http.client
-import io
 import json
 import re
 import socket
 import threading
 import typing
 
+from encoding import encoded
 from forking import Forked
 from helpers import command_environment, command_line, pair_pixels, wait_for
-from PIL import Image
 
 
 class Answer(typing.NamedTuple):
@@ -113,6 +112,4 @@ def together(count, work):
 
 def png(seed=1, width=64, height=64):
     """The bytes of a PNG file."""
-    encoded = io.BytesIO()
-    Image.fromarray(pair_pixels(seed, width, height)).save(encoded, 'PNG')
-    return encoded.getvalue()
+    return encoded(pair_pixels(seed, width, height))

@@ -1,18 +1,12 @@
 """Images whose bytes are damaged, the same ones each time."""
 
-import io
 import struct
 import zlib
 
 import numpy as np
+from encoding import encoded
 from helpers import pair_pixels
 from PIL import Image
-
-
-def encoded(image, format_, **options):
-    stream = io.BytesIO()
-    image.save(stream, format_, **options)
-    return stream.getvalue()
 
 
 def with_png_size(png, width, height):

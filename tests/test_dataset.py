@@ -3,6 +3,7 @@ import os
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from evaluating import evaluate
 from helpers import pair_pixels
 from PIL import Image
 
@@ -22,11 +23,6 @@ def run_batches(batches, count):
         coordinator.request_stop()
         coordinator.join(threads)
     return values
-
-
-def evaluate(tensor):
-    with tf.Session() as session:
-        return session.run(tensor)
 
 
 @pytest.mark.parametrize('mode', ['RGB', 'RGBA', 'L', 'P'])

@@ -2,10 +2,11 @@
 
 import io
 import json
-import tarfile
 
 import numpy as np
 import pytest
+from archived import archive
+from encoding import encoded
 from helpers import contents, error_line, evaluate, pair_pixels, run_command, write_pair
 from PIL import Image
 
@@ -25,15 +26,12 @@ def edges(seed):
 
 def write_archive(path):
     """A made-up archive as the authors of the paper have them."""
-    with tarfile.open(str(path), 'w:gz') as tar:
-        for part, count in (('train', 3), ('val', 2)):
-            for number in range(1, count + 1):
-                stream = io.BytesIO()
-                Image.fromarray(edges(number)).save(stream, 'PNG')
-                member = tarfile.TarInfo(f'{NAME}/{part}/{number}.png')
-                member.size = stream.tell()
-                stream.seek(0)
-                tar.addfile(member, stream)
+    files = {
+        f'{NAME}/{part}/{number}.png': encoded(edges(number))
+        for part, count in (('train', 3), ('val', 2))
+        for number in range(1, count + 1)
+    }
+    path.write_bytes(archive(files))
 
 
 class Shoes:

@@ -1,6 +1,5 @@
 """A trained generator as a function of images."""
 
-import io
 import os
 import shutil
 import threading
@@ -9,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from encoding import encoded
 from helpers import NARROW, export, pair_pixels
 from PIL import Image
 
@@ -236,9 +236,7 @@ def test_an_image_of_pillow_is_what_its_file_is(generator, image, mode):
     else:
         picture = picture.convert(mode)
         picture.putalpha(Image.fromarray(image[..., 1]))
-    encoded = io.BytesIO()
-    picture.save(encoded, 'PNG')
-    expected = generator(generator.read(encoded.getvalue()), seed=1)
+    expected = generator(generator.read(encoded(picture)), seed=1)
     np.testing.assert_array_equal(np.asarray(generator(picture, seed=1)), np.asarray(expected))
 
 

@@ -1,9 +1,8 @@
 """Pairs from two folders, pairs taken apart, swapped, imported, and divided into parts."""
 
-import io
-
 import numpy as np
 import pytest
+from encoding import encoded
 from helpers import error_line, run_command, write_pair
 from photos import pair_of, tree, write_photo
 from PIL import Image, ImageCms
@@ -157,9 +156,7 @@ def test_an_image_is_read_as_people_see_it(tmp_path):
     image = reading.read_image(path.read_bytes(), '1', srgb=True)
     assert image.size == (8, 16) and image.getpixel((4, 2))[0] > 150 > image.getpixel((4, 13))[0]
     alpha = Image.new('RGBA', (4, 4), (255, 0, 0, 0))
-    stream = io.BytesIO()
-    alpha.save(stream, 'PNG')
-    assert reading.read_image(stream.getvalue(), '1').getpixel((0, 0)) == (255, 255, 255)
+    assert reading.read_image(encoded(alpha), '1').getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_a_color_profile_is_applied(tmp_path):
@@ -167,9 +164,7 @@ def test_a_color_profile_is_applied(tmp_path):
     xyz = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
     image = Image.new('RGB', (4, 4), (200, 100, 50))
     for profile in (xyz, lab, b'damaged'):
-        stream = io.BytesIO()
-        image.save(stream, 'PNG', icc_profile=profile)
-        read = reading.read_image(stream.getvalue(), '1', srgb=True)
+        read = reading.read_image(encoded(image, icc_profile=profile), '1', srgb=True)
         assert read.getpixel((0, 0)) == (200, 100, 50)
 
 

@@ -5,8 +5,9 @@ import os
 import sys
 
 import pytest
+from encoding import encoded
 from helpers import error_line, pair_pixels, run_command, run_process, write_pair
-from odd_files import WHOLE, encoded, mutants, with_png_size
+from odd_files import WHOLE, mutants, with_png_size
 from PIL import Image
 
 from pix2pix_tf.pairs import folders

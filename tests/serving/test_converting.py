@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from encoding import encoded
 from helpers import pair_pixels
 from PIL import Image
 
@@ -24,12 +25,6 @@ def written(source, forked_checks, tmp_path_factory):
     return to
 
 
-def png_of(image):
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, 'PNG')
-    return stream.getvalue()
-
-
 def run_signature(folder, name, **feeds):
     with tf.Graph().as_default(), tf.Session() as session:
         loaded = tf.saved_model.loader.load(session, ['serve'], folder)
@@ -43,7 +38,7 @@ def test_a_saved_model_answers_as_the_checkpoint(written, trained):
     image = pair_pixels(7, 300, 200)
     with pix2pix_tf.load(trained) as generator:
         expected = [generator(image, seed=seed).astype(int) for seed in (4, 5)]
-    files = [png_of(image)] * 2
+    files = [encoded(image)] * 2
     answers = run_signature(folder, 'seeded', image_bytes=files, seed=[4, 5])
     for answer, wanted in zip(answers, expected):
         got = np.asarray(Image.open(io.BytesIO(answer))).astype(int)

@@ -1,14 +1,13 @@
 """Bytes that no client should send: an error or nothing comes back, and the server goes on."""
 
-import io
 import os
 import random
 import re
 
 import pytest
 from clients import ask, served
+from encoding import encoded
 from helpers import pair_pixels
-from PIL import Image
 
 
 @pytest.fixture(scope='module')
@@ -17,16 +16,10 @@ def server(trained_small, graph_mode):
         yield server
 
 
-def encoded(format):
-    contents = io.BytesIO()
-    Image.fromarray(pair_pixels(1, 64, 64)).save(contents, format)
-    return contents.getvalue()
-
-
 @pytest.mark.parametrize('count', [60, pytest.param(500, marks=pytest.mark.slow)])
 def test_mutated_images_are_refused_or_answered(server, count):
     rng = random.Random(1)
-    images = encoded('PNG'), encoded('JPEG')
+    images = encoded(pair_pixels(1, 64, 64), 'PNG'), encoded(pair_pixels(1, 64, 64), 'JPEG')
     connection = server.connect()
     for number in range(count):
         body = bytearray(images[number % 2])

@@ -10,6 +10,7 @@ import pytest
 from chromium import DESKTOP, PHONE, browsing
 from clients import served
 from drawing_page import DOOR, READY, WINDOW, done, pixels
+from encoding import encoded
 from helpers import pair_pixels
 from PIL import Image
 
@@ -60,9 +61,8 @@ def test_a_rectangle_changes_the_answer_where_it_is_drawn(page, server):
     changed = np.abs(after[1] - before[1]).mean(axis=2)
     assert changed[inside].mean() > 3 * changed[~border].mean()
     # It is the server's answer for exactly these pixels
-    image = io.BytesIO()
-    Image.fromarray(after[0].astype(np.uint8)).save(image, 'PNG')
-    answer = Image.open(io.BytesIO(server.ask('/predict?seed=1', image.getvalue()).body))
+    image = encoded(after[0].astype(np.uint8))
+    answer = Image.open(io.BytesIO(server.ask('/predict?seed=1', image).body))
     np.testing.assert_array_equal(np.asarray(answer), after[1])
 
 
@@ -162,9 +162,8 @@ def test_the_newest_drawing_wins(page, server):
     )
     done(page)
     assert answered() - before == 2  # the first one and the newest
-    image = io.BytesIO()
-    Image.fromarray(pixels(page, 'input').astype(np.uint8)).save(image, 'PNG')
-    answer = Image.open(io.BytesIO(server.ask('/predict?seed=1', image.getvalue()).body))
+    image = encoded(pixels(page, 'input').astype(np.uint8))
+    answer = Image.open(io.BytesIO(server.ask('/predict?seed=1', image).body))
     np.testing.assert_array_equal(np.asarray(answer), pixels(page, 'output'))
 
 
