@@ -61,7 +61,7 @@ def step_post(mixed_precision=False):
         rewrites.auto_mixed_precision_onednn_bfloat16 = type(rewrites).ON
     import reference
 
-    op = reference.train_op(tf.constant(noise()), tf.constant(noise()))
+    op = reference.build_model(tf.constant(noise()), tf.constant(noise())).train_op
     with running(tf, proto) as session:
         yield lambda: time_of(lambda: session.run(op))
 

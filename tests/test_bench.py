@@ -3,12 +3,7 @@ import subprocess
 import sys
 
 import pytest
-import tensorflow.compat.v1 as tf
 from helpers import ROOT, write_pair
-
-from pix2pix_tf.model import build_model
-
-pytestmark = pytest.mark.post_networks
 
 BENCH = os.path.join(ROOT, 'bench')
 
@@ -16,20 +11,6 @@ BENCH = os.path.join(ROOT, 'bench')
 @pytest.fixture(autouse=True)
 def importable(monkeypatch):
     monkeypatch.syspath_prepend(BENCH)
-
-
-def test_the_reference_has_the_variables_of_the_package():
-    import reference
-
-    def variables(build):
-        with tf.Graph().as_default():
-            tf.set_random_seed(0)
-            build(tf.zeros([1, 256, 256, 3]), tf.zeros([1, 256, 256, 3]))
-            return {var.op.name: var.get_shape().as_list() for var in tf.trainable_variables()}
-
-    of_reference = variables(reference.train_op)
-    assert len(of_reference) == 55
-    assert of_reference == variables(build_model)
 
 
 def test_a_ratio_is_the_median_of_the_rounds():
