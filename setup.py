@@ -46,7 +46,7 @@ setup(
         'pix2pix_tf': ['py.typed'],
         'pix2pix_tf.evaluation': ['templates/*.html'],
         'pix2pix_tf.pairs': ['templates/*.html'],
-        'pix2pix_tf.serving': ['page/*'],
+        'pix2pix_tf.serve': ['page/*'],
     },
     scripts=sorted(glob.glob('bin/pix2pix-*')),
     python_requires='>=3.6',

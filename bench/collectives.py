@@ -14,11 +14,11 @@ import time
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf.cli.workers import free_addresses
-from pix2pix_tf.cluster import Replica
 from pix2pix_tf.config import Config
-from pix2pix_tf.system import runtime
-from pix2pix_tf.system.peers import Cluster
+from pix2pix_tf.distributed.launch import free_addresses
+from pix2pix_tf.distributed.peers import Cluster
+from pix2pix_tf.distributed.replica import Replica
+from pix2pix_tf.system import compat
 
 SIZES = (100000, 1000000, 10000000, 54000000)  # float32 numbers
 ROUNDS = 10
@@ -40,7 +40,7 @@ def seconds(replica, proto, count):
 
 def measure(workers, task, count):
     """One of the two processes; the first prints the result."""
-    runtime.use_graph_mode()
+    compat.use_graph_mode()
     with Replica(Cluster(workers, task), threading.Event()) as replica:
         replica.join(Config(), 0, 1, print)
         median = seconds(replica, replica.session_config(tf.ConfigProto()), count)

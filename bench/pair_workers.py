@@ -11,16 +11,16 @@ from sessions import time_of
 @contextlib.contextmanager
 def pairs_ours(photos, processes):
     """The package's `pix2pix-pairs make`, without its start."""
-    from pix2pix_tf.pairs import building, making, matching
+    from pix2pix_tf.pairs import building, make, match
 
-    def make():
+    def run():
         with tempfile.TemporaryDirectory() as out:
-            output = making.Output(os.path.join(out, 'pairs'), {}, processes=int(processes))
-            found = matching.find_photos(photos)
-            made = making.make(found, building.make, building.Settings(), output)
+            output = make.Output(os.path.join(out, 'pairs'), {}, processes=int(processes))
+            found = match.find_photos(photos)
+            made = make.make(found, building.make, building.Settings(), output)
             assert made.made == len(found.sources), made.left_out
 
-    yield lambda: time_of(make) / len(os.listdir(photos))
+    yield lambda: time_of(run) / len(os.listdir(photos))
 
 
 @contextlib.contextmanager
@@ -31,7 +31,7 @@ def pairs_loop(photos):
 
     cv2.setNumThreads(1)
 
-    def make():
+    def run():
         with tempfile.TemporaryDirectory() as out:
             for name in os.listdir(photos):
                 photo = ImageOps.exif_transpose(Image.open(os.path.join(photos, name)))
@@ -46,7 +46,7 @@ def pairs_loop(photos):
                 pair.paste(Image.fromarray(edges), (photo.width, 0))
                 pair.save(os.path.join(out, name), quality=95, subsampling=0)
 
-    yield lambda: time_of(make) / len(os.listdir(photos))
+    yield lambda: time_of(run) / len(os.listdir(photos))
 
 
 KINDS = (pairs_ours, pairs_loop)

@@ -19,7 +19,7 @@ import tensorflow.compat.v1 as tf
 from sessions import load_plain, running
 
 from pix2pix_tf import checkpoints
-from pix2pix_tf.monitoring import losses
+from pix2pix_tf.monitoring import csv_log
 from pix2pix_tf.system import signals
 
 BLOCKS = 7  # of the post, up to its build_model: data, ops, networks, losses
@@ -56,9 +56,9 @@ def train(post, data, start, out, steps, every):
     averages = [v for v in tf.global_variables() if v.op.name.endswith('ExponentialMovingAverage')]
     saver, saved = tf.train.Saver(max_to_keep=1), checkpoints.latest(out)
     first = checkpoints.step_of(saved)
-    rows = [row for row in losses.load(out) if row['step'] <= first]
+    rows = [row for row in csv_log.load(out) if row['step'] <= first]
     with signals.stopping_on_signals() as stop, running(tf) as session, open(
-        os.path.join(out, losses.FILENAME), 'w'
+        os.path.join(out, csv_log.FILENAME), 'w'
     ) as file:
         if saved:
             saver.restore(session, saved)

@@ -32,18 +32,14 @@ def a_model():
 def predict(data_dir):
     """`predict_files` on the files of a folder: seconds per image."""
     with a_model() as out:
-        from pix2pix_tf import load, predicting_files
-        from pix2pix_tf.pairs import reading
+        from pix2pix_tf import load
+        from pix2pix_tf.inference import batch
+        from pix2pix_tf.pairs import read
 
-        inputs, _ = reading.find_images([data_dir], out)
-        plan = predicting_files.plan(inputs, out)
+        inputs, _ = read.find_images([data_dir], out)
+        plan = batch.plan(inputs, out)
         with load(out) as generator:
-            yield (
-                lambda: (
-                    time_of(lambda: predicting_files.predict_files(generator, plan, out))
-                    / len(plan)
-                )
-            )
+            yield (lambda: time_of(lambda: batch.predict_files(generator, plan, out)) / len(plan))
 
 
 @contextlib.contextmanager
@@ -52,11 +48,11 @@ def generator_onnx():
     with a_model() as out:
         import onnxruntime
 
-        from pix2pix_tf import sources
-        from pix2pix_tf.serving import onnx_file
+        from pix2pix_tf.convert import onnx_file
+        from pix2pix_tf.inference import trained
 
         path = os.path.join(out, 'model.onnx')
-        onnx_file.write(sources.find_model(out), path)
+        onnx_file.write(trained.find_model(out), path)
         session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
     image = {'input': noise()}
     yield lambda: time_of(lambda: [session.run(None, image) for _ in range(GENERATED)]) / GENERATED
@@ -68,17 +64,17 @@ def serve():
     with a_model() as out:
         from PIL import Image
 
-        from pix2pix_tf import sources
-        from pix2pix_tf.serving import application, canvas, server
-        from pix2pix_tf.serving.guard import Access
-        from pix2pix_tf.serving.incoming import Limits
-        from pix2pix_tf.serving.job_queue import JobQueue
-        from pix2pix_tf.serving.models import Models
-        from pix2pix_tf.system import cpus
+        from pix2pix_tf.inference import trained
+        from pix2pix_tf.serve import app, canvas, server
+        from pix2pix_tf.serve.guard import Access
+        from pix2pix_tf.serve.incoming import Limits
+        from pix2pix_tf.serve.job_queue import JobQueue
+        from pix2pix_tf.serve.models import Models
+        from pix2pix_tf.system import machine
 
-        limits, workers = Limits(), cpus.available() + 1
-        jobs, drawn = JobQueue(workers, limits.queue, 60), canvas.prepare(sources.find_model(out))
-        wsgi = application.create('m', Models(out), drawn, jobs, limits, Access())
+        limits, workers = Limits(), machine.cores() + 1
+        jobs, drawn = JobQueue(workers, limits.queue, 60), canvas.prepare(trained.find_model(out))
+        wsgi = app.create('m', Models(out), drawn, jobs, limits, Access())
     listening = server.listen(wsgi, '127.0.0.1', 0, workers, limits)
     stop = threading.Event()
     thread = threading.Thread(target=server.run, args=(listening, stop, 60))

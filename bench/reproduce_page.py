@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pix2pix_tf.evaluation import metrics
-from pix2pix_tf.monitoring import losses, plotting
+from pix2pix_tf.monitoring import csv_log, plot
 from pix2pix_tf.monitoring.progress import LOSS_LABELS
 
 STRIP = 5  # validation pairs that strip.jpg shows
@@ -30,7 +30,7 @@ def write(out, compared, pictures=None):
     steps = sorted(int(path.split(os.sep)[-2]) for path in reports)
     if not steps:
         return
-    plotting.plot(os.path.join(out, 'run'))
+    plot.plot(os.path.join(out, 'run'))
     parts = ['# Results', '## Validation pairs', _steps_table(out, steps), '![](run/curves.png)']
     _draw_strip(out, steps)
     parts.append('Input, output after ' + ', '.join(map(str, steps)) + ' steps, target:')
@@ -121,7 +121,7 @@ def _draw_strip(out, steps):
 
 def _averages(out, folder, last):
     """{step: {loss: its moving average}} of one of the runs in COMPARED."""
-    rows = [row for row in losses.load(os.path.join(out, folder)) if row['step'] <= last]
+    rows = [row for row in csv_log.load(os.path.join(out, folder)) if row['step'] <= last]
     return {row['step']: {name: row['averages/' + name] for name in LOSS_LABELS} for row in rows}
 
 

@@ -24,8 +24,9 @@ from PIL import Image
 from table import Table, ratio
 from turns import ROOT, Worker, environment, take_turns
 
-from pix2pix_tf.config import Config, reader_threads
-from pix2pix_tf.pairs import drawing
+from pix2pix_tf.config import Config
+from pix2pix_tf.dataset import reader_threads
+from pix2pix_tf.pairs import draw
 
 PHOTOS = 48  # from which pairs are made
 DRAWN = 24  # pairs, if there is no --data
@@ -64,9 +65,9 @@ def bench_step(table, rounds, data_dir, torch):
 
 def bench_bfloat16(table, rounds, torch):
     """The train step in mixed precision, on CPUs that have bfloat16."""
-    from pix2pix_tf.system import gpu
+    from pix2pix_tf import session
 
-    if gpu.precision(Config(mixed_precision=True)) != 'bfloat16':
+    if session.precision(Config(mixed_precision=True)) != 'bfloat16':
         return
     workers = {
         'float32': Worker('step-ours'),
@@ -204,7 +205,7 @@ def bench_pairs(table, rounds):
 
 def write_pairs(directory, count):
     """Draws pairs as JPEG files, the format of the real datasets."""
-    drawing.write_pairs(directory, count, seed=1)
+    draw.write_pairs(directory, count, seed=1)
     for name in os.listdir(directory):
         path = os.path.join(directory, name)
         Image.open(path).save(os.path.splitext(path)[0] + '.jpg', quality=90)

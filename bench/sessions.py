@@ -16,14 +16,14 @@ def noise(batch=1):
 
 def load_ours():
     """TensorFlow as the package's commands load it."""
-    from pix2pix_tf.system import malloc
+    from pix2pix_tf.system import machine
 
-    malloc.keep_freed_blocks()
+    machine.keep_freed_blocks()
     import tensorflow.compat.v1 as tf
 
-    from pix2pix_tf.system import runtime
+    from pix2pix_tf.system import compat
 
-    runtime.use_graph_mode()
+    compat.use_graph_mode()
     return tf
 
 

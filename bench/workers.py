@@ -26,14 +26,14 @@ QUEUED = 40  # more than any queue holds
 def step_ours(mixed_precision=False):
     """The package's train step on constant inputs."""
     tf = load_ours()
+    from pix2pix_tf import session
     from pix2pix_tf.config import Config
     from pix2pix_tf.model import build_model
-    from pix2pix_tf.system import gpu
 
     config = Config(mixed_precision=bool(mixed_precision))
     op = build_model(tf.constant(noise()), tf.constant(noise()), config).train_op
-    with running(tf, gpu.session_config(config)) as session:
-        yield lambda: time_of(lambda: session.run(op))
+    with running(tf, session.session_config(config)) as sess:
+        yield lambda: time_of(lambda: sess.run(op))
 
 
 @contextlib.contextmanager
@@ -42,13 +42,13 @@ def step_queue(data_dir):
     tf = load_ours()
     from pix2pix_tf import dataset, loop
     from pix2pix_tf.model import build_model
-    from pix2pix_tf.pairs import folders
+    from pix2pix_tf.pairs import find
 
-    batches = dataset.load_data(folders.find_pairs(data_dir).paths)
+    batches = dataset.load_data(find.find_pairs(data_dir).paths)
     model = build_model(batches.inputs, batches.targets)
     fetches = loop.step_fetches(batches, model)
-    with running(tf) as session:
-        yield lambda: time_of(lambda: session.run(fetches))
+    with running(tf) as sess:
+        yield lambda: time_of(lambda: sess.run(fetches))
 
 
 @contextlib.contextmanager
@@ -62,8 +62,8 @@ def step_post(mixed_precision=False):
     import reference
 
     op = reference.build_model(tf.constant(noise()), tf.constant(noise())).train_op
-    with running(tf, proto) as session:
-        yield lambda: time_of(lambda: session.run(op))
+    with running(tf, proto) as sess:
+        yield lambda: time_of(lambda: sess.run(op))
 
 
 @contextlib.contextmanager
@@ -75,11 +75,11 @@ def step_torch(mixed_precision=False):
     yield lambda: time_of(step)
 
 
-def read(session, fetches):
+def read(sess, fetches):
     """Seconds per image, not counting those that were already in the queue."""
     for _ in range(QUEUED):
-        session.run(fetches)
-    return time_of(lambda: [session.run(fetches) for _ in range(READ)]) / READ
+        sess.run(fetches)
+    return time_of(lambda: [sess.run(fetches) for _ in range(READ)]) / READ
 
 
 @contextlib.contextmanager
@@ -88,13 +88,13 @@ def pipeline_ours(data_dir, threads):
     tf = load_ours()
     from pix2pix_tf import dataset
     from pix2pix_tf.config import Config
-    from pix2pix_tf.pairs import folders
+    from pix2pix_tf.pairs import find
 
-    paths = folders.find_pairs(data_dir).paths
+    paths = find.find_pairs(data_dir).paths
     batches = dataset.load_data(paths, Config(num_threads=int(threads)))
     fetches = [batches.paths, batches.inputs.op, batches.targets.op]
-    with running(tf) as session:
-        yield lambda: read(session, fetches)
+    with running(tf) as sess:
+        yield lambda: read(sess, fetches)
 
 
 @contextlib.contextmanager
@@ -105,8 +105,8 @@ def pipeline_post(data_dir, threads):
 
     paths, inputs, targets = reference.load_data(data_dir, int(threads))
     fetches = [paths, inputs.op, targets.op]
-    with running(tf) as session:
-        yield lambda: read(session, fetches)
+    with running(tf) as sess:
+        yield lambda: read(sess, fetches)
 
 
 @contextlib.contextmanager
@@ -116,24 +116,25 @@ def generator():
     from pix2pix_tf.model import build_generator
 
     op = build_generator(tf.constant(noise())).op
-    with running(tf) as session:
-        yield lambda: time_of(lambda: [session.run(op) for _ in range(GENERATED)]) / GENERATED
+    with running(tf) as sess:
+        yield lambda: time_of(lambda: [sess.run(op) for _ in range(GENERATED)]) / GENERATED
 
 
 @contextlib.contextmanager
 def export_ours(data_dir):
     """The package's export loop with its metrics: seconds per image, without the start."""
     tf = load_ours()
-    from pix2pix_tf import exporting, images, sources
+    from pix2pix_tf import exporting, images
     from pix2pix_tf.config import Config
+    from pix2pix_tf.inference import trained
     from pix2pix_tf.model import build_generator
 
     with tempfile.TemporaryDirectory() as out:
         with tf.Graph().as_default():
             build_generator(tf.zeros([1, SIZE, SIZE, 3]))
-            with running(tf) as session:
-                checkpoint = tf.train.Saver().save(session, os.path.join(out, 'model'))
-        config = Config(batch_size=sources.BATCH_SIZE)
+            with running(tf) as sess:
+                checkpoint = tf.train.Saver().save(sess, os.path.join(out, 'model'))
+        config = Config(batch_size=trained.BATCH_SIZE)
         job = exporting.prepare(data_dir, out, config, checkpoint)
 
         def export():
@@ -162,11 +163,11 @@ def export_post(data_dir):
     for kind, images in (('inputs', inputs), ('outputs', outputs), ('targets', targets)):
         pixels = tf.image.convert_image_dtype((images + 1) / 2, tf.uint8, saturate=True)
         fetches[kind] = tf.map_fn(tf.image.encode_png, pixels, dtype=tf.string)
-    with running(tf) as session, tempfile.TemporaryDirectory() as out:
+    with running(tf) as sess, tempfile.TemporaryDirectory() as out:
 
         def export():
             for _ in range(EXPORTED):
-                results = session.run(fetches)
+                results = sess.run(fetches)
                 for kind in ('inputs', 'outputs', 'targets'):
                     name = os.path.basename(results['paths'][0].decode())
                     with open(os.path.join(out, f'{name}-{kind}.png'), 'wb') as file:
@@ -182,8 +183,8 @@ def gemm():
     n = 2048
     matrix = tf.Variable(tf.random_normal([n, n]))
     op = tf.matmul(matrix, matrix).op
-    with running(tf) as session:
-        yield lambda: time_of(lambda: session.run(op))
+    with running(tf) as sess:
+        yield lambda: time_of(lambda: sess.run(op))
 
 
 KINDS = (

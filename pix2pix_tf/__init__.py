@@ -3,13 +3,16 @@
 import typing
 
 if typing.TYPE_CHECKING:
-    from pix2pix_tf.predicting import Generator
+    from pix2pix_tf.inference.generator import Generator
 
 __version__ = '0.1.0'
 
 
 def load(model: str, **changes: typing.Any) -> 'Generator':
-    """The generator in the folder of a training, as a function of images: `predicting.load`."""
-    from pix2pix_tf import predicting  # TensorFlow takes seconds to load
+    """The generator in the folder of a training, as a function of images.
 
-    return predicting.load(model, **changes)
+    See `inference.generator.load`.
+    """
+    from pix2pix_tf.inference import generator  # TensorFlow takes seconds to load
+
+    return generator.load(model, **changes)

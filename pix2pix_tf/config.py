@@ -2,17 +2,15 @@
 
 import dataclasses
 import math
-import random
+import re
 import typing
 
-from pix2pix_tf import sizes
-from pix2pix_tf.system import cpus
 from pix2pix_tf.system.errors import UsageError
 
 # The generator halves its input 8 times and doubles it again (the post's "Generator").
 GENERATOR_STRIDE = 2**8
 
-MAX_READER_THREADS = 8  # they read hundreds of images per second, a step takes a few
+Size = typing.Tuple[int, int]  # (height, width) of an image in pixels
 
 
 class Range(typing.NamedTuple):
@@ -34,16 +32,6 @@ GENERATOR_SIZE = Range(
     lambda value: value > 0 and value % GENERATOR_STRIDE == 0,
 )
 
-# {annotation: (type, whether None is a value)}
-_KINDS: typing.Dict[typing.Any, typing.Tuple[typing.Any, bool]] = {
-    sizes.Size: (sizes.Size, False),
-    int: (int, False),
-    float: (float, False),
-    bool: (bool, False),
-    str: (str, False),
-    typing.Optional[int]: (int, True),
-}
-
 
 def _option(default, valid, meaning, changeable=False):
     """A row of the table. `changeable`: a resumed run may change it without `override`."""
@@ -59,17 +47,18 @@ def _changeable(default, valid, meaning):
 class Config:
     """The options of a model and its training: name, type, default, range and meaning.
 
-    The defaults are the post's. `create` checks the values; the bare constructor does not.
+    The defaults are the post's. A size may be given as people write it (256, '512x256'); its field
+    holds (height, width). `create` checks the values; the bare constructor does not.
     """
 
     # Load Data
-    scale_size: sizes.Size = _option(
-        286,
+    scale_size: Size = _option(
+        (286, 286),
         AT_LEAST_1,
         'Pixels to which each half is scaled before the crop: a side, or width x height (572x286).',
     )
-    crop_size: sizes.Size = _option(
-        256,
+    crop_size: Size = _option(
+        (256, 256),
         GENERATOR_SIZE,
         'Pixels of the images in the networks, in training a random crop: a side, or width x '
         'height (512x256).',
@@ -156,26 +145,78 @@ class Config:
         False, SWITCH, 'Makes a run repeatable on a GPU, too; needs a `seed`.'
     )
 
+    def __post_init__(self) -> None:
+        for name in ('scale_size', 'crop_size'):
+            value = getattr(self, name)
+            if is_size(value):
+                object.__setattr__(self, name, parse_size(value))
+
+
+_SIZE = re.compile(r'([0-9]+)(?:x([0-9]+))?$')
+
+
+def is_size(value: object) -> bool:
+    """Whether `value` is a size as people write it: 256, '256' or '512x256' (width x height)."""
+    return type(value) in (int, str) and bool(_SIZE.match(str(value)))
+
+
+def parse_size(value: object) -> Size:
+    """256 => (256, 256), '512x256' => (256, 512); `value` is one for which `is_size` holds."""
+    [(width, height)] = _SIZE.findall(str(value))
+    return int(height or width), int(width)
+
+
+def describe_size(size: Size) -> str:
+    """(256, 512) => '512x256'."""
+    return f'{size[1]}x{size[0]}'
+
+
+def size_as_written(size: Size) -> typing.Union[int, str]:
+    """The shortest way to write a size: (256, 256) => 256, (256, 512) => '512x256'."""
+    return size[1] if size[0] == size[1] else describe_size(size)
+
 
 class Option(typing.NamedTuple):
     """A row of the table, as flags, checks and docs/reference.md read it."""
 
     name: str
     default: typing.Any
-    kind: typing.Any  # int, float, bool, str or sizes.Size
+    kind: typing.Any  # int, float, bool, str or Size
     optional: bool  # whether None is a value
     valid: Range
     meaning: str
     changeable: bool
 
+    def as_written(self, value: typing.Any) -> typing.Any:
+        """A value of this option, as people write it and as options.json has it."""
+        return size_as_written(value) if isinstance(value, tuple) else value
 
-OPTIONS = tuple(
-    Option(f.name, f.default, *_KINDS[f.type], **f.metadata) for f in dataclasses.fields(Config)
-)
+
+def _row(field):
+    optional = field.type == typing.Optional[int]
+    kind = int if optional else field.type
+    return Option(field.name, field.default, kind, optional, **field.metadata)
+
+
+OPTIONS = tuple(map(_row, dataclasses.fields(Config)))
+
+
+def as_written(config: Config) -> typing.Dict[str, typing.Any]:
+    """{option: value}, as people write the values and as options.json has them."""
+    return {o.name: o.as_written(getattr(config, o.name)) for o in OPTIONS}
+
+
+_WORDS = {
+    Size: 'a number of pixels, or width x height, such as 512x256',
+    int: 'a whole number',
+    float: 'a number',
+    bool: 'true or false',
+    str: 'a string',
+}
 
 
 def check(name: str, value: object) -> None:
-    """Checks the value of one option.
+    """Checks the value of one option, a size as people write it.
 
     Raises:
         UsageError: its type is wrong or it is out of range; the message names the option.
@@ -183,22 +224,21 @@ def check(name: str, value: object) -> None:
     [option] = [option for option in OPTIONS if option.name == name]
     if value is None and option.optional:
         return
-    if option.kind is sizes.Size:
-        try:
-            sides = sizes.height_and_width(value)
-        except ValueError as error:
-            raise UsageError(f'`{name}` is {value!r}: it must be {error}') from error
-        if not all(map(option.valid.contains, sides)):
-            each = 'it' if sides[0] == sides[1] else 'each side'
-            raise UsageError(f'`{name}` is {value}: {each} must be {option.valid.words}')
-        return
-    fits = type(value) is option.kind or (option.kind is float and type(value) is int)
+    each = 'it'
+    if option.kind == Size:
+        fits, numbers = is_size(value), ()
+        if fits:
+            numbers = parse_size(value)
+            each = 'it' if numbers[0] == numbers[1] else 'each side'
+    else:
+        fits = type(value) is option.kind or (option.kind is float and type(value) is int)
+        numbers = (value,)
     if not fits:
-        names = {int: 'a whole number', float: 'a number', bool: 'true or false', str: 'a word'}
-        raise UsageError(f'`{name}` is {value!r}: it must be {names[option.kind]}')
-    finite = not isinstance(value, float) or math.isfinite(value)
-    if not (finite and option.valid.contains(value)):
-        raise UsageError(f'`{name}` is {value}: it must be {option.valid.words}')
+        raise UsageError(f'`{name}` is {value!r}: it must be {_WORDS[option.kind]}')
+    for number in numbers:
+        finite = not isinstance(number, float) or math.isfinite(number)
+        if not (finite and option.valid.contains(number)):
+            raise UsageError(f'`{name}` is {value}: {each} must be {option.valid.words}')
 
 
 def create(**values: typing.Any) -> Config:
@@ -208,36 +248,16 @@ def create(**values: typing.Any) -> Config:
         UsageError: a value cannot be used; the message names its option.
     """
     config = Config(**values)
-    for name, value in dataclasses.asdict(config).items():
+    for name, value in as_written(config).items():
         check(name, value)
-    config = dataclasses.replace(
-        config,
-        scale_size=sizes.shortest(config.scale_size),
-        crop_size=sizes.shortest(config.crop_size),
-    )
-    scaled, cropped = (
-        sizes.height_and_width(config.scale_size),
-        sizes.height_and_width(config.crop_size),
-    )
-    if scaled[0] < cropped[0] or scaled[1] < cropped[1]:
+    if any(scaled < cropped for scaled, cropped in zip(config.scale_size, config.crop_size)):
+        scaled, cropped = map(size_as_written, (config.scale_size, config.crop_size))
         raise UsageError(
-            f'`scale_size` is {config.scale_size}, below `crop_size` {config.crop_size}: '
+            f'`scale_size` is {scaled}, below `crop_size` {cropped}: '
             'a crop cannot be larger than the image'
         )
-    if config.seed is not None and reader_threads(config) > 1:
+    if config.seed is not None and (config.num_threads or 1) > 1:
         raise UsageError('`seed` needs `num_threads`=1: several threads finish in no fixed order')
     if config.deterministic_ops and config.seed is None:
         raise UsageError('`deterministic_ops` needs a `seed`: without one every run differs')
     return config
-
-
-def random_seed() -> int:
-    """A `seed` that nobody chose."""
-    return random.SystemRandom().randrange(2**31)
-
-
-def reader_threads(config: Config) -> int:
-    """The number of threads that read images; see `num_threads`."""
-    if config.num_threads is None:
-        return 1 if config.seed is not None else min(MAX_READER_THREADS, cpus.available())
-    return config.num_threads

@@ -9,8 +9,10 @@ import typing
 
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf.config import Config, reader_threads
-from pix2pix_tf.sizes import height_and_width
+from pix2pix_tf.config import Config
+from pix2pix_tf.system import machine
+
+MAX_READER_THREADS = 8  # they read hundreds of images per second, a step takes a few
 
 
 class Batches(typing.NamedTuple):
@@ -41,17 +43,16 @@ def process_image(
     # [0, 255] => [-1, 1]
     image = tf.cast(image, tf.float32) / 127.5 - 1
     scale_size = config.crop_size if offset is None else config.scale_size
-    image = tf.image.resize_area(tf.expand_dims(image, 0), height_and_width(scale_size))
+    image = tf.image.resize_area(tf.expand_dims(image, 0), scale_size)
     image = tf.squeeze(image, 0)
     if offset is not None:
-        image = _crop(image, offset, height_and_width(config.crop_size))
+        image = tf.image.crop_to_bounding_box(image, offset[0], offset[1], *config.crop_size)
     return image
 
 
 def random_offset(config: Config = Config()) -> tf.Tensor:
     """The corner of a crop: rows and columns, int32 from 0 to scale_size - crop_size inclusive."""
-    scaled, cropped = height_and_width(config.scale_size), height_and_width(config.crop_size)
-    count = [float(s - c + 1) for s, c in zip(scaled, cropped)]
+    count = [float(s - c + 1) for s, c in zip(config.scale_size, config.crop_size)]
     return tf.cast(tf.floor(tf.random_uniform([2], 0, count)), tf.int32)
 
 
@@ -60,8 +61,8 @@ def decode_pair(
 ) -> typing.Tuple[tf.Tensor, tf.Tensor]:
     """The bytes of a pair => (input, target), each as `process_image` returns it."""
     raw_image = decode_image(contents)
-    half = tf.shape(raw_image)[:2] // [1, 2]
-    left, right = _crop(raw_image, [0, 0], half), _crop(raw_image, half * [0, 1], half)
+    width = tf.shape(raw_image)[1] // 2
+    left, right = raw_image[:, :width], raw_image[:, width:]
     # The post's direction, labels => photo: the input is the right half
     inputs, targets = (right, left) if config.direction == 'BtoA' else (left, right)
     return process_image(inputs, offset, config), process_image(targets, offset, config)
@@ -103,12 +104,8 @@ def load_data(
     return Batches(paths, inputs, targets, steps_per_epoch)
 
 
-def _crop(image, offset, size):
-    """[height, width, 3] => [*size, 3], starting at `offset`; both are (rows, columns).
-
-    tf.slice copies a matrix row by row, but a tensor with more axes value by value, which is
-    slower. So the image is sliced as a matrix [height, width * 3].
-    """
-    matrix = tf.reshape(image, [tf.shape(image)[0], -1])
-    matrix = tf.slice(matrix, offset * tf.constant([1, 3]), size * tf.constant([1, 3]))
-    return tf.reshape(matrix, [size[0], size[1], 3])
+def reader_threads(config: Config) -> int:
+    """The number of threads that read images; see `num_threads`."""
+    if config.num_threads is None:
+        return 1 if config.seed is not None else min(MAX_READER_THREADS, machine.cores())
+    return config.num_threads

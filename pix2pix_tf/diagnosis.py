@@ -6,7 +6,7 @@ import typing
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import dataset
-from pix2pix_tf.system import runtime
+from pix2pix_tf.system import compat
 from pix2pix_tf.system.errors import DataError, Pix2PixError, TrainingError
 
 _SMALLER = '`batch_size`, `crop_size` or `ngf`'
@@ -31,7 +31,7 @@ def explain(
     TensorFlow does not say which file it could not decode. To find it after an error that a decoder
     can raise, the files are decoded again one by one, in a separate graph.
     """
-    cause = runtime.one_line(error)
+    cause = compat.one_line(error)
     if 'No space left' in cause:
         return Pix2PixError(f'the disk is full ({cause}): free some space or choose another `out`')
     if 'in summary histogram' in cause:
@@ -60,5 +60,5 @@ def _first_undecodable(paths):
             try:
                 session.run(image.op, {path: os.fsencode(name)})
             except tf.errors.OpError as error:
-                return name, runtime.one_line(error)
+                return name, compat.one_line(error)
     return None, ''

@@ -8,14 +8,15 @@ import typing
 import tensorflow.compat.v1 as tf
 from tqdm import tqdm
 
-from pix2pix_tf import checkpoints, dataset, diagnosis, images, seeding
-from pix2pix_tf.config import Config, random_seed
-from pix2pix_tf.evaluation import metrics, pages, shards
+from pix2pix_tf import checkpoints, dataset, diagnosis, images, session
+from pix2pix_tf.config import Config, as_written
+from pix2pix_tf.evaluation import metrics, pages, parts
 from pix2pix_tf.evaluation.evaluator import Evaluator, Measures
+from pix2pix_tf.inference import noise
+from pix2pix_tf.inference.trained import config_in, find_checkpoint
 from pix2pix_tf.model import build_generator
-from pix2pix_tf.pairs import folders
-from pix2pix_tf.sources import config_in, find_checkpoint
-from pix2pix_tf.system import files, gpu, runtime
+from pix2pix_tf.pairs import find
+from pix2pix_tf.system import compat, files
 from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import CheckpointError, DataError, UsageError
 
@@ -62,7 +63,7 @@ def export(
     if measures.shard.total > 1:
         page = None
         size = job.config.crop_size
-        part = shards.save(measures.shard, report, evaluator.features, size, out, job.equal)
+        part = parts.save(measures.shard, report, evaluator.features, size, out, job.equal)
         print_line(f'{wrote} to {image_dir}, and {part} for `pix2pix-evaluate --join`')
     else:
         _save_and_print(report, out)
@@ -101,7 +102,7 @@ def evaluate(
         report = evaluator.report(job.source)
     print_line(f'{job.source["checkpoint"]} on {count(len(report.images), "pair")} of {data}')
     if measures.shard.total > 1:
-        part = shards.save(measures.shard, report, evaluator.features, None, out, job.equal)
+        part = parts.save(measures.shard, report, evaluator.features, None, out, job.equal)
         print_line(f'wrote {part} for `pix2pix-evaluate --join`')
     else:
         _save_and_print(report, out)
@@ -114,7 +115,7 @@ def join(out: str) -> metrics.Report:
     Raises:
         Pix2PixError: one is missing, or they do not belong together.
     """
-    report, page = shards.join(out)
+    report, page = parts.join(out)
     print_line(metrics.format_table(report))
     opened = f'; open {page}' if page else ''
     print_line(f'joined {count(len(report.images), "pair")} in {out}{opened}')
@@ -148,8 +149,8 @@ def prepare(
     measures: Measures = Measures(),
 ) -> Job:
     """Finds the pairs, the checkpoint and the options of an export; see `evaluate`."""
-    runtime.use_graph_mode()
-    pairs = folders.find_pairs(data, skip_bad_files)
+    compat.use_graph_mode()
+    pairs = find.find_pairs(data, skip_bad_files)
     for note in pairs.notes:
         print_line(note)
     if measures.network and len(pairs.paths) < 2:
@@ -157,7 +158,7 @@ def prepare(
     follow = checkpoint is None
     checkpoint = find_checkpoint(out, checkpoint)
     config = config or config_in(os.path.dirname(checkpoint))
-    gpu.prepare(config, print_line)
+    session.prepare(config, print_line)
     source = {
         'checkpoint': checkpoint,
         'step': None,
@@ -171,7 +172,7 @@ def prepare(
     if not paths:
         raise UsageError(f'`shard`: {data} has only {count(len(pairs.paths), "pair")}')
     named = {path: names[path] for path in paths}
-    equal = shards.in_common(names.values(), vars(config), measures.network)
+    equal = parts.in_common(names.values(), as_written(config), measures.network)
     return Job(paths, named, equal, out, follow, config, measures, source)
 
 
@@ -194,24 +195,24 @@ def running(job: Job, encode: bool = True) -> typing.Iterator[typing.Iterator[Ba
         fetches = _fetches(batches, job, encode)
         saver = tf.train.Saver()
 
-        def restore(session):
+        def restore(sess):
             checkpoint = job.source['checkpoint']
             try:
                 job.source['step'] = checkpoints.step_of(checkpoint)
-                checkpoints.restore(saver, session, checkpoint, tf.global_variables())
+                checkpoints.restore(saver, sess, checkpoint, tf.global_variables())
             except CheckpointError:
                 newest = checkpoints.latest(job.out) if job.follow else checkpoint
                 if newest == checkpoint:
                     raise
                 # A running training has replaced it meanwhile
                 job.source['checkpoint'] = newest
-                restore(session)
+                restore(sess)
 
         supervisor = tf.train.Supervisor(logdir=None, init_op=None, init_fn=restore, saver=None)
-        proto = gpu.session_config(job.config)
+        proto = session.session_config(job.config)
         try:
-            with supervisor.managed_session(config=proto) as session:
-                results = _run_ahead(session, fetches, batches.steps_per_epoch, len(job.paths))
+            with supervisor.managed_session(config=proto) as sess:
+                results = _run_ahead(sess, fetches, batches.steps_per_epoch, len(job.paths))
                 with contextlib.closing(results):
                     yield results
         except tf.errors.OpError as error:
@@ -221,9 +222,9 @@ def running(job: Job, encode: bool = True) -> typing.Iterator[typing.Iterator[Ba
 def _fetches(batches, job, encode):
     """The tensors of a batch, as `running` describes it."""
     config, samples = job.config, job.measures.samples
-    seed = random_seed() if config.seed is None else config.seed
-    seeds = seeding.image_seeds(batches.inputs, seed, samples)
-    outputs = build_generator(seeding.repeat(batches.inputs, samples), config, seeds)
+    seed = noise.random_seed() if config.seed is None else config.seed
+    seeds = noise.image_seeds(batches.inputs, seed, samples)
+    outputs = build_generator(noise.repeat(batches.inputs, samples), config, seeds)
     fetches = {'paths': batches.paths}
     for kind, image in (
         ('inputs', batches.inputs),
@@ -236,13 +237,13 @@ def _fetches(batches, job, encode):
     return fetches
 
 
-def _run_ahead(session, fetches, steps, total):
+def _run_ahead(sess, fetches, steps, total):
     """Yields the results of `steps` runs, one run ahead of the caller; shows a progress bar."""
     with concurrent.futures.ThreadPoolExecutor(1) as worker, tqdm(total=total, disable=None) as bar:
-        computed = worker.submit(session.run, fetches)
+        computed = worker.submit(sess.run, fetches)
         for remaining in reversed(range(steps)):
             results = computed.result()
             if remaining:
-                computed = worker.submit(session.run, fetches)
+                computed = worker.submit(sess.run, fetches)
             yield results
             bar.update(len(results['paths']))

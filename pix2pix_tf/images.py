@@ -7,7 +7,7 @@ import typing
 
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf.system import files, runtime
+from pix2pix_tf.system import compat, files
 from pix2pix_tf.system.errors import DataError
 
 # Of zlib: photos take 5% more bytes than with the default of 6, and a quarter of the time
@@ -24,7 +24,7 @@ def deprocess_image(img: tf.Tensor) -> tf.Tensor:
 
 def encode_pngs(images: tf.Tensor) -> tf.Tensor:
     """[batch, height, width, 3] uint8 => [batch] string, a PNG file each."""
-    return runtime.map_fn(
+    return compat.map_fn(
         lambda image: tf.image.encode_png(image, compression=_COMPRESSION), images, dtype=tf.string
     )
 

@@ -22,7 +22,7 @@ import weakref
 
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf.system import runtime
+from pix2pix_tf.system import compat
 
 # The largest side of a small image, in pixels, for which the product is faster. Measured on two CPU
 # cores: change one and compare the "train step" rows of `make bench`.
@@ -39,7 +39,7 @@ def use_plain_ops(graph: tf.Graph) -> None:
 
 
 def _is_plain():
-    return runtime.has_gpu() or tf.get_default_graph() in _plain_graphs
+    return compat.has_gpu() or tf.get_default_graph() in _plain_graphs
 
 
 def plain_conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tensor:

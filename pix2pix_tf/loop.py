@@ -4,19 +4,19 @@ import typing
 
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import checkpoints, dataset, options
-from pix2pix_tf.cluster import Replica
+from pix2pix_tf import checkpoints, dataset, options_file, saving
 from pix2pix_tf.config import Config
+from pix2pix_tf.distributed.replica import Replica
 from pix2pix_tf.model import Model
 from pix2pix_tf.monitoring.finite import FINITE_VALUES, check_finite
 from pix2pix_tf.monitoring.monitor import Monitor
 from pix2pix_tf.monitoring.progress import Progress
 from pix2pix_tf.monitoring.schedule import Schedule
-from pix2pix_tf.system import console, malloc
+from pix2pix_tf.system import console, machine
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import Pix2PixError, TrainingError
 
-TRIM_FREQ = 50  # steps between two calls of malloc.trim
+TRIM_FREQ = 50  # steps between two calls of machine.trim
 
 
 class Run(typing.NamedTuple):
@@ -44,11 +44,11 @@ class Loop:
         run: Run,
         supervisor: tf.train.Supervisor,
         session: tf.Session,
-        data: typing.Optional[options.Data],
+        data: typing.Optional[options_file.Data],
     ) -> None:
         self.run, self.supervisor, self.session = run, supervisor, session
         self.stop = run.replica.stop
-        self.saves = checkpoints.Saves(run.saver, session, run.out, run.config, data)
+        self.saves = saving.Saves(run.saver, session, run.out, run.config, data)
 
     def train(self) -> int:
         """Trains to the last step, or until something stops it; returns the step it reached."""
@@ -77,7 +77,7 @@ class Loop:
 
                 progress.show(step, results['checked'])
                 if step % TRIM_FREQ == 0:
-                    malloc.trim()
+                    machine.trim()
                 if schedule.is_due(run.config.progress_freq, step):
                     progress.report(step, results['checked'], results['averages'])
                 rate = progress.recent_rate()
@@ -99,7 +99,7 @@ class Loop:
             step = int(results['global_step'])
             self._check(step, results)
             if step % TRIM_FREQ == 0:
-                malloc.trim()
+                machine.trim()
         print_line(f'trained to step {step} as {run.replica.name}')
         return step
 

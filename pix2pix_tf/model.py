@@ -4,9 +4,10 @@ import typing
 
 import tensorflow.compat.v1 as tf
 
+from pix2pix_tf import session
 from pix2pix_tf.config import Config
 from pix2pix_tf.networks import create_discriminator, create_generator
-from pix2pix_tf.system import gpu, runtime
+from pix2pix_tf.system import compat
 
 # In float16 the smallest gradients would round to 0; bfloat16 has the range of float32
 LOSS_SCALE = 128.0
@@ -49,7 +50,7 @@ def build_generator(
 
     [batch, height, width, 3] in [-1, 1] => the same shape and range. If the graph has a generator
     already, its variables are shared. With `image_seeds` ([batch, 2] int64, from
-    `seeding.image_seeds`) every image is a batch of one, with its own statistics and noise: its
+    `noise.image_seeds`) every image is a batch of one, with its own statistics and noise: its
     output does not depend on the other images, not even in the last bit.
 
     Raises:
@@ -60,7 +61,7 @@ def build_generator(
             return create_generator(inputs, config)
         if inputs.get_shape().as_list()[0] == 1:
             return create_generator(inputs, config, image_seeds[0])
-        return runtime.map_fn(
+        return compat.map_fn(
             lambda one: create_generator(one[0][None], config, one[1])[0],
             (inputs, image_seeds),
             dtype=tf.float32,
@@ -142,7 +143,7 @@ def _minimize(loss, scope, config, average):
     """One step of Adam on the trainable variables of `scope`, and {their names: gradients}."""
     tvars = [var for var in tf.trainable_variables() if var.name.startswith(scope + '/')]
     optim = tf.train.AdamOptimizer(config.learning_rate, config.beta1)
-    if gpu.precision(config) == 'float16':
+    if session.precision(config) == 'float16':
         scaled = optim.compute_gradients(loss * LOSS_SCALE, var_list=tvars)
         grads_and_vars = [(grad / LOSS_SCALE, var) for grad, var in scaled]
     else:

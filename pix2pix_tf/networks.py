@@ -20,7 +20,7 @@ def create_generator(
     """The encoder-decoder with skip connections.
 
     [batch, height, width, 3] in [-1, 1] => the same shape and range. Height and width must be known
-    while the graph is built. With a `seed` ([2] int64, from `seeding.image_seeds`), dropout depends
+    while the graph is built. With a `seed` ([2] int64, from `noise.image_seeds`), dropout depends
     on it alone.
 
     Raises:

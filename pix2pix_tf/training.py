@@ -6,20 +6,19 @@ import typing
 
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import checkpoints, dataset, diagnosis, images, options
-from pix2pix_tf.cluster import Replica
-from pix2pix_tf.config import Config
+from pix2pix_tf import checkpoints, dataset, diagnosis, images, options_file, saving, session
+from pix2pix_tf.config import Config, describe_size
+from pix2pix_tf.distributed.peers import Cluster
+from pix2pix_tf.distributed.replica import Replica
 from pix2pix_tf.evaluation import pages
 from pix2pix_tf.loop import Loop, Run
 from pix2pix_tf.model import build_model
 from pix2pix_tf.monitoring.monitor import Monitor
 from pix2pix_tf.monitoring.schedule import Schedule
 from pix2pix_tf.monitoring.validation import Validation
-from pix2pix_tf.pairs import folders, leaks
-from pix2pix_tf.sizes import describe_size
-from pix2pix_tf.system import files, gpu, locks, runtime, signals
+from pix2pix_tf.pairs import find, leaks
+from pix2pix_tf.system import compat, files, locks, signals
 from pix2pix_tf.system.console import count, print_line
-from pix2pix_tf.system.peers import Cluster
 
 LONGEST_STEP = '-999999999'  # in the name of a validation image
 
@@ -77,8 +76,8 @@ def train_replica(job: Job, cluster: Cluster = Cluster()) -> TrainingResult:
         UsageError: the workers were given different options or data.
         Pix2PixError: as in `train`; or a port of this worker cannot be used.
     """
-    runtime.use_graph_mode()
-    pairs = folders.find_pairs(job.data, job.skip_bad_files)
+    compat.use_graph_mode()
+    pairs = find.find_pairs(job.data, job.skip_bad_files)
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(signals.stopping_on_signals(print_line))
         replica = stack.enter_context(Replica(cluster, stop))
@@ -91,20 +90,20 @@ def train_replica(job: Job, cluster: Cluster = Cluster()) -> TrainingResult:
         if first_step is None:
             print_line('stopped before all workers were here')
             return TrainingResult(checkpoints.step_of(checkpoint), checkpoint)
-        gpu.prepare(job.config, print_line)
+        session.prepare(job.config, print_line)
         with tf.Graph().as_default(), tf.device(replica.device):
             run = _build(pairs.paths, validation, job, replica, first_step)
             try:
                 supervisor = _make_supervisor(run, checkpoint)
-                proto = replica.session_config(gpu.session_config(job.config))
-                with supervisor.managed_session(replica.target, config=proto) as session:
+                proto = replica.session_config(session.session_config(job.config))
+                with supervisor.managed_session(replica.target, config=proto) as sess:
                     origin = 'starting from scratch'
                     if first_step:
                         origin = f'resuming from {checkpoint or cluster.name(0)}'
-                    device = runtime.describe_devices(session) + replica.describe()
+                    device = compat.describe_devices(sess) + replica.describe()
                     number = count(len(pairs.paths), 'pair')
                     print_line(f'{device}; {number} in {job.data}; {origin}')
-                    loop = Loop(run, supervisor, session, data)
+                    loop = Loop(run, supervisor, sess, data)
                     step = loop.train() if cluster.is_chief else loop.follow()
             except tf.errors.OpError as error:
                 replica.wait_for_loss(error)
@@ -118,13 +117,13 @@ def _prepare(job, pairs, stack):
     Returns the newest checkpoint, the validation pairs and the Data; the first two may be None.
     """
     validation = _find_validation(job, pairs)
-    data = options.describe_data(job.data, pairs.paths)
+    data = options_file.describe_data(job.data, pairs.paths)
     files.prepare_directory(job.out)
     stack.enter_context(locks.locked(job.out))
-    checkpoints.remove_unfinished(job.out)
+    saving.remove_unfinished(job.out)
     checkpoint = checkpoints.latest(job.out)
     if checkpoint and not job.override:
-        options.check_same(job.out, job.config, data)
+        options_file.check_same(job.out, job.config, data)
     _check_ours(job, checkpoint, validation)
     for line in [_describe(pairs.sizes, job.config), *pairs.notes]:
         print_line(line)
@@ -137,7 +136,7 @@ def _describe(sizes, config):
     other = {'BtoA': 'AtoB', 'AtoB': 'BtoA'}[config.direction]
     return (
         f'direction {config.direction}: learns the {learns[config.direction]} ({other} is the '
-        f'reverse); halves of {folders.describe_halves(sizes)} are scaled to '
+        f'reverse); halves of {find.describe_halves(sizes)} are scaled to '
         f'{describe_size(config.scale_size)} and cropped to {describe_size(config.crop_size)}'
     )
 
@@ -145,7 +144,7 @@ def _describe(sizes, config):
 def _check_ours(job, checkpoint, validation):
     """Refuses a folder with files of other programs that the training would replace later."""
     if not checkpoint:  # else it has been read
-        files.check_ours(os.path.join(job.out, options.FILENAME), options.MARK, 'out')
+        files.check_ours(os.path.join(job.out, options_file.FILENAME), options_file.MARK, 'out')
     if validation and job.config.display_freq:
         pages.check_ours(job.out, 'out', pages.DEVELOPMENT_FILE)
 
@@ -154,13 +153,13 @@ def _find_validation(job, pairs):
     """The validation pairs to watch, or None. Images that are trained on, too, become a note."""
     config, validation = job.config, None
     if job.val_data and (config.display_freq or config.eval_freq):
-        validation = folders.find_pairs(
+        validation = find.find_pairs(
             job.val_data, job.skip_bad_files, 'val_data', config.eval_images
         )
         pairs.notes.extend(note for note in validation.notes if note not in pairs.notes)
         images.check_names(images.output_names(validation.paths), LONGEST_STEP + '.png')
     elif job.val_data:
-        folders.find_images(job.val_data, 'val_data')  # or a typo would go unnoticed
+        find.find_images(job.val_data, 'val_data')  # or a typo would go unnoticed
     if job.val_data:
         pairs.notes.extend(leaks.notes(pairs.paths, job.val_data))
     return validation
@@ -191,10 +190,10 @@ def _build(paths, validation, job, replica, first_step):
 def _make_supervisor(run, checkpoint):
     """The post's Supervisor; its managed session initializes or restores all variables."""
 
-    def restore(session):
+    def restore(sess):
         if checkpoint:
-            checkpoints.restore(run.saver, session, checkpoint, tf.global_variables())
-        run.replica.synchronize(session)
+            checkpoints.restore(run.saver, sess, checkpoint, tf.global_variables())
+        run.replica.synchronize(sess)
 
     # With a logdir it would write the graph as text, which takes a tenth of the time to the first
     # step. TensorBoard gets the graph from the summary_writer. Its check that all variables have

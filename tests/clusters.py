@@ -2,7 +2,7 @@
 
 from helpers import NARROW_FLAGS, SMALL_FLAGS, fork_command
 
-from pix2pix_tf.cli import workers
+from pix2pix_tf.distributed import launch
 
 FLAGS = (*NARROW_FLAGS, *SMALL_FLAGS, '--ngf=2', '--ndf=2')
 
@@ -16,7 +16,7 @@ def start(pairs, out, addresses, task, *flags):
 
 
 def start_all(pairs, out, count, *flags):
-    addresses = workers.free_addresses(count)
+    addresses = launch.free_addresses(count)
     return addresses, [start(pairs, out, addresses, task, *flags) for task in range(count)]
 
 

@@ -18,14 +18,15 @@ import pytest
 import shallow
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import sources, training
-from pix2pix_tf.serving import converting
-from pix2pix_tf.system import gpu, runtime
+from pix2pix_tf import session, training
+from pix2pix_tf.convert import convert
+from pix2pix_tf.inference.trained import find_model
+from pix2pix_tf.system import compat
 
 
 @pytest.fixture(scope='session', autouse=True)
 def graph_mode():
-    runtime.use_graph_mode()
+    compat.use_graph_mode()
     frugal.spare()
 
 
@@ -46,9 +47,9 @@ def nothing_left():
 @pytest.fixture(scope='module')
 def optimized(graph_mode):
     """Sessions as users have them, with the graph optimizer."""
-    gpu.session_config = frugal.OPTIMIZED
+    session.session_config = frugal.OPTIMIZED
     yield
-    gpu.session_config = frugal.session_config
+    session.session_config = frugal.session_config
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def trained_small(tmp_path_factory, graph_mode, pairs):
 @pytest.fixture(scope='module')
 def source(trained):
     """That model, as a conversion takes it."""
-    return sources.find_model(trained)
+    return find_model(trained)
 
 
 @pytest.fixture(scope='module')
@@ -115,15 +116,15 @@ def forked_checks():
     """What is converted is checked in a child of the fork server, without loading TensorFlow."""
 
     def run(args, **_):
-        assert args[1:3] == ['-m', 'pix2pix_tf.serving.checking']
-        process = helpers.fork_script('pix2pix_tf/serving/checking.py', *args[3:])
+        assert args[1:3] == ['-m', 'pix2pix_tf.convert.verify']
+        process = helpers.fork_script('pix2pix_tf/convert/verify.py', *args[3:])
         printed, errors = process.communicate()
         return subprocess.CompletedProcess(args, process.returncode, printed + errors)
 
-    original = converting.subprocess
-    converting.subprocess = types.SimpleNamespace(run=run, PIPE=None, STDOUT=None)
+    original = convert.subprocess
+    convert.subprocess = types.SimpleNamespace(run=run, PIPE=None, STDOUT=None)
     yield
-    converting.subprocess = original
+    convert.subprocess = original
 
 
 class Run(typing.NamedTuple):

@@ -13,10 +13,10 @@ import os
 import tensorflow.compat.v1 as tf
 from tensorflow.python.util import tf_inspect
 
+from pix2pix_tf import session
 from pix2pix_tf.config import Config
-from pix2pix_tf.system import gpu
 
-OPTIMIZED = gpu.session_config
+OPTIMIZED = session.session_config
 
 
 def spare() -> None:
@@ -33,7 +33,7 @@ def spare() -> None:
     signature = getattr(tf_inspect, '_getfullargspec', None)
     if signature:
         tf_inspect._getfullargspec = functools.lru_cache(maxsize=None)(signature)
-    gpu.session_config = session_config
+    session.session_config = session_config
     tf.Session = Session
     os.fsync = os.fstat  # fails alike for a descriptor that is not open
 

@@ -18,9 +18,10 @@ from forking import DEADLINE, ROOT, Forked, killed_after
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from pix2pix_tf import checkpoints, exporting, sources
+from pix2pix_tf import checkpoints, exporting
 from pix2pix_tf.config import Config
 from pix2pix_tf.evaluation.evaluator import Measures
+from pix2pix_tf.inference import trained
 
 NARROW = Config(ngf=4, ndf=4, seed=5, display_freq=0)
 NARROW_FLAGS = ('--ngf=4', '--ndf=4', '--progress_freq=1', '--display_freq=0')
@@ -92,7 +93,7 @@ def read_events(out):
 
 def export(data, out, checkpoint=None, measures=Measures(), function='export', **changes):
     """`exporting.export` with the options saved next to the checkpoint, except for `changes`."""
-    config = sources.saved_config(out, checkpoint, **changes)
+    config = trained.saved_config(out, checkpoint, **changes)
     return getattr(exporting, function)(data, out, config, checkpoint, measures=measures)
 
 

@@ -13,12 +13,12 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import training
-from pix2pix_tf.cluster import Replica
 from pix2pix_tf.config import Config
+from pix2pix_tf.distributed.peers import Cluster
+from pix2pix_tf.distributed.replica import Replica
 from pix2pix_tf.loop import Loop
 from pix2pix_tf.model import build_model
-from pix2pix_tf.system import runtime
-from pix2pix_tf.system.peers import Cluster
+from pix2pix_tf.system import compat
 
 NARROW = Config(ngf=2, ndf=2, seed=5, display_freq=0, progress_freq=0, scale_size=72, crop_size=64)
 
@@ -30,7 +30,7 @@ def pair(task):
 
 def gradients(workers, task):
     """{name: gradient} of a step in float64, the weights of which are not changed."""
-    runtime.use_graph_mode()
+    compat.use_graph_mode()
     tf.float32 = tf.float64
     config = Config(ngf=2, ndf=2, dropout=0.0, learning_rate=0.0)
     cluster = Cluster(workers, task)

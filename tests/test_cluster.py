@@ -17,15 +17,15 @@ from helpers import (
     wait_for,
 )
 
-from pix2pix_tf.cli import workers
-from pix2pix_tf.cluster import Replica
-from pix2pix_tf.monitoring import losses
-from pix2pix_tf.system.peers import Cluster
+from pix2pix_tf.distributed import launch
+from pix2pix_tf.distributed.peers import Cluster
+from pix2pix_tf.distributed.replica import Replica
+from pix2pix_tf.monitoring import csv_log
 
 
 @pytest.mark.parametrize('count, steps', [(2, 12), pytest.param(3, 200, marks=pytest.mark.slow)])
 def test_all_replicas_hold_the_same_values(pairs, tmp_path, count, steps):
-    out, addresses = str(tmp_path / 'out'), workers.free_addresses(count)
+    out, addresses = str(tmp_path / 'out'), launch.free_addresses(count)
     processes = [
         fork_script('tests/replica.py', 'weights', pairs, out, ','.join(addresses), task, steps)
         for task in range(count)
@@ -43,7 +43,7 @@ def test_all_replicas_hold_the_same_values(pairs, tmp_path, count, steps):
 
 
 def test_gradients_are_the_mean_of_the_replicas(tmp_path):
-    addresses = ','.join(workers.free_addresses(2))
+    addresses = ','.join(launch.free_addresses(2))
     processes = [
         fork_script('tests/replica.py', 'gradients', addresses, task, tmp_path / f'{task}.npz')
         for task in range(2)
@@ -92,7 +92,7 @@ def test_a_seed_repeats_a_run_which_may_go_on_with_another_number(pairs, tmp_pat
     for out in outs:
         _, processes = start_all(pairs, out, 2, '--seed=4', '--max_steps=3', '--summary_freq=1')
         assert [(s, e) for s, _, e in end_all(processes)] == [(0, ''), (0, '')]
-    first, second = ([row['losses/gen_loss_L1'] for row in losses.load(out)] for out in outs)
+    first, second = ([row['losses/gen_loss_L1'] for row in csv_log.load(out)] for out in outs)
     assert first == second and len(first) == 3
     result = run_command('train', f'--data={pairs}', f'--out={outs[0]}', *FLAGS, '--max_steps=4')
     assert (result.returncode, result.stderr) == (0, '')
@@ -118,7 +118,7 @@ def test_an_interrupt_of_any_worker_saves_and_ends_all(pairs, tmp_path):
 LEAVE = """
 import threading
 from pix2pix_tf.cluster import Replica
-from pix2pix_tf.system.peers import Cluster
+from pix2pix_tf.distributed.peers import Cluster
 Replica(Cluster(('a:1', 'b:1')), threading.Event())._leave('caf\\udce9.jpg cannot be decoded')
 """
 

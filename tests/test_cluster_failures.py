@@ -17,7 +17,7 @@ from helpers import (
     write_cut_off,
 )
 
-from pix2pix_tf.cli import workers
+from pix2pix_tf.distributed import launch
 
 # They are real ones: no child of the fork server starts the other
 TWO_PROCESSES = (*NARROW_FLAGS, '--workers=2', '--max_steps=100000')
@@ -62,7 +62,7 @@ def test_a_file_that_one_worker_cannot_read_ends_all(pairs, tmp_path):
 
 
 def test_numbers_that_are_not_finite_in_one_worker_end_all(pairs, tmp_path):
-    addresses = workers.free_addresses(2)
+    addresses = launch.free_addresses(2)
     listed = ','.join(addresses)
     processes = [
         fork_script('tests/replica.py', 'nan', pairs, tmp_path / 'out', listed, task, 50)
@@ -76,7 +76,7 @@ def test_numbers_that_are_not_finite_in_one_worker_end_all(pairs, tmp_path):
 
 
 def test_workers_with_other_options_or_data_are_refused(pairs, tmp_path):
-    addresses = workers.free_addresses(2)
+    addresses = launch.free_addresses(2)
     chief = start(pairs, tmp_path, addresses, 0, '--batch_size=2')
     other = start(pairs, tmp_path, addresses, 1, '--batch_size=1', '--num_threads=1')
     said = f'worker 1 ({addresses[1]}) and the chief differ: --batch_size 1 and 2; give all'
@@ -85,7 +85,7 @@ def test_workers_with_other_options_or_data_are_refused(pairs, tmp_path):
 
 
 def test_workers_with_other_addresses_are_refused(pairs, tmp_path):
-    first, second, third = workers.free_addresses(3)
+    first, second, third = launch.free_addresses(3)
     chief = start(pairs, tmp_path, [first, second], 0)
     other = start(pairs, tmp_path, [first, third], 1)
     _, errors = other.communicate()
@@ -99,7 +99,7 @@ def test_workers_with_other_addresses_are_refused(pairs, tmp_path):
 
 @pytest.mark.slow
 def test_a_late_worker_is_waited_for_and_strangers_do_no_harm(pairs, tmp_path):
-    addresses = workers.free_addresses(2)
+    addresses = launch.free_addresses(2)
     chief = start(pairs, tmp_path, addresses, 0, '--max_steps=2')
     assert wait_for(chief, 'waiting for') == f'waiting for worker 1 ({addresses[1]})\n'
     port = int(addresses[0].rpartition(':')[2]) + 1
@@ -154,7 +154,7 @@ def test_a_worker_of_this_machine_that_dies_is_named(pairs, tmp_path):
 
 @pytest.mark.parametrize('offset', [0, 1])
 def test_a_port_that_is_taken_is_named(pairs, tmp_path, offset):
-    addresses = workers.free_addresses(2)
+    addresses = launch.free_addresses(2)
     port = int(addresses[0].rpartition(':')[2]) + offset
     with socket.socket() as taken:
         taken.bind(('127.0.0.1', port))

@@ -9,8 +9,8 @@ from pix2pix_tf.system.errors import UsageError
 
 def test_defaults_are_those_of_the_post():
     post = {
-        'scale_size': 286,
-        'crop_size': 256,
+        'scale_size': (286, 286),
+        'crop_size': (256, 256),
         'batch_size': 1,
         'ngf': 64,
         'ndf': 64,

@@ -9,7 +9,7 @@ from PIL import Image
 
 from pix2pix_tf import dataset
 from pix2pix_tf.config import Config
-from pix2pix_tf.pairs import folders
+from pix2pix_tf.pairs import find
 
 
 def run_batches(batches, count):
@@ -78,7 +78,7 @@ def test_training_batches_hold_input_right_target_left(graph, tmp_path):
     pair = np.zeros((40, 80, 3), np.uint8)
     pair[:, 40:] = 255
     Image.fromarray(pair).save(str(tmp_path / '1.png'))
-    batches = dataset.load_data(folders.find_pairs(str(tmp_path)).paths, Config(batch_size=2))
+    batches = dataset.load_data(find.find_pairs(str(tmp_path)).paths, Config(batch_size=2))
     assert batches.inputs.get_shape().as_list() == [2, 256, 256, 3]
     assert batches.steps_per_epoch == 1
     [(paths, inputs, targets)] = run_batches(batches, 1)
@@ -89,7 +89,7 @@ def test_training_batches_hold_input_right_target_left(graph, tmp_path):
 
 def test_every_training_epoch_shows_every_pair(graph, pairs):
     # With several readers, a late one may carry a pair over into the next epoch
-    batches = dataset.load_data(folders.find_pairs(pairs).paths, Config(num_threads=1))
+    batches = dataset.load_data(find.find_pairs(pairs).paths, Config(num_threads=1))
     assert batches.steps_per_epoch == 5
     shown = [paths[0] for paths, _, _ in run_batches(batches, 10)]
     assert len(set(shown[:5])) == len(set(shown[5:])) == 5
@@ -99,7 +99,7 @@ def test_many_readers_never_crop_the_halves_apart(graph, tmp_path):
     for number in range(4):
         half = pair_pixels(number, 300, 300)
         Image.fromarray(np.concatenate([half, half], axis=1)).save(str(tmp_path / f'{number}.png'))
-    batches = dataset.load_data(folders.find_pairs(str(tmp_path)).paths, Config(num_threads=8))
+    batches = dataset.load_data(find.find_pairs(str(tmp_path)).paths, Config(num_threads=8))
     corners = set()
     for _, inputs, targets in run_batches(batches, 200):
         assert np.array_equal(inputs, targets)
@@ -109,7 +109,7 @@ def test_many_readers_never_crop_the_halves_apart(graph, tmp_path):
 
 def test_export_shows_each_pair_once_in_order_uncropped(graph, pairs):
     batches = dataset.load_data(
-        folders.find_pairs(pairs).paths, Config(batch_size=2, num_threads=4), training=False
+        find.find_pairs(pairs).paths, Config(batch_size=2, num_threads=4), training=False
     )
     assert batches.steps_per_epoch == 3
     values = run_batches(batches, 3)

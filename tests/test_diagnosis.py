@@ -8,8 +8,8 @@ import tensorflow.compat.v1 as tf
 from helpers import run_process, write_cut_off, write_pair
 
 from pix2pix_tf import dataset, diagnosis, loop, training
-from pix2pix_tf.monitoring import losses
-from pix2pix_tf.system import malloc
+from pix2pix_tf.monitoring import csv_log
+from pix2pix_tf.system import machine
 from pix2pix_tf.system.errors import DataError, Pix2PixError
 
 
@@ -85,7 +85,7 @@ def test_a_full_disk_is_said_whatever_the_kind_of_error(folder, decoders):
 def test_memory_is_trimmed_at_its_own_interval(pairs, tmp_path, narrow, monkeypatch):
     trimmed, steps = [], []
     monkeypatch.setattr(loop, 'TRIM_FREQ', 2)
-    monkeypatch.setattr(malloc, 'trim', lambda: trimmed.append(len(steps)))
+    monkeypatch.setattr(machine, 'trim', lambda: trimmed.append(len(steps)))
     original = loop.check_finite
     monkeypatch.setattr(
         loop, 'check_finite', lambda step, *rest: steps.append(original(step, *rest))
@@ -93,7 +93,7 @@ def test_memory_is_trimmed_at_its_own_interval(pairs, tmp_path, narrow, monkeypa
     config = replace(narrow, progress_freq=0, summary_freq=5, max_steps=5)
     training.train(pairs, str(tmp_path), config)
     assert len(steps) == 5 and trimmed == [2, 4]
-    assert [row['step'] for row in losses.load(str(tmp_path))] == [5]
+    assert [row['step'] for row in csv_log.load(str(tmp_path))] == [5]
 
 
 LIBRARY = """

@@ -10,7 +10,7 @@ from encoding import encoded
 from helpers import contents, error_line, evaluate, pair_pixels, run_command, write_pair
 from PIL import Image
 
-from pix2pix_tf import options
+from pix2pix_tf import options_file
 from pix2pix_tf.evaluation import metrics
 from pix2pix_tf.pairs import download
 
@@ -83,7 +83,7 @@ def test_edges2shoes_learns_from_the_edges(shoes):
         'direction AtoB: learns the right half from the left (BtoA is the reverse); halves of '
         '256x256 are scaled to 286x286 and cropped to 256x256'
     )
-    assert options.load(str(shoes.out)).direction == 'AtoB'
+    assert options_file.load(str(shoes.out)).direction == 'AtoB'
     assert_halves(shoes.images, LEFT, RIGHT)
 
 
@@ -103,7 +103,7 @@ def test_a_resumed_training_cannot_turn_round(shoes):
     flags = [f'--data={shoes.data}/train', f'--out={shoes.out}', '--ngf=4', '--ndf=4']
     line = error_line(run_command('train', *flags, '--max_steps=3', '--direction=BtoA'), 1)
     assert '--direction was AtoB, now BtoA' in line and '--override' in line
-    assert options.load(str(shoes.out)).direction == 'AtoB'
+    assert options_file.load(str(shoes.out)).direction == 'AtoB'
 
 
 @pytest.mark.parametrize(

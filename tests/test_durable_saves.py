@@ -11,9 +11,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 from helpers import NARROW, contents, read_checkpoint, read_events
 
-from pix2pix_tf import checkpoints, options, training
+from pix2pix_tf import checkpoints, options_file, saving, training
 from pix2pix_tf.config import Config
-from pix2pix_tf.monitoring import events, losses
+from pix2pix_tf.monitoring import csv_log, tensorboard
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError
 
 
@@ -35,7 +35,7 @@ def calls(monkeypatch):
 
         def recording(*args, **options):
             recorded.append((function, os.path.basename(path_of(*args))))
-            return original(*args, **options)
+            return original(*args, **options_file)
 
         monkeypatch.setattr(os, function, recording)
 
@@ -48,8 +48,8 @@ def calls(monkeypatch):
 def test_a_save_reaches_the_disk_before_an_older_one_is_removed(tmp_path, session, calls):
     saver = tf.train.Saver(max_to_keep=None)
     for step in (1, 2):
-        path = checkpoints.save(saver, session, str(tmp_path), step)
-        checkpoints.keep_newest(str(tmp_path), path, 1)
+        path = saving.save(saver, session, str(tmp_path), step)
+        saving.keep_newest(str(tmp_path), path, 1)
         if step == 1:
             del calls[:]
     files = {'model-2.index', 'model-2.data-00000-of-00001'}
@@ -66,12 +66,12 @@ def test_a_save_reaches_the_disk_before_an_older_one_is_removed(tmp_path, sessio
 
 def test_nothing_is_removed_when_the_state_cannot_be_written(tmp_path, session):
     saver = tf.train.Saver(max_to_keep=None)
-    path = checkpoints.save(saver, session, str(tmp_path), 1)
-    checkpoints.keep_newest(str(tmp_path), path, 1)
-    path = checkpoints.save(saver, session, str(tmp_path), 2)
+    path = saving.save(saver, session, str(tmp_path), 1)
+    saving.keep_newest(str(tmp_path), path, 1)
+    path = saving.save(saver, session, str(tmp_path), 2)
     (tmp_path / 'checkpoint.tmp').mkdir()  # in the way
     with pytest.raises(Pix2PixError, match='cannot write .*/checkpoint'):
-        checkpoints.keep_newest(str(tmp_path), path, 1)
+        saving.keep_newest(str(tmp_path), path, 1)
     assert checkpoints.latest(str(tmp_path)) == str(tmp_path / 'model-1')
     assert [name for name in os.listdir(str(tmp_path)) if name.startswith('model-2')] == []
 
@@ -81,9 +81,9 @@ def test_options_and_state_change_together_or_not_at_all(tmp_path, session, full
     """The files of a checkpoint fit on the disk, one of those that belong to it does not."""
     folder = str(tmp_path)
     saver = tf.train.Saver(max_to_keep=None)
-    checkpoints.Saves(saver, session, folder, Config(learning_rate=0.1)).save(1)
+    saving.Saves(saver, session, folder, Config(learning_rate=0.1)).save(1)
     before = contents(folder)
-    saves = checkpoints.Saves(saver, session, folder, Config(learning_rate=0.2))
+    saves = saving.Saves(saver, session, folder, Config(learning_rate=0.2))
     (tmp_path / full).mkdir()  # in the way
     saves.save(2)
     assert f'cannot write {folder}/{full[:-4]}' in str(saves.error)
@@ -92,7 +92,7 @@ def test_options_and_state_change_together_or_not_at_all(tmp_path, session, full
     saves.save(2)
     assert saves.error is None
     assert checkpoints.latest(folder) == str(tmp_path / 'model-2')
-    assert options.load(folder).learning_rate == 0.2
+    assert options_file.load(folder).learning_rate == 0.2
 
 
 def test_options_belong_to_the_checkpoint_beside_them(pairs, trained, tmp_path):
@@ -105,11 +105,11 @@ def test_options_belong_to_the_checkpoint_beside_them(pairs, trained, tmp_path):
         training.train(pairs, out, other, override=True)
     assert f'cannot save {out}/model-3' in str(error.value)
     assert read_checkpoint(out)['global_step'] == 2
-    assert options.load(out) == options.load(trained)
+    assert options_file.load(out) == options_file.load(trained)
     shutil.rmtree(os.path.dirname(in_the_way))
     training.train(pairs, out, other, override=True)
     assert read_checkpoint(out)['global_step'] == 3
-    assert options.load(out).learning_rate == 0.001
+    assert options_file.load(out).learning_rate == 0.001
 
 
 class Clocks:
@@ -130,7 +130,7 @@ def test_saves_by_the_clock_go_on_when_it_is_set_back(tmp_path, session, monkeyp
     namespace = types.SimpleNamespace(monotonic=clocks.monotonic, time=clocks.time)
     monkeypatch.setattr(checkpoints, 'time', namespace)
     saver = tf.train.Saver(max_to_keep=None)
-    saves = checkpoints.Saves(saver, session, str(tmp_path), Config(save_secs=60))
+    saves = saving.Saves(saver, session, str(tmp_path), Config(save_secs=60))
     due = []
     for step, wall in ((1, 1e9), (2, 1e9 - 3600), (3, 1e9 + 3600), (4, 1e9)):
         clocks.wall = wall
@@ -148,13 +148,13 @@ def test_records_stay_in_order_when_the_clock_is_set_back(tmp_path, monkeypatch)
     out, now = str(tmp_path), time.time()
     for first_step, clock in ((0, now), (2, now - 3600)):
         monkeypatch.setattr(time, 'time', lambda clock=clock: clock)
-        writer = events.EventWriter(out)
-        log = losses.LossLog(out, writer, first_step)
+        writer = tensorboard.EventWriter(out)
+        log = csv_log.LossLog(out, writer, first_step)
         log.begin()
         for step in (first_step + 1, first_step + 2):
             log.add(step, {'losses/gen_loss': 10.0 * step})
         writer.close()
-    rows = losses.load(out)
+    rows = csv_log.load(out)
     assert [row['step'] for row in rows] == [1, 2, 3, 4]
     assert np.all(np.diff([row['seconds'] for row in rows]) >= 0)
     shown = read_events(out).Scalars('losses/gen_loss')

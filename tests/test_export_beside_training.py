@@ -8,7 +8,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 from helpers import read_checkpoint
 
-from pix2pix_tf import checkpoints, exporting, predicting
+from pix2pix_tf import exporting, saving
+from pix2pix_tf.inference import generator as generator_module
+from pix2pix_tf.inference.generator import load
 from pix2pix_tf.system.errors import CheckpointError
 
 
@@ -28,8 +30,8 @@ def train_on(out):
         for name, value in values.items():
             tf.get_variable(name, initializer=value)
         session.run(tf.global_variables_initializer())
-        path = checkpoints.save(tf.train.Saver(), session, out, 3)
-    checkpoints.keep_newest(out, path, 1)
+        path = saving.save(tf.train.Saver(), session, out, 3)
+    saving.keep_newest(out, path, 1)
     assert not os.path.exists(os.path.join(out, 'model-2.index'))
 
 
@@ -85,7 +87,7 @@ def test_a_checkpoint_that_is_gone_for_good_is_an_error(pairs, out):
 
 
 def test_a_loaded_model_is_the_newer_one_then(out, monkeypatch):
-    find = predicting.find_model
+    find = find_model
 
     def find_and_train(model):
         source = find(model)
@@ -93,6 +95,6 @@ def test_a_loaded_model_is_the_newer_one_then(out, monkeypatch):
             train_on(out)
         return source
 
-    monkeypatch.setattr(predicting, 'find_model', find_and_train)
-    with predicting.load(out) as generator:
+    monkeypatch.setattr(generator_module, 'find_model', find_and_train)
+    with load(out) as generator:
         assert (generator.checkpoint, generator.step) == (os.path.join(out, 'model-3'), 3)

@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 from helpers import contents, error_line, evaluate, export, run_command, write_cut_off, write_pair
 from PIL import Image
 
-from pix2pix_tf import checkpoints, options
+from pix2pix_tf import checkpoints, options_file
 from pix2pix_tf.config import Config
 from pix2pix_tf.evaluation import metrics
 from pix2pix_tf.evaluation.evaluator import Measures
@@ -101,7 +101,7 @@ def test_a_checkpoint_of_the_posts_own_script_exports(pairs, tmp_path, graph):
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         tf.train.Saver(max_to_keep=1).save(session, str(tmp_path / 'model'), global_step=7)
-    assert options.load(str(tmp_path)) is None
+    assert options_file.load(str(tmp_path)) is None
     assert checkpoints.latest(str(tmp_path)) == str(tmp_path / 'model-7')
     assert export(pairs, str(tmp_path), ngf=2).images_written == 15
 

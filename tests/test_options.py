@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from pix2pix_tf import options
-from pix2pix_tf.config import OPTIONS, Config
-from pix2pix_tf.options import Data
-from pix2pix_tf.sizes import Size
+from pix2pix_tf import options_file
+from pix2pix_tf.config import OPTIONS, Config, Size
+from pix2pix_tf.options_file import Data
 from pix2pix_tf.system.errors import Pix2PixError
 
 DATA = Data('/data/train', 'abc')
@@ -22,26 +21,26 @@ def another(option):
 
 @pytest.mark.parametrize('option', OPTIONS, ids=[option.name for option in OPTIONS])
 def test_a_difference_is_named_unless_it_may_change(tmp_path, option):
-    options.save(Config(), str(tmp_path), DATA)
+    options_file.save(Config(), str(tmp_path), DATA)
     changed = replace(Config(), **{option.name: another(option)})
     phrase = f'`{option.name}` was {option.default}, now {another(option)}'
     expected = [] if option.changeable else [phrase]
-    assert options.differences(str(tmp_path), changed, DATA) == expected
+    assert options_file.differences(str(tmp_path), changed, DATA) == expected
 
 
 def test_no_saved_options_are_no_difference(tmp_path):
-    assert options.differences(str(tmp_path), Config(ngf=8), DATA) == []
+    assert options_file.differences(str(tmp_path), Config(ngf=8), DATA) == []
 
 
 def test_other_data_are_a_difference_but_a_moved_or_grown_folder_is_none(tmp_path):
-    options.save(Config(), str(tmp_path), DATA)
+    options_file.save(Config(), str(tmp_path), DATA)
     for data, phrases in (
         (DATA, []),
         (Data('/moved', 'abc'), []),
         (Data('/data/train', 'grown'), []),
         (Data('/other', 'def'), ['`data` was /data/train, now /other']),
     ):
-        assert options.differences(str(tmp_path), Config(), data) == phrases
+        assert options_file.differences(str(tmp_path), Config(), data) == phrases
 
 
 def test_data_are_described_by_the_names_and_sizes_of_their_files(tmp_path):
@@ -49,7 +48,7 @@ def test_data_are_described_by_the_names_and_sizes_of_their_files(tmp_path):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).write_bytes(contents)
     a, b, c = (
-        options.describe_data(str(tmp_path / folder), [str(tmp_path / folder / name)])
+        options_file.describe_data(str(tmp_path / folder), [str(tmp_path / folder / name)])
         for folder, name in (('a', '1'), ('b', '1'), ('c', '2'))
     )
     assert a.folder == os.path.realpath(str(tmp_path / 'a'))
@@ -57,18 +56,18 @@ def test_data_are_described_by_the_names_and_sizes_of_their_files(tmp_path):
 
 
 def test_saved_options_come_back(tmp_path):
-    assert options.load(str(tmp_path)) is None
-    assert options.load_data(str(tmp_path)) is None
+    assert options_file.load(str(tmp_path)) is None
+    assert options_file.load_data(str(tmp_path)) is None
     mine = Config(ngf=8, learning_rate=0.001, seed=3)
-    options.save(mine, str(tmp_path), DATA)
-    assert options.load(str(tmp_path)) == mine
-    assert options.load_data(str(tmp_path)) == DATA
+    options_file.save(mine, str(tmp_path), DATA)
+    assert options_file.load(str(tmp_path)) == mine
+    assert options_file.load_data(str(tmp_path)) == DATA
     assert os.listdir(str(tmp_path)) == ['options.json']
 
 
 def test_options_of_another_version_take_defaults_for_what_they_lack(tmp_path):
     (tmp_path / 'options.json').write_text(json.dumps({'ngf': 8, 'flux': 3}))
-    assert options.load(str(tmp_path)) == Config(ngf=8)
+    assert options_file.load(str(tmp_path)) == Config(ngf=8)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +87,6 @@ def test_options_of_another_version_take_defaults_for_what_they_lack(tmp_path):
 def test_broken_options_are_named(tmp_path, text, words):
     (tmp_path / 'options.json').write_bytes(text.encode('latin-1'))
     with pytest.raises(Pix2PixError) as error:
-        options.load(str(tmp_path))
+        options_file.load(str(tmp_path))
     assert str(error.value).startswith(f'cannot use {tmp_path}/options.json: ')
     assert words in str(error.value)

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from helpers import error_line, read_checkpoint, run_command, write_pair
 
-from pix2pix_tf import exporting, options, sources, training
+from pix2pix_tf import exporting, options_file, training
+from pix2pix_tf.inference.trained import saved_config
 from pix2pix_tf.system.errors import CheckpointError
 
 FLAGS = ('--ngf=4', '--ndf=4', '--progress_freq=0', '--display_freq=0')
@@ -27,13 +28,13 @@ def test_other_data_need_an_override(pairs, out, tmp_path):
     line = error_line(run_command(*flags), 1)
     assert f'--data was {pairs}, now {other}' in line and '--override' in line
     assert read_checkpoint(out)['global_step'] == 2
-    assert options.load_data(out).folder == pairs
+    assert options_file.load_data(out).folder == pairs
 
     result = run_command(*flags, '--override')
     assert (result.returncode, result.stderr) == (0, '')
     assert f'resuming from {out}/model-2' in result.stdout
     assert read_checkpoint(out)['global_step'] == 3
-    assert options.load_data(out).folder == str(other)
+    assert options_file.load_data(out).folder == str(other)
 
 
 def test_data_that_were_moved_resume(pairs, out, tmp_path, narrow, capsys):
@@ -41,7 +42,7 @@ def test_data_that_were_moved_resume(pairs, out, tmp_path, narrow, capsys):
     shutil.copytree(pairs, moved)
     assert training.train(moved, out, replace(narrow, max_steps=3)).step == 3
     assert f'resuming from {out}/model-2' in capsys.readouterr().out
-    assert options.load_data(out).folder == moved
+    assert options_file.load_data(out).folder == moved
 
 
 def test_a_finished_run_names_what_to_raise_and_ends_well(pairs, out):
@@ -70,7 +71,7 @@ def test_a_checkpoint_may_be_named_by_its_files_or_its_folder(
     pairs, out, tmp_path, monkeypatch, name
 ):
     monkeypatch.chdir(str(tmp_path))
-    job = exporting.prepare(pairs, 'elsewhere', sources.saved_config('elsewhere', name), name)
+    job = exporting.prepare(pairs, 'elsewhere', saved_config('elsewhere', name), name)
     assert os.path.abspath(job.source['checkpoint']) == os.path.join(out, 'model-2')
     assert job.config.ngf == 4  # the options beside it
 
@@ -84,7 +85,7 @@ def test_the_command_takes_the_name_of_a_file(pairs, out, tmp_path):
 
 def test_a_named_folder_without_a_checkpoint_is_an_error(tmp_path):
     with pytest.raises(CheckpointError) as error:
-        sources.saved_config('elsewhere', str(tmp_path))
+        saved_config('elsewhere', str(tmp_path))
     assert str(error.value) == f'no checkpoint in the folder {tmp_path}'
 
 

@@ -41,7 +41,7 @@ def test_the_package_installs_with_its_commands(tmp_path):
     assert installed == {'pix2pix-' + command for command in common.COMMANDS}
     [package] = (tmp_path / 'there').glob('lib*/python*/site-packages/pix2pix_tf')
     source = pathlib.Path(ROOT, 'pix2pix_tf')
-    for pattern in ('*.py', '*/*.py', '*/*/*.html', 'serving/page/*', 'py.typed'):
+    for pattern in ('*.py', '*/*.py', '*/*/*.html', 'serve/page/*', 'py.typed'):
         files = {path.relative_to(source) for path in source.glob(pattern)}
         assert files and {path.relative_to(package) for path in package.glob(pattern)} == files
 

@@ -13,8 +13,10 @@ from helpers import NARROW, export, pair_pixels
 from PIL import Image
 
 import pix2pix_tf
-from pix2pix_tf import checkpoints, sources, tiling, training
+from pix2pix_tf import checkpoints, training
 from pix2pix_tf.evaluation.evaluator import Measures
+from pix2pix_tf.inference import tiling
+from pix2pix_tf.inference.trained import BATCH_SIZE, saved_config
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, UsageError
 
 
@@ -187,14 +189,14 @@ def test_rectangles(pairs, tmp_path):
     with pix2pix_tf.load(out) as generator:
         source = Image.open(os.path.join(result.image_dir, '1-inputs.png'))
         np.testing.assert_array_equal(generator(source, seed=1), np.asarray(written))
-        assert generator.config.crop_size == '512x256'
+        assert generator.config.crop_size == (256, 512)
 
 
 def test_the_options_of_an_export_are_those_of_the_training(trained):
-    config = sources.saved_config(trained)
-    assert (config.ngf, config.batch_size, config.seed) == (4, sources.BATCH_SIZE, None)
+    config = saved_config(trained)
+    assert (config.ngf, config.batch_size, config.seed) == (4, BATCH_SIZE, None)
     with pytest.raises(Pix2PixError, match='`crop_size` is 100'):
-        sources.saved_config(trained, crop_size=100)
+        saved_config(trained, crop_size=100)
 
 
 def test_the_session_is_not_the_default_graph(generator):
@@ -206,10 +208,10 @@ def test_the_session_is_not_the_default_graph(generator):
 def test_the_tile_stays_that_of_the_start(trained, monkeypatch):
     """Whatever happens to the memory, the same seed gives the same pixels."""
     pixels = pair_pixels(1, 600, 300)
-    monkeypatch.setattr(tiling.memory, 'available', lambda: 0)
+    monkeypatch.setattr(tiling.machine, 'available', lambda: 0)
     with pix2pix_tf.load(trained) as generator:
         first = generator(pixels, seed=1, fit='whole')
-        monkeypatch.setattr(tiling.memory, 'available', lambda: 2**40)
+        monkeypatch.setattr(tiling.machine, 'available', lambda: 2**40)
         np.testing.assert_array_equal(generator(pixels, seed=1, fit='whole'), first)
     with pix2pix_tf.load(trained) as generator:
         assert (generator(pixels, seed=1, fit='whole') != first).any()

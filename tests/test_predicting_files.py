@@ -7,8 +7,9 @@ import pytest
 from helpers import contents, error_line, pair_pixels, run_command, write_cut_off
 from PIL import Image
 
-from pix2pix_tf import predicting, predicting_files
-from pix2pix_tf.pairs import reading
+from pix2pix_tf.inference import batch
+from pix2pix_tf.inference.generator import load
+from pix2pix_tf.pairs import read
 from pix2pix_tf.system.errors import DataError, Pix2PixError
 
 
@@ -107,18 +108,18 @@ def test_a_full_disk_ends_it_with_whole_files(trained, tmp_path):
     for number in range(4):
         Image.fromarray(pair_pixels(number)).save(str(tmp_path / f'{number}.png'))
     to = str(tmp_path / 'to')
-    plan = predicting_files.plan(reading.find_images([str(tmp_path)], to)[0], to)
+    plan = batch.plan(read.find_images([str(tmp_path)], to)[0], to)
     os.makedirs(os.path.join(to, '2.png.tmp'))  # in the way
     wrong = pytest.raises(Pix2PixError, match='cannot write .*2.png')
-    with predicting.load(trained) as generator, wrong:
-        predicting_files.predict_files(generator, plan, to)
+    with load(trained) as generator, wrong:
+        batch.predict_files(generator, plan, to)
     for name, data in contents(to).items():
         assert data.startswith(b'\x89PNG') and data.endswith(b'IEND\xaeB`\x82'), name
 
 
 def rgb(path):
     with open(str(path), 'rb') as file:
-        return np.asarray(reading.read_image(file.read(), str(path)))
+        return np.asarray(read.read_image(file.read(), str(path)))
 
 
 def test_everything_that_pillow_opens(tmp_path, generator_decoder):
@@ -153,13 +154,13 @@ def test_everything_that_pillow_opens(tmp_path, generator_decoder):
     # A JPEG has the pixels that TensorFlow's decoder gives
     data = (tmp_path / 'turned.jpg').read_bytes()
     decoded = generator_decoder(data)
-    turned_back = reading.read_image(data, 'turned.jpg', generator_decoder)
+    turned_back = read.read_image(data, 'turned.jpg', generator_decoder)
     np.testing.assert_array_equal(np.asarray(turned_back), np.rot90(decoded, -1))
 
 
 @pytest.fixture
 def generator_decoder(trained):
-    with predicting.load(trained) as generator:
+    with load(trained) as generator:
         yield generator._decode_jpeg
 
 
@@ -168,7 +169,7 @@ def test_mutants_are_refused_or_read(trained, tmp_path):
     base = Image.fromarray(pair_pixels(3, 48, 32))
     rng = np.random.RandomState(1)
     outcomes = set()
-    with predicting.load(trained) as generator:
+    with load(trained) as generator:
         for kind in ('png', 'jpg', 'gif', 'bmp', 'tif', 'webp'):
             path = tmp_path / f'x.{kind}'
             base.save(str(path))

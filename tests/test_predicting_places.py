@@ -6,15 +6,15 @@ import pytest
 from helpers import contents, error_line, pair_pixels, run_command, write_cut_off
 from PIL import Image
 
-from pix2pix_tf import predicting_files
-from pix2pix_tf.pairs import reading
+from pix2pix_tf.inference import batch
+from pix2pix_tf.pairs import read
 from pix2pix_tf.system.errors import UsageError
 
 
 def test_samples_and_previews_stay_apart_from_results_and_inputs(tmp_path):
     def plan(*names, samples=1):
         inputs = [(str(tmp_path / name), name) for name in names]
-        return predicting_files.plan(inputs, str(tmp_path), '{name}-of', samples)
+        return batch.plan(inputs, str(tmp_path), '{name}-of', samples)
 
     for name in ('a.jpg', 'a-of-2.png', 'b-of.jpg'):
         (tmp_path / name).write_bytes(b'')
@@ -28,7 +28,7 @@ def test_samples_and_previews_stay_apart_from_results_and_inputs(tmp_path):
     (tmp_path / 'a-2.png').write_bytes(b'')
     inputs = [(str(tmp_path / name), name) for name in ('a.jpg', 'a-2.png')]
     with pytest.raises(UsageError, match='would both become .*/to/a-2.png'):
-        predicting_files.plan(inputs, str(tmp_path / 'to'), samples=2)
+        batch.plan(inputs, str(tmp_path / 'to'), samples=2)
 
 
 def test_names_that_cannot_be_printed_do_not_end_it(trained, tmp_path):
@@ -61,11 +61,11 @@ def test_results_stay_apart(tmp_path):
         (tmp_path / folder / 'x.png').write_bytes(b'')
     inputs = [(str(tmp_path / folder / 'x.png'), 'x.png') for folder in ('p', 'q')]
     with pytest.raises(UsageError, match='would both become'):
-        predicting_files.plan(inputs, str(tmp_path / 'to'))
+        batch.plan(inputs, str(tmp_path / 'to'))
     names = ('plain', '{other}', '{name', '../{name}', '{name.png}', '{name}{name[a]}', '{}')
     for name in names:
         with pytest.raises(UsageError, match='`name` is'):
-            predicting_files.plan(inputs[:1], str(tmp_path / 'to'), name)
+            batch.plan(inputs[:1], str(tmp_path / 'to'), name)
 
 
 def test_only_earlier_results_are_replaced(trained, tmp_path):
@@ -86,16 +86,16 @@ def test_an_input_that_is_given_twice_counts_once(tmp_path):
     Image.fromarray(pair_pixels(1)).save(str(tmp_path / 'a.jpg'))
     paths = [str(tmp_path), str(tmp_path / 'a.jpg'), f'{tmp_path}/./a.jpg']
     (tmp_path / 'link').symlink_to(tmp_path)
-    found, _ = reading.find_images([*paths, str(tmp_path / 'link')], 'to')
-    assert list(predicting_files.plan(found, 'to').values()) == ['to/a']
+    found, _ = read.find_images([*paths, str(tmp_path / 'link')], 'to')
+    assert list(batch.plan(found, 'to').values()) == ['to/a']
 
 
 def test_links_to_one_file_count_each(tmp_path):
     """As in folders that keep files of equal contents once."""
     Image.fromarray(pair_pixels(1)).save(str(tmp_path / 'a.jpg'))
     (tmp_path / 'b.jpg').symlink_to(tmp_path / 'a.jpg')
-    found, _ = reading.find_images([str(tmp_path)], 'to')
-    assert list(predicting_files.plan(found, 'to').values()) == ['to/a', 'to/b']
+    found, _ = read.find_images([str(tmp_path)], 'to')
+    assert list(batch.plan(found, 'to').values()) == ['to/a', 'to/b']
 
 
 def test_results_next_to_their_inputs_are_no_inputs_next_time(trained_small, tmp_path):

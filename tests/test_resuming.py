@@ -17,9 +17,9 @@ from helpers import (
 )
 
 import pix2pix_tf
-from pix2pix_tf import options, training
+from pix2pix_tf import options_file, training
 from pix2pix_tf.config import Config
-from pix2pix_tf.monitoring import losses
+from pix2pix_tf.monitoring import csv_log
 
 
 def test_a_run_resumes_where_it_ended(pairs, trained, tmp_path, narrow, capsys):
@@ -88,7 +88,7 @@ def test_a_run_that_was_killed_resumes_with_all_variables_of_its_save(pairs, tmp
     still = replace(STILL, max_steps=step + 1)
     assert training.train(pairs, out, still, override=True).step == step + 1
     after = read_checkpoint(out)
-    row = losses.load(out)[-1]
+    row = csv_log.load(out)[-1]
     assert row['step'] == step + 1
     means = {'Mean': 'discrim_loss', 'Mean_1': 'gen_loss_GAN', 'Mean_2': 'gen_loss_L1'}
     changed = {'global_step': step + 1}
@@ -127,8 +127,8 @@ def test_other_options_are_named_and_refused_unless_they_may_change(pairs, train
     assert '--batch_size was 1, now 2' in line
     assert 'save_freq' not in line and 'max_steps' not in line
     assert read_checkpoint(out)['global_step'] == 2
-    assert options.load(out) == options.load(trained)
+    assert options_file.load(out) == options_file.load(trained)
     result = run_command(*flags, '--learning_rate=0.001', '--override')
     assert (result.returncode, result.stderr) == (0, '')
     assert read_checkpoint(out)['global_step'] == 3
-    assert options.load(out).learning_rate == 0.001
+    assert options_file.load(out).learning_rate == 0.001

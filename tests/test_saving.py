@@ -22,7 +22,7 @@ from helpers import (
     wait_for,
 )
 
-from pix2pix_tf import checkpoints, loop, training
+from pix2pix_tf import checkpoints, loop, saving, training
 from pix2pix_tf.monitoring import finite
 from pix2pix_tf.system.errors import DataError
 
@@ -59,7 +59,7 @@ def test_a_save_is_whole_or_not_there(pairs, tmp_path):
             break
     assert steps == sorted(set(steps))  # every run resumed from the one before
     assert in_a_save > 0
-    checkpoints.remove_unfinished(out)
+    saving.remove_unfinished(out)
     assert unfinished(out) == []
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from helpers import pair_pixels
 
-from pix2pix_tf import tiling
-from pix2pix_tf.system import memory
+from pix2pix_tf.inference import tiling
+from pix2pix_tf.system import machine
 
 
 @pytest.mark.parametrize(
@@ -55,17 +55,17 @@ def test_all_tiles_have_the_noise_of_the_first():
     'free, side', [(float('inf'), 1024), (8 << 30, 1024), (1 << 30, 768), (1 << 20, 256)]
 )
 def test_the_tile_fits_the_free_memory(monkeypatch, free, side):
-    monkeypatch.setattr(memory, 'available', lambda: free)
+    monkeypatch.setattr(machine, 'free_memory', lambda: free)
     assert tiling.default_tile() == side
 
 
 def test_the_limit_of_a_container_counts(tmp_path):
     meminfo = tmp_path / 'meminfo'
     meminfo.write_text('MemTotal: 9 kB\nMemAvailable:    2048 kB\n')
-    assert memory.available(str(meminfo), str(tmp_path)) == 2 << 20
+    assert machine.free_memory(str(meminfo), str(tmp_path)) == 2 << 20
     (tmp_path / 'memory.max').write_text('max\n')
     (tmp_path / 'memory.current').write_text('1000\n')
-    assert memory.available(str(meminfo), str(tmp_path)) == 2 << 20
+    assert machine.free_memory(str(meminfo), str(tmp_path)) == 2 << 20
     (tmp_path / 'memory.max').write_text('5000\n')
-    assert memory.available(str(meminfo), str(tmp_path)) == 4000
-    assert memory.available(str(tmp_path / 'none'), str(tmp_path / 'none')) == float('inf')
+    assert machine.free_memory(str(meminfo), str(tmp_path)) == 4000
+    assert machine.free_memory(str(tmp_path / 'none'), str(tmp_path / 'none')) == float('inf')

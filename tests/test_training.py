@@ -16,7 +16,7 @@ from helpers import (
     write_cut_off,
 )
 
-from pix2pix_tf import checkpoints, options, training
+from pix2pix_tf import checkpoints, options_file, training
 from pix2pix_tf.config import Config
 from pix2pix_tf.monitoring import finite
 from pix2pix_tf.monitoring.progress import LOSS_LABELS
@@ -48,7 +48,7 @@ def test_a_run_reports_saves_and_ends(pairs, tmp_path, narrow, capsys):
         assert re.match(pattern + '$', line), (line, pattern)
     assert checkpoints.latest(out) == os.path.join(out, 'model-5')
     assert not os.path.exists(os.path.join(out, 'model-3.index'))
-    assert options.load(out).max_epochs == 1
+    assert options_file.load(out).max_epochs == 1
 
 
 def losses_with_seed(seed, steps, pairs, out):
@@ -104,7 +104,7 @@ def test_a_file_that_vanishes_is_named(tmp_path, pairs, narrow, monkeypatch):
     load_data = training.dataset.load_data
 
     def load_and_remove(*arguments, **options):
-        batches = load_data(*arguments, **options)
+        batches = load_data(*arguments, **options_file)
         os.remove(str(folder / '3.jpg'))
         return batches
 
@@ -133,7 +133,7 @@ def test_a_run_that_diverges_at_once_leaves_the_checkpoint_and_its_options(
     assert step == 3
     assert 'progress' not in result.stdout
     assert read_checkpoint(out)['global_step'] == 2
-    assert options.load(out) == options.load(trained)
+    assert options_file.load(out) == options_file.load(trained)
 
 
 @pytest.mark.post_networks
@@ -144,7 +144,7 @@ def test_a_run_that_diverges_later_ends_with_the_save_of_the_step_before(
     step, result = diverge(pairs, train_briefly(), out, rate=100.0)
     assert step > 3
     assert read_checkpoint(out)['global_step'] == step - 1
-    assert options.load(out).learning_rate == 100
+    assert options_file.load(out).learning_rate == 100
     assert f'step {step} ' not in result.stdout
 
 

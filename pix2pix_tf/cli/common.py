@@ -9,8 +9,7 @@ import typing
 
 from absl import flags
 
-from pix2pix_tf.config import OPTIONS, Option, check
-from pix2pix_tf.sizes import Size
+from pix2pix_tf.config import OPTIONS, Option, Size, check
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import Pix2PixError, UsageError, how_to_install, with_flags
 
@@ -37,8 +36,8 @@ def define_option_flags(
     """Defines a flag for each of `options`, with its default."""
     for option in options:
         default = option.default
-        if option.kind is Size and default is not None:
-            default = str(default)
+        if option.kind == Size and default is not None:
+            default = str(option.as_written(default))
         _DEFINE[option.kind](option.name, default, help_of(option), flag_values=flag_values)
 
 

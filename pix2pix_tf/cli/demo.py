@@ -8,7 +8,7 @@ import os
 from absl import flags
 
 from pix2pix_tf.config import SEED
-from pix2pix_tf.pairs import drawing
+from pix2pix_tf.pairs import draw
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import UsageError
 
@@ -26,6 +26,6 @@ def main() -> None:
             raise UsageError(f'`{name}` is {FLAGS[name].value}: it must be at least 1')
     if not SEED.contains(FLAGS.seed):
         raise UsageError(f'`seed` is {FLAGS.seed}: it must be {SEED.words}')
-    drawing.write_pairs(os.path.join(FLAGS.root, 'train'), FLAGS.train_pairs, FLAGS.seed)
-    drawing.write_pairs(os.path.join(FLAGS.root, 'val'), FLAGS.val_pairs, FLAGS.seed + 1)
+    draw.write_pairs(os.path.join(FLAGS.root, 'train'), FLAGS.train_pairs, FLAGS.seed)
+    draw.write_pairs(os.path.join(FLAGS.root, 'val'), FLAGS.val_pairs, FLAGS.seed + 1)
     print_line(f'drew {FLAGS.train_pairs} and {FLAGS.val_pairs} pairs in {FLAGS.root}')

@@ -113,7 +113,9 @@ def call(function: str, flag_values: flags.FlagValues) -> None:
     getattr(exporting, function)(
         flag_values.data,
         flag_values.out,
-        common.load('sources').saved_config(flag_values.out, flag_values.checkpoint, **given),
+        common.load('inference.trained').saved_config(
+            flag_values.out, flag_values.checkpoint, **given
+        ),
         flag_values.checkpoint,
         flag_values.skip_bad_files,
         exporting.Measures(flag_values.samples, network, parsed),

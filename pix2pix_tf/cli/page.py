@@ -37,7 +37,7 @@ flags.DEFINE_string(
 def main() -> None:
     """Runs the command."""
     common.require('onnx', 'onnx')
-    sources, static_page = common.load('sources'), common.load('serving.static_page')
+    sources, static_page = common.load('inference.trained'), common.load('serve.static_page')
     source = sources.find_model(FLAGS.model)
     to = FLAGS.to or os.path.join(source.folder, 'page')
     name = FLAGS.name or common.model_name(FLAGS.model)

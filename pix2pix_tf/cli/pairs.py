@@ -14,15 +14,15 @@ from PIL import ImageColor
 from pix2pix_tf.cli.pairs_flags import FLAGS, FLAGS_OF
 from pix2pix_tf.pairs import (
     building,
-    check_pages,
-    checking,
+    check,
+    check_page,
     inputs,
     layouts,
-    making,
-    matching,
+    make,
+    match,
     records,
     shaping,
-    splitting,
+    split,
 )
 from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import DataError, UsageError, with_flags
@@ -58,27 +58,27 @@ def main(arguments: typing.Sequence[str]) -> None:
 
 
 def _make():
-    making.check_apart(FLAGS.to, FLAGS.photos)
-    found = matching.find_photos(FLAGS.photos)
+    make.check_apart(FLAGS.to, FLAGS.photos)
+    found = match.find_photos(FLAGS.photos)
     # Flat colors stay flat in a PNG file
     extension = 'png' if FLAGS.input == 'posterize' else 'jpg'
     settings = _settings(
         extension, kind=FLAGS.input, computing=inputs.Settings(*(FLAGS[n].value for n in _INPUTS))
     )
-    _report(making.make(found, building.make, settings, _output('make', FLAGS.photos)))
+    _report(make.make(found, building.make, settings, _output('make', FLAGS.photos)))
 
 
 _INPUTS = inputs.Settings._fields
 
 
 def _combine():
-    making.check_apart(FLAGS.to, FLAGS.a, FLAGS.b)
-    found = matching.find_pairs(FLAGS.a, FLAGS.b, FLAGS.match)
+    make.check_apart(FLAGS.to, FLAGS.a, FLAGS.b)
+    found = match.find_pairs(FLAGS.a, FLAGS.b, FLAGS.match)
     _join(found, _output('combine', FLAGS.a, FLAGS.b))
 
 
 def _import(folder):
-    making.check_apart(FLAGS.to, folder)
+    make.check_apart(FLAGS.to, folder)
     output = _output('import', folder)
     if FLAGS.panels is None:
         found, renamed = layouts.as_parts(layouts.find_pairs(folder, FLAGS.match))
@@ -86,7 +86,7 @@ def _import(folder):
         panels = tuple(FLAGS.panels.split(','))
         if sorted(panel for panel in panels if panel != '-') != ['a', 'b']:
             raise UsageError(f'`panels` is {FLAGS.panels!r}: name a and b once, as in b,-,a')
-        found, renamed = layouts.as_parts(matching.find_photos(folder))
+        found, renamed = layouts.as_parts(match.find_photos(folder))
     if renamed:
         print_line('there is no val/, which exports read: the images of test/ go there')
     if FLAGS.panels is None:
@@ -94,12 +94,12 @@ def _import(folder):
     labels = _labels(output, lambda: building.find_labels(found.sources, panels))
     settings = _settings(_extension_of(found, labels), labels=labels, panels=panels)
     output = output._replace(found={'labels': labels})
-    _report(making.make(found, building.rearrange, settings, output))
+    _report(make.make(found, building.rearrange, settings, output))
 
 
 def _join(found, output):
     """Combines the two files of each of the sources."""
-    found = matching.leave_out_other_aspects(found, FLAGS.processes)
+    found = match.leave_out_other_aspects(found, FLAGS.processes)
     if found.left_out and not FLAGS.partial:
         for line in found.left_out:
             print_line(line)
@@ -111,7 +111,7 @@ def _join(found, output):
     labels = _labels(output, lambda: building.find_labels(found.sources, 'a', 'b'))
     settings = _settings('jpg' if labels == 'none' else 'png', labels=labels)
     output = output._replace(found={'labels': labels})
-    made = making.make(found, building.combine, settings, output)
+    made = make.make(found, building.combine, settings, output)
     _report(made)
     if len(made.left_out) > len(found.left_out) and not FLAGS.partial:
         raise DataError('some files were left out, as named above: see `partial`')
@@ -125,22 +125,22 @@ def _labels(output, find):
 
 
 def _split(folder):
-    making.check_apart(FLAGS.to, folder)
-    found = matching.find_photos(folder)
+    make.check_apart(FLAGS.to, folder)
+    found = match.find_photos(folder)
     output = _output('split', folder)._replace(folders=('A', 'B'))
-    _report(making.make(found, building.split, _settings('png'), output))
+    _report(make.make(found, building.split, _settings('png'), output))
 
 
 def _swap(folder):
-    making.check_apart(FLAGS.to, folder)
-    found = matching.find_photos(folder)
+    make.check_apart(FLAGS.to, folder)
+    found = match.find_photos(folder)
     settings = _settings(_extension_of(found), panels=('b', 'a'))
-    _report(making.make(found, building.rearrange, settings, _output('swap', folder)))
+    _report(make.make(found, building.rearrange, settings, _output('swap', folder)))
 
 
 def _check(folder):
-    report = checking.check(folder, FLAGS.processes)
-    page = check_pages.write(report, FLAGS.out)
+    report = check.check(folder, FLAGS.processes)
+    page = check_page.write(report, FLAGS.out)
     for line in report.faults + report.warnings:
         print_line(line)
     print_line(f'{count(report.pairs, "pair")} checked; open {page}')
@@ -166,12 +166,12 @@ def _output(command, *sources):
     names = [name for name in FLAGS_OF[command].split() if name not in _NOT_IN_RECIPE]
     recipe = {'command': command, 'sources': [os.path.abspath(source) for source in sources]}
     recipe.update((name, FLAGS[name].value) for name in names if name not in ('photos', 'a', 'b'))
-    shares = splitting.parse_shares(recipe['split']) if recipe.get('split') else None
+    shares = split.parse_shares(recipe['split']) if recipe.get('split') else None
     if FLAGS.group is not None:
-        splitting.group_of('', FLAGS.group)
+        split.group_of('', FLAGS.group)
         if not shares:
             raise UsageError('`group` needs `split`')
-    return making.Output(
+    return make.Output(
         FLAGS.to, recipe, shares=shares, group=FLAGS.group, processes=FLAGS.processes
     )
 

@@ -13,4 +13,4 @@ flags.DEFINE_string(
 
 def main() -> None:
     """Runs the command."""
-    print_line(common.load('monitoring.plotting').plot(FLAGS.out))
+    print_line(common.load('monitoring.plot').plot(FLAGS.out))

@@ -10,7 +10,7 @@ from absl import flags
 
 from pix2pix_tf import config
 from pix2pix_tf.cli import common
-from pix2pix_tf.pairs import reading
+from pix2pix_tf.pairs import read
 from pix2pix_tf.system import shard
 from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
@@ -72,15 +72,15 @@ def main(paths: typing.Sequence[str]) -> None:
         raise UsageError('no image is given: add files or folders')
 
     to = FLAGS.to or os.path.join(common.folder_of(FLAGS.model), 'predictions')
-    inputs, others = reading.find_images(paths, leave_out=to)
+    inputs, others = read.find_images(paths, leave_out=to)
     if not inputs:
         raise Pix2PixError(f'no image in {", ".join(paths)}')
     if others:
         verb = 'is not an image' if len(others) == 1 else 'are not images'
         print_line(f'leaving out {count(len(others), "file")} that {verb}')
 
-    predicting_files = common.load('predicting_files')
-    predicting = common.load('predicting')
+    predicting_files = common.load('inference.batch')
+    predicting = common.load('inference.generator')
     if any(os.path.realpath(path) == os.path.realpath(to) for path in paths):
         earlier = predicting_files.earlier_results(inputs, to)
         inputs = [one for one in inputs if one[0] not in earlier]

@@ -40,7 +40,7 @@ def _option_rows() -> typing.Iterator[str]:
     yield '| option | default | value | meaning | change on resume |'
     yield '|---|---|---|---|---|'
     for o in OPTIONS:
-        default = '' if o.default is None else f'`{_as_typed(o.default)}`'
+        default = '' if o.default is None else f'`{_as_typed(o.as_written(o.default))}`'
         changeable = 'yes' if o.changeable else 'no'
         yield f'| `{o.name}` | {default} | {o.valid.words} | {o.meaning} | {changeable} |'
 

@@ -69,7 +69,7 @@ def main() -> None:
     if token and not all(' ' < character <= '~' for character in token):
         raise UsageError('`token` must consist of ASCII letters, digits and signs, without blanks')
     common.require('serve', 'prometheus_client', 'waitress', 'werkzeug')
-    serve = common.load('serving.serve')
+    serve = common.load('serve.serve')
     limits = serve.Limits(pixels=FLAGS.max_pixels, queue=FLAGS.queue, seconds=FLAGS.seconds)
     access = serve.Access(tuple(FLAGS.names), token, tuple(FLAGS.cors))
     name = FLAGS.name or common.model_name(FLAGS.model)

@@ -9,7 +9,8 @@ import os
 from absl import flags
 
 from pix2pix_tf import config
-from pix2pix_tf.cli import common, workers
+from pix2pix_tf.cli import common
+from pix2pix_tf.distributed import launch
 from pix2pix_tf.pairs import download
 
 FLAGS = flags.FlagValues()
@@ -55,9 +56,9 @@ def main() -> None:
     values = common.option_values(FLAGS)
     values['direction'] = FLAGS.direction or download.direction_of(FLAGS.data)
     options = config.create(**values)
-    cluster = workers.parse(FLAGS.workers, FLAGS.task, os.environ.get('TF_CONFIG', ''))
+    cluster = launch.parse(FLAGS.workers, FLAGS.task, os.environ.get('TF_CONFIG', ''))
     if isinstance(cluster, int):
-        cluster = workers.start_here(cluster)
+        cluster = launch.start_here(cluster)
     training = common.load('training')
     training.train_replica(
         training.Job(

@@ -7,7 +7,7 @@ import typing
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf.system import runtime
+from pix2pix_tf.system import compat
 from pix2pix_tf.system.errors import Pix2PixError
 
 SERVING = 'serve', 'serving_default'  # tag and signature of a SavedModel
@@ -47,7 +47,7 @@ def opened(network: Network) -> typing.Iterator[Extract]:
                 source, features = _load_frozen_graph(graph, network)
         except (OSError, ValueError, KeyError, RuntimeError, tf.errors.OpError) as error:
             raise Pix2PixError(
-                f'{network.path} cannot be used as a feature network: {runtime.one_line(error)}'
+                f'{network.path} cannot be used as a feature network: {compat.one_line(error)}'
             ) from error
         images = tf.placeholder(tf.float32, [None, None, None, 3])
         scaled = _scale_to(source, images, network)
@@ -65,7 +65,7 @@ def opened(network: Network) -> typing.Iterator[Extract]:
                 found = session.run(features, fed).astype(np.float64)
             except (tf.errors.OpError, TypeError, ValueError) as error:
                 raise Pix2PixError(
-                    f'{network.path} does not accept these images: {runtime.one_line(error)}'
+                    f'{network.path} does not accept these images: {compat.one_line(error)}'
                 ) from error
             if not np.isfinite(found).all():
                 raise Pix2PixError(

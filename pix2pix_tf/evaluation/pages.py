@@ -8,8 +8,8 @@ import typing
 import urllib.parse
 
 from pix2pix_tf import images
+from pix2pix_tf.config import Size
 from pix2pix_tf.evaluation import metrics
-from pix2pix_tf.sizes import Size, height_and_width
 from pix2pix_tf.system import files, templates
 from pix2pix_tf.system.console import count
 
@@ -144,7 +144,7 @@ def write_predictions(to: str, subtitle: str, predictions: typing.Sequence[Predi
 
 
 def _sides(size):
-    height, width = height_and_width(size)
+    height, width = size
     return {'width': width, 'height': height}
 
 

@@ -10,10 +10,10 @@ from tensorflow.python.client import timeline
 from pix2pix_tf.config import Config
 from pix2pix_tf.dataset import Batches
 from pix2pix_tf.model import Model
-from pix2pix_tf.monitoring import losses, summaries
-from pix2pix_tf.monitoring.events import EventWriter
+from pix2pix_tf.monitoring import csv_log, summaries
 from pix2pix_tf.monitoring.progress import LOSS_LABELS
 from pix2pix_tf.monitoring.schedule import Schedule
+from pix2pix_tf.monitoring.tensorboard import EventWriter
 from pix2pix_tf.monitoring.validation import Validation
 from pix2pix_tf.system import files
 from pix2pix_tf.system.console import print_line
@@ -42,7 +42,7 @@ class Monitor:
         self.out, self.config, self.schedule = out, config, schedule
         self.validation = validation
         self.writer = EventWriter(out)  # for the Supervisor, too
-        self.log = losses.LossLog(out, self.writer, schedule.first_step)
+        self.log = csv_log.LossLog(out, self.writer, schedule.first_step)
         self.traces = files.OptionalWrites()
         self.scalars = {
             'averages': {name: getattr(model, name + '_average') for name in LOSS_LABELS.values()},
@@ -92,7 +92,7 @@ class Monitor:
                 self.writer.add_summary(results[name], step)
         row = {}
         if self.schedule.is_due(self.config.summary_freq, step):
-            row = losses.row_of(results, rate, self.config.learning_rate)
+            row = csv_log.row_of(results, rate, self.config.learning_rate)
         evaluated = {}
         if self.validation and self.schedule.is_due(self.config.eval_freq, step):
             evaluated = self.validation.evaluate(session, stop)
@@ -105,8 +105,8 @@ class Monitor:
             self.validation.display(session, step)
 
     def _describe(self, step, evaluated):
-        values = '  '.join(f'{n} {evaluated[col]:.4f}' for col, n in losses.VALIDATION.items())
-        best = losses.best_step(self.log.rows)
+        values = '  '.join(f'{n} {evaluated[col]:.4f}' for col, n in csv_log.VALIDATION.items())
+        best = csv_log.best_step(self.log.rows)
         compared = 'the best so far' if best == step else f'the best was step {best}'
         return f'validation  {values}  on {len(self.validation.paths)} images, {compared}'
 

@@ -8,11 +8,12 @@ import typing
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import dataset, diagnosis, images, seeding
+from pix2pix_tf import dataset, diagnosis, images
 from pix2pix_tf.config import Config
 from pix2pix_tf.evaluation import metrics, pages
+from pix2pix_tf.inference import noise
 from pix2pix_tf.model import build_generator
-from pix2pix_tf.monitoring.losses import VALIDATION
+from pix2pix_tf.monitoring.csv_log import VALIDATION
 from pix2pix_tf.system import files
 
 DIRECTORY = 'development'
@@ -39,7 +40,7 @@ class Validation:
         inputs, targets = (
             image[None] for image in dataset.decode_pair(tf.read_file(self.path), None, config)
         )
-        seeds = seeding.image_seeds(inputs, _SEED)
+        seeds = noise.image_seeds(inputs, _SEED)
         outputs = build_generator(inputs, config, seeds)
         pixels = {
             kind: images.deprocess_image(image)

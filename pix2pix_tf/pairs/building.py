@@ -7,8 +7,8 @@ import typing
 import numpy as np
 from PIL import Image
 
-from pix2pix_tf.pairs import hashing, inputs, reading, shaping
-from pix2pix_tf.pairs.matching import Sources
+from pix2pix_tf.pairs import hashing, inputs, read, shaping
+from pix2pix_tf.pairs.match import Sources
 from pix2pix_tf.system.errors import DataError
 
 _SAMPLED = 8  # sources by which label maps are found
@@ -107,13 +107,13 @@ def first_hash(settings: Settings, sources: Sources) -> bytes:
 
 def _half(settings, path, labels=False):
     side = None if labels else settings.shape.size
-    image = reading.read_for_pair(path, srgb=not labels, side=side)
+    image = read.read_for_pair(path, srgb=not labels, side=side)
     return shaping.shaped(image, settings.shape, labels)
 
 
 def _panels(path, panels):
     """{panel: its image} of a file, without '-'."""
-    image = reading.read_for_pair(path)
+    image = read.read_for_pair(path)
     width, remainder = divmod(image.width, len(panels))
     if remainder or not width:
         raise DataError(

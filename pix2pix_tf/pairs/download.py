@@ -10,7 +10,7 @@ import urllib.request
 
 from tqdm import tqdm
 
-from pix2pix_tf.pairs import archives, drawing
+from pix2pix_tf.pairs import archives, draw
 from pix2pix_tf.system import files, locks
 from pix2pix_tf.system.errors import DataError, UsageError
 
@@ -80,7 +80,7 @@ def _draw(root, target):
     with tempfile.TemporaryDirectory(dir=root, prefix='.drawing-') as temporary:
         whole = os.path.join(temporary, DRAWN)
         for seed, (part, count) in enumerate(_DRAWN_PAIRS.items(), 1):
-            drawing.write_pairs(os.path.join(whole, part), count, seed)
+            draw.write_pairs(os.path.join(whole, part), count, seed)
         os.rename(whole, target)
 
 

@@ -4,8 +4,8 @@ import os
 import re
 import typing
 
-from pix2pix_tf.pairs import matching
-from pix2pix_tf.pairs.matching import Found
+from pix2pix_tf.pairs import match
+from pix2pix_tf.pairs.match import Found
 from pix2pix_tf.system.errors import DataError
 
 
@@ -25,7 +25,7 @@ def find_pairs(folder: str, pattern: str = '{stem}') -> Found:
         )
     whole = Found([], [], [])
     for part, a, b in sides:
-        found = matching.find_pairs(a, b, pattern)
+        found = match.find_pairs(a, b, pattern)
         named = [one._replace(key=os.path.join(part, one.key)) for one in found.sources]
         whole = Found(
             whole.sources + named, whole.left_out + found.left_out, whole.others + found.others

@@ -4,7 +4,7 @@ import filecmp
 import os
 import typing
 
-from pix2pix_tf.pairs import folders
+from pix2pix_tf.pairs import find
 from pix2pix_tf.system.errors import DataError
 
 
@@ -14,7 +14,7 @@ def notes(paths: typing.Sequence[str], val_data: str) -> typing.List[str]:
     Files of different sizes are not read, so that this takes no time.
     """
     try:
-        others, _ = folders.find_images(val_data)
+        others, _ = find.find_images(val_data)
     except DataError:
         return []
     by_size: typing.Dict[int, typing.List[str]] = {}

@@ -5,7 +5,7 @@ import typing
 
 from PIL import Image, ImageOps
 
-from pix2pix_tf.pairs import folders
+from pix2pix_tf.pairs import find
 from pix2pix_tf.system.errors import DataError
 
 RESIZES = ('crop', 'fit', 'pad', 'stretch')
@@ -52,9 +52,9 @@ def joined(a: Image.Image, b: Image.Image) -> Image.Image:
         DataError: a training would refuse a pair of this size.
     """
     width, height = a.size
-    if 2 * width * height > folders.MAX_PIXELS:
+    if 2 * width * height > find.MAX_PIXELS:
         raise DataError(
-            f'would be a pair of {2 * width}x{height} pixels, more than {folders.MAX_PIXELS}: '
+            f'would be a pair of {2 * width}x{height} pixels, more than {find.MAX_PIXELS}: '
             'scale it with `size`'
         )
     pair = Image.new('RGB', (2 * width, height))

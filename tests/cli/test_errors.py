@@ -19,7 +19,7 @@ from PIL import Image
 
 from pix2pix_tf import training
 from pix2pix_tf.cli import common
-from pix2pix_tf.monitoring import losses, plotting
+from pix2pix_tf.monitoring import csv_log, plot
 
 
 @pytest.fixture
@@ -105,9 +105,9 @@ def test_validation_alone_can_be_plotted(pairs, tmp_path):
     out = str(tmp_path)
     quiet = replace(WATCHED, summary_freq=0, display_freq=0, histogram_freq=0, trace_freq=0)
     training.train(pairs, out, replace(quiet, max_steps=2), val_data=pairs)
-    [row] = losses.load(out)
-    assert set(row) == {'step', 'seconds', *losses.VALIDATION}
+    [row] = csv_log.load(out)
+    assert set(row) == {'step', 'seconds', *csv_log.VALIDATION}
     result = run_command('plot', f'--out={out}')
     assert (result.returncode, result.stderr) == (0, '')
-    with Image.open(os.path.join(out, plotting.FILENAME)) as image:
+    with Image.open(os.path.join(out, plot.FILENAME)) as image:
         assert image.size == (1000, 320)  # one row of panels instead of two

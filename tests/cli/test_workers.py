@@ -5,24 +5,24 @@ import os
 
 import pytest
 
-from pix2pix_tf.cli import workers
+from pix2pix_tf.distributed import launch
+from pix2pix_tf.distributed.peers import Cluster
 from pix2pix_tf.system.errors import UsageError
-from pix2pix_tf.system.peers import Cluster
 
 
 def test_how_the_flags_describe_a_cluster():
-    assert workers.parse(None, None) == 1
-    assert workers.parse('3', None) == 3
-    assert workers.parse('a:1, b:2', 1) == Cluster(('a:1', 'b:2'), 1)
-    assert workers.parse('[::1]:7,b:2', 0).workers[0] == '[::1]:7'
+    assert launch.parse(None, None) == 1
+    assert launch.parse('3', None) == 3
+    assert launch.parse('a:1, b:2', 1) == Cluster(('a:1', 'b:2'), 1)
+    assert launch.parse('[::1]:7,b:2', 0).workers[0] == '[::1]:7'
     chief = {'cluster': {'chief': ['c:1'], 'worker': ['a:1', 'b:1']}}
     for kind, index, task in (('chief', 0, 0), ('worker', 0, 1), ('worker', 1, 2)):
         config = json.dumps(dict(chief, task={'type': kind, 'index': index}))
-        assert workers.parse(None, None, config) == Cluster(('c:1', 'a:1', 'b:1'), task)
-        assert workers.parse('x:1,y:1', 0, config).workers == ('x:1', 'y:1')
+        assert launch.parse(None, None, config) == Cluster(('c:1', 'a:1', 'b:1'), task)
+        assert launch.parse('x:1,y:1', 0, config).workers == ('x:1', 'y:1')
     alone = json.dumps({'cluster': {'worker': ['a:1']}, 'task': {'type': 'worker', 'index': 0}})
-    assert workers.parse(None, None, alone) == 1
-    assert workers.parse(None, None, '{}') == 1
+    assert launch.parse(None, None, alone) == 1
+    assert launch.parse(None, None, '{}') == 1
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,14 @@ def test_how_the_flags_describe_a_cluster():
 )
 def test_flags_that_describe_no_cluster(given, task, words):
     with pytest.raises(UsageError) as error:
-        workers.parse(given, task)
+        launch.parse(given, task)
     assert words in str(error.value)
 
 
 @pytest.mark.parametrize('text', ['{', '[]', '{"cluster": {"ps": ["a:1"], "worker": ["b:1"]}}'])
 def test_a_tf_config_that_cannot_be_used(text):
     with pytest.raises(UsageError) as error:
-        workers.parse(None, None, text)
+        launch.parse(None, None, text)
     assert 'TF_CONFIG' in str(error.value)
 
 
@@ -59,15 +59,15 @@ def test_each_worker_has_a_gpu_or_its_part_of_the_cores(tmp_path, monkeypatch):
     for name in ('nvidia0', 'nvidia1', 'nvidiactl', 'nvidia-uvm'):
         (tmp_path / name).write_bytes(b'')
     with pytest.raises(UsageError) as error:
-        workers.start_here(3, str(tmp_path))
+        launch.start_here(3, str(tmp_path))
     assert '`workers` is 3, but there are 2 GPUs' in str(error.value)
     monkeypatch.setattr(os, 'sched_getaffinity', lambda _: {0, 1, 2, 3, 4})
-    assert workers._share_cores(2) == [{0, 2, 4}, {1, 3}]
-    assert workers._share_cores(6)[5] == {0}
+    assert launch._share_cores(2) == [{0, 2, 4}, {1, 3}]
+    assert launch._share_cores(6)[5] == {0}
 
 
 def test_more_workers_than_ports_are_refused(monkeypatch):
-    monkeypatch.setattr(workers, '_PORTS', range(20000, 20010, 2))
+    monkeypatch.setattr(launch, '_PORTS', range(20000, 20010, 2))
     with pytest.raises(UsageError) as error:
-        workers.free_addresses(6)
+        launch.free_addresses(6)
     assert '`workers` is 6: there are only' in str(error.value)

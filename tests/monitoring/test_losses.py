@@ -9,9 +9,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 from helpers import read_events
 
-from pix2pix_tf.monitoring import events, losses
-from pix2pix_tf.monitoring.events import EventWriter
-from pix2pix_tf.monitoring.losses import LossLog
+from pix2pix_tf.monitoring import csv_log, tensorboard
+from pix2pix_tf.monitoring.csv_log import LossLog
+from pix2pix_tf.monitoring.tensorboard import EventWriter
 from pix2pix_tf.system.errors import Pix2PixError
 
 
@@ -35,7 +35,7 @@ def record(out, first_step, steps, value):
 
 def test_rows_come_back_and_reach_tensorboard(tmp_path):
     record(tmp_path, 0, [1, 2, 12345678], 0.1234567)
-    rows = losses.load(str(tmp_path))
+    rows = csv_log.load(str(tmp_path))
     assert [row['step'] for row in rows] == [1, 2, 12345678]
     assert {row['losses/gen_loss_L1'] for row in rows} == {0.1234567}
     assert all('validation/L1' not in row for row in rows)
@@ -50,7 +50,7 @@ def test_a_resumed_run_replaces_the_steps_after_its_checkpoint(tmp_path):
     record(tmp_path, 20, [25, 30, 35], 2.0)
     want = {10: 1, 20: 1, 25: 2, 30: 2, 35: 2}
     assert scalars(tmp_path)['losses/gen_loss_L1'] == want
-    rows = losses.load(str(tmp_path))
+    rows = csv_log.load(str(tmp_path))
     assert {row['step']: row['losses/gen_loss_L1'] for row in rows} == want
     seconds = [row['seconds'] for row in rows]
     assert seconds == sorted(seconds)
@@ -60,14 +60,14 @@ def test_half_a_line_of_a_full_disk_is_left_out(tmp_path):
     record(tmp_path, 0, [10, 20], 1.0)
     path = tmp_path / 'losses.csv'
     path.write_bytes(path.read_bytes()[:-20])
-    assert [row['step'] for row in losses.load(str(tmp_path))] == [10]
+    assert [row['step'] for row in csv_log.load(str(tmp_path))] == [10]
 
 
 @pytest.mark.parametrize('text', ['step,seconds\n1,two\n', 'seconds\n1\n', 'step\n1\n'])
 def test_a_broken_file_is_named(tmp_path, text):
     (tmp_path / 'losses.csv').write_text(text)
     with pytest.raises(Pix2PixError) as error:
-        losses.load(str(tmp_path))
+        csv_log.load(str(tmp_path))
     assert f'cannot use {tmp_path}/losses.csv' in str(error.value)
     assert 'move it to another folder' in str(error.value)
 
@@ -82,7 +82,7 @@ def test_a_file_that_cannot_be_written_costs_only_itself(tmp_path, capsys):
     assert printed.count(f'cannot write {tmp_path}/losses.csv: Is a directory') == 1
     (tmp_path / 'losses.csv').rmdir()
     recorder.add(4, {})
-    assert [row['step'] for row in losses.load(str(tmp_path))] == [1, 2, 3, 4]
+    assert [row['step'] for row in csv_log.load(str(tmp_path))] == [1, 2, 3, 4]
 
 
 def test_events_continue_in_a_new_file_once_there_is_room(tmp_path, capsys, monkeypatch):
@@ -99,7 +99,7 @@ def test_events_continue_in_a_new_file_once_there_is_room(tmp_path, capsys, monk
                 raise tf.errors.ResourceExhaustedError(None, None, 'x; No space left on device')
             self.file.write(record)
 
-    monkeypatch.setattr(events.tf.python_io, 'TFRecordWriter', Writer)
+    monkeypatch.setattr(tensorboard.tf.python_io, 'TFRecordWriter', Writer)
     recorder = record(tmp_path, 0, [1, 2], 1.0)
     disk.full = True
     recorder.add(3, {'losses/gen_loss_L1': 1.0})
@@ -115,10 +115,10 @@ def test_events_continue_in_a_new_file_once_there_is_room(tmp_path, capsys, monk
 
 def test_the_best_step_has_the_least_difference():
     rows = [{'step': step, 'seconds': 1} for step in (10, 20, 30, 40)]
-    assert losses.best_step(rows) is None
+    assert csv_log.best_step(rows) is None
     for row, value in zip(rows[1:], (0.3, 0.1, 0.2)):
         row['validation/L1'] = value
-    assert losses.best_step(rows) == 30
+    assert csv_log.best_step(rows) == 30
 
 
 def test_a_file_that_is_taken_away_comes_back_whole(tmp_path):
@@ -128,4 +128,4 @@ def test_a_file_that_is_taken_away_comes_back_whole(tmp_path):
         log.add(step, {'losses/gen_loss_L1': 0.5})
         if step == 2:
             (tmp_path / 'losses.csv').rename(tmp_path / 'taken.csv')
-    assert [row['step'] for row in losses.load(str(tmp_path))] == [1, 2, 3]
+    assert [row['step'] for row in csv_log.load(str(tmp_path))] == [1, 2, 3]

@@ -22,16 +22,16 @@ from helpers import (
 from PIL import Image
 
 from pix2pix_tf import training
-from pix2pix_tf.monitoring import losses
+from pix2pix_tf.monitoring import csv_log
 from pix2pix_tf.system.errors import DataError
 
 
 @pytest.mark.post_networks
 def test_everything_that_is_due_is_written(watched_run):
     out = watched_run.out
-    rows = losses.load(out)
+    rows = csv_log.load(out)
     assert [row['step'] for row in rows] == [2, 4]
-    assert all(set(row) == set(losses.COLUMNS) for row in rows)
+    assert all(set(row) == set(csv_log.COLUMNS) for row in rows)
     for row in rows:
         gan, l1 = row['losses/gen_loss_GAN'], row['losses/gen_loss_L1']
         assert row['losses/gen_loss'] == pytest.approx(gan + 100 * l1, rel=1e-4)
@@ -41,7 +41,7 @@ def test_everything_that_is_due_is_written(watched_run):
 
     accumulator = read_events(out)
     tags = accumulator.Tags()
-    assert set(tags['scalars']) == set(losses.COLUMNS) - {'step', 'seconds'}
+    assert set(tags['scalars']) == set(csv_log.COLUMNS) - {'step', 'seconds'}
     shown = {event.step: event.value for event in accumulator.Scalars('validation/SSIM')}
     assert shown == pytest.approx({row['step']: row['validation/SSIM'] for row in rows})
     sizes = {
@@ -86,8 +86,8 @@ def test_validation_metrics_are_those_of_an_evaluation(pairs, tmp_path, watched_
     for number in range(1, 5):
         shutil.copy(os.path.join(pairs, f'{number}.jpg'), str(tmp_path))
     report = evaluate(str(tmp_path), watched_run.out, seed=0)
-    last = losses.load(watched_run.out)[-1]
-    for column, name in losses.VALIDATION.items():
+    last = csv_log.load(watched_run.out)[-1]
+    for column, name in csv_log.VALIDATION.items():
         assert last[column] == pytest.approx(report.summaries[name].mean, rel=1e-3)
 
 
@@ -129,7 +129,7 @@ def test_watching_does_not_change_the_losses(pairs, tmp_path, watched_run):
     plain = replace(WATCHED, display_freq=0, histogram_freq=0, trace_freq=0, eval_freq=0)
     training.train(pairs, str(tmp_path), plain)
     runs = [
-        [row['losses/gen_loss'] for row in losses.load(out)]
+        [row['losses/gen_loss'] for row in csv_log.load(out)]
         for out in (watched_run.out, str(tmp_path))
     ]
     assert len(runs[0]) == 2
@@ -145,7 +145,7 @@ def test_a_validation_image_that_cannot_be_decoded_costs_only_itself(pairs, tmp_
     printed = capsys.readouterr().out
     assert f'{folder}/2.jpg cannot be decoded' in printed
     assert 'training continues without it' in printed
-    assert 'validation/L1' not in losses.load(str(tmp_path / 'out'))[-1]
+    assert 'validation/L1' not in csv_log.load(str(tmp_path / 'out'))[-1]
 
 
 @pytest.mark.parametrize('freq', [0, 2])
@@ -173,7 +173,7 @@ def test_once_stopped_nothing_further_is_looked_at(pairs, tmp_path):
     assert (process.returncode, errors) == (0, '')
     assert 'SIGTERM: finishing' in printed and 'stopped at step 1 of 1000, saved in' in printed
     assert 'validation' not in printed
-    [row] = losses.load(str(out))
+    [row] = csv_log.load(str(out))
     assert row['step'] == 1 and 'losses/gen_loss' in row and 'validation/L1' not in row
     assert not (out / 'development').exists() and not (out / 'development.html').exists()
 

@@ -5,13 +5,13 @@ import pytest
 from helpers import ROOT, error_line, run_command, run_real_command
 from PIL import Image
 
-from pix2pix_tf.monitoring import events, plotting
-from pix2pix_tf.monitoring.losses import LossLog
+from pix2pix_tf.monitoring import plot, tensorboard
+from pix2pix_tf.monitoring.csv_log import LossLog
 from pix2pix_tf.system.errors import Pix2PixError
 
 
 def record(out, steps, validation):
-    recorder = LossLog(str(out), events.EventWriter(str(out)), 0)
+    recorder = LossLog(str(out), tensorboard.EventWriter(str(out)), 0)
     for step in range(10, 10 * steps + 1, 10):
         values = dict.fromkeys(
             ['losses/discrim_loss', 'losses/gen_loss_GAN', 'losses/gen_loss_L1'], 1 / step
@@ -24,7 +24,7 @@ def record(out, steps, validation):
 @pytest.mark.parametrize('steps, validation, height', [(1, False, 320), (80, True, 640)])
 def test_curves_are_drawn_with_a_panel_for_what_there_is(tmp_path, steps, validation, height):
     record(tmp_path, steps, validation)
-    path = plotting.plot(str(tmp_path))
+    path = plot.plot(str(tmp_path))
     assert path == str(tmp_path / 'curves.png')
     with Image.open(path) as image:
         assert image.size == (1000, height)
@@ -58,19 +58,19 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     record(tmp_path, 5, False)
     (tmp_path / 'curves.png').mkdir()
     with pytest.raises(Pix2PixError) as error:
-        plotting.plot(str(tmp_path))
+        plot.plot(str(tmp_path))
     assert f'cannot write {tmp_path}/curves.png' in str(error.value)
 
 
 def test_columns_of_one_kind_are_plotted_and_none_is_one_line(tmp_path):
     path = tmp_path / 'losses.csv'
     path.write_text('step,seconds,losses/gen_loss_L1\n1,1,0.5\n2,2,0.4\n')
-    plotting.plot(str(tmp_path))
+    plot.plot(str(tmp_path))
     with Image.open(str(tmp_path / 'curves.png')) as image:
         assert image.size == (1000, 320)
     path.write_text('step,seconds,averages/gen_loss_L1\n1,1,0.5\n')
     with pytest.raises(Pix2PixError, match='has no column to plot, such as losses/gen_loss_L1'):
-        plotting.plot(str(tmp_path))
+        plot.plot(str(tmp_path))
     path.write_text('step,seconds,losses/gen_loss_L1\nnan,1,0.5\n')
     with pytest.raises(Pix2PixError, match='a step is not a number'):
-        plotting.plot(str(tmp_path))
+        plot.plot(str(tmp_path))

@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 from helpers import command_environment, wait_for, wait_until
 
-from pix2pix_tf.monitoring import losses
+from pix2pix_tf.monitoring import csv_log
 
 LAST = 'validation/MS-SSIM'  # of what a step writes
 
@@ -57,10 +57,10 @@ def fetch(watch):
 
 def test_scalars(fetch, watched_run):
     tags = json.loads(fetch('data/plugin/scalars/tags'))['.']
-    assert set(tags) == set(losses.COLUMNS) - {'step', 'seconds'}
+    assert set(tags) == set(csv_log.COLUMNS) - {'step', 'seconds'}
     for tag in ('losses/discrim_loss', 'validation/SSIM'):
         served = json.loads(fetch('data/plugin/scalars/scalars', run='.', tag=tag))
-        rows = losses.load(watched_run.out)
+        rows = csv_log.load(watched_run.out)
         assert [(step, value) for _, step, value in served] == [
             (row['step'], pytest.approx(row[tag], rel=1e-5)) for row in rows
         ]

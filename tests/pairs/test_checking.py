@@ -12,7 +12,7 @@ from photos import write_photo
 from PIL import Image
 
 from pix2pix_tf import training
-from pix2pix_tf.pairs import checking, inputs, leaks, shaping
+from pix2pix_tf.pairs import check, inputs, leaks, shaping
 
 
 def write_pair(path, seed, other=None, labels=False, **options):
@@ -41,12 +41,12 @@ def data(tmp_path):
     return folder
 
 
-def check(data, out):
+def run_check(data, out):
     return run_command('pairs', 'check', data, f'--out={out}', '--processes=1')
 
 
 def test_a_good_dataset_has_no_faults(data, tmp_path):
-    result = check(data, tmp_path / 'out')
+    result = run_check(data, tmp_path / 'out')
     assert (result.returncode, result.stderr) == (0, '')
     assert result.stdout == f'15 pairs checked; open {tmp_path}/out/check.html\n'
     report = json.loads((tmp_path / 'out' / 'check.json').read_text())
@@ -67,7 +67,7 @@ def test_bad_files_and_leaks_fail(data, tmp_path):
     (data / 'train' / 'half.png').write_bytes(whole[: len(whole) // 2])
     shutil.copy(str(data / 'train' / '5.png'), str(data / 'val' / 'same.png'))
     write_pair(data / 'val' / 'near.jpg', 7, quality=60)
-    result = check(data, tmp_path / 'out')
+    result = run_check(data, tmp_path / 'out')
     assert f'{data} is not fit for a training' in error_line(result, 1)
     for words in (
         f'{data}/train/bad.jpg cannot be read as an image',
@@ -82,10 +82,10 @@ def test_bad_files_and_leaks_fail(data, tmp_path):
 
 def test_halves_that_do_not_belong_together_are_doubted(data, tmp_path):
     write_pair(data / 'train' / 'wrong.png', 20, other=30)
-    result = check(data, tmp_path / 'out')
+    result = run_check(data, tmp_path / 'out')
     assert result.returncode == 0
     assert f'{data}/train/wrong.png has halves with fewer edges in common' in result.stdout
-    report = checking.check(str(data / 'train'), 1)
+    report = check.check(str(data / 'train'), 1)
     assert report.doubtful == [f'{data}/train/wrong.png'] and not report.faults
 
 
@@ -93,7 +93,7 @@ def test_single_images_and_bad_files_are_told_apart(tmp_path):
     for number in range(3):
         write_photo(tmp_path / 'data' / f'{number}.jpg', number, (64, 64))
     (tmp_path / 'data' / 'bad.jpg').write_text('no image')
-    result = check(tmp_path / 'data', tmp_path / 'out')
+    result = run_check(tmp_path / 'data', tmp_path / 'out')
     assert 'is not fit for a training' in error_line(result, 1)
     assert f'most files in {tmp_path}/data/ are no wider than high: are they' in result.stdout
     page = (tmp_path / 'out' / 'check.html').read_text()
@@ -103,13 +103,13 @@ def test_single_images_and_bad_files_are_told_apart(tmp_path):
 def test_label_colors_have_their_share(tmp_path):
     for number in range(3):
         write_pair(tmp_path / 'data' / f'{number}.png', number, labels=True)
-    check(tmp_path / 'data', tmp_path / 'out')
+    run_check(tmp_path / 'data', tmp_path / 'out')
     report = json.loads((tmp_path / 'out' / 'check.json').read_text())
     assert report['labels']['B'] == pytest.approx({'#0000ff': 0.75, '#ff0000': 0.25})
 
 
 def test_a_folder_without_pairs_is_named(tmp_path):
-    line = error_line(check(tmp_path / 'none', tmp_path / 'out'), 1)
+    line = error_line(run_check(tmp_path / 'none', tmp_path / 'out'), 1)
     assert f'no data folder {tmp_path}/none: give one' in line
 
 
@@ -130,7 +130,7 @@ def test_a_training_says_that_it_shares_images_with_its_validation(data, tmp_pat
 
 def test_a_flat_half_has_no_edges_in_common():
     flat, photo = Image.new('RGB', (9, 9)), Image.new('RGB', (9, 9), 'red')
-    assert checking._correlation(flat, photo) == 0.0
+    assert check._correlation(flat, photo) == 0.0
 
 
 def test_what_is_made_passes_the_check(tmp_path):
@@ -140,4 +140,4 @@ def test_what_is_made_passes_the_check(tmp_path):
     flags = [f'--photos={tmp_path}/photos', f'--to={tmp_path}/data']
     result = run_command('pairs', 'make', *flags, '--split=train:0.7,val:0.3', '--size=48')
     assert '14 in train; 6 in val' in result.stdout
-    assert check(tmp_path / 'data', tmp_path / 'out').returncode == 0
+    assert run_check(tmp_path / 'data', tmp_path / 'out').returncode == 0

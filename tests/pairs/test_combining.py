@@ -7,7 +7,7 @@ from helpers import error_line, run_command, write_pair
 from photos import pair_of, tree, write_photo
 from PIL import Image, ImageCms
 
-from pix2pix_tf.pairs import matching, reading, shaping, splitting
+from pix2pix_tf.pairs import match, read, shaping, split
 from pix2pix_tf.system.errors import UsageError
 
 LABELS = np.array([[0, 0, 170], [0, 85, 255], [170, 255, 85]], np.uint8)
@@ -153,10 +153,10 @@ def test_an_image_is_read_as_people_see_it(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(pixels).save(str(path), exif=exif)
-    image = reading.read_image(path.read_bytes(), '1', srgb=True)
+    image = read.read_image(path.read_bytes(), '1', srgb=True)
     assert image.size == (8, 16) and image.getpixel((4, 2))[0] > 150 > image.getpixel((4, 13))[0]
     alpha = Image.new('RGBA', (4, 4), (255, 0, 0, 0))
-    assert reading.read_image(encoded(alpha), '1').getpixel((0, 0)) == (255, 255, 255)
+    assert read.read_image(encoded(alpha), '1').getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_a_color_profile_is_applied(tmp_path):
@@ -164,8 +164,8 @@ def test_a_color_profile_is_applied(tmp_path):
     xyz = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
     image = Image.new('RGB', (4, 4), (200, 100, 50))
     for profile in (xyz, lab, b'damaged'):
-        read = reading.read_image(encoded(image, icc_profile=profile), '1', srgb=True)
-        assert read.getpixel((0, 0)) == (200, 100, 50)
+        image = read.read_image(encoded(image, icc_profile=profile), '1', srgb=True)
+        assert image.getpixel((0, 0)) == (200, 100, 50)
 
 
 @pytest.mark.parametrize(
@@ -186,14 +186,14 @@ def test_shares_are_kept_and_groups_stay_together():
     keys = {f'{scene}_{frame}': f'{scene}' for scene in range(40) for frame in range(5)}
     rng = np.random.RandomState(1)
     hashes = {key: rng.bytes(32) for key in keys}
-    shares = splitting.parse_shares('train:0.8,val:0.1,test:0.1')
-    parts = splitting.assign(keys, hashes, {}, shares, seed=1).parts
+    shares = split.parse_shares('train:0.8,val:0.1,test:0.1')
+    parts = split.assign(keys, hashes, {}, shares, seed=1).parts
     counts = {part: list(parts.values()).count(part) for part in shares}
     assert counts == {'train': 160, 'val': 20, 'test': 20}
     assert all(len({parts[f'{scene}_{frame}'] for frame in range(5)}) == 1 for scene in range(40))
-    assert parts != splitting.assign(keys, hashes, {}, shares, seed=2).parts
+    assert parts != split.assign(keys, hashes, {}, shares, seed=2).parts
     backwards = dict(reversed(list(keys.items())))
-    assert parts == splitting.assign(backwards, hashes, {}, shares, seed=1).parts
+    assert parts == split.assign(backwards, hashes, {}, shares, seed=1).parts
 
 
 def test_near_duplicates_stay_together_and_what_belongs_to_both_is_named():
@@ -201,37 +201,37 @@ def test_near_duplicates_stay_together_and_what_belongs_to_both_is_named():
     hashes = {str(number): rng.bytes(32) for number in range(20)}
     hashes['20'] = bytes([hashes['7'][0] ^ 7]) + hashes['7'][1:]
     groups = {key: key for key in hashes}
-    shares = splitting.parse_shares('train:0.5,val:0.5')
-    parts = splitting.assign(groups, hashes, {}, shares, 3).parts
+    shares = split.parse_shares('train:0.5,val:0.5')
+    parts = split.assign(groups, hashes, {}, shares, 3).parts
     assert parts['7'] == parts['20']
     known = {'7': 'train', '20': 'val'}
     hashes['21'], groups['21'] = hashes['7'], '21'
-    split = splitting.assign(groups, hashes, known, shares, 3)
-    assert split.torn == {'21': ['20', '7']} and '21' not in split.parts
+    assigned = split.assign(groups, hashes, known, shares, 3)
+    assert assigned.torn == {'21': ['20', '7']} and '21' not in assigned.parts
 
 
 @pytest.mark.parametrize('count', [2, 3, 5, 10])
 def test_a_part_of_a_small_dataset_is_not_empty(count):
     keys = {str(number): str(number) for number in range(count)}
     hashes = {key: np.random.RandomState(int(key)).bytes(32) for key in keys}
-    shares = splitting.parse_shares('train:0.9,val:0.1')
-    parts = splitting.assign(keys, hashes, {}, shares, 0).parts
+    shares = split.parse_shares('train:0.9,val:0.1')
+    parts = split.assign(keys, hashes, {}, shares, 0).parts
     assert list(parts.values()).count('val') == 1
 
 
 def test_groups_come_from_names():
-    assert splitting.group_of('x/12_3', '([0-9]+)_.*') == '12'
-    assert splitting.group_of('x/a', '([0-9]+)_.*') == 'x/a'
+    assert split.group_of('x/12_3', '([0-9]+)_.*') == '12'
+    assert split.group_of('x/a', '([0-9]+)_.*') == 'x/a'
     for pattern in ('(', 'a'):
         with pytest.raises(UsageError, match='group'):
-            splitting.group_of('a', pattern)
+            split.group_of('a', pattern)
     for text in ('train', 'train:0.5', 'train:0.5,train:0.5', 'train:1,', 'train:1.2,val:-0.2'):
         with pytest.raises(UsageError, match='split'):
-            splitting.parse_shares(text)
+            split.parse_shares(text)
 
 
 def test_both_names_may_have_a_pattern(tmp_path):
     write_photo(tmp_path / 'a' / '1_photo.jpg')
     write_photo(tmp_path / 'b' / '1_map.jpg')
-    found = matching.find_pairs(str(tmp_path / 'a'), str(tmp_path / 'b'), '{stem}_photo,{stem}_map')
+    found = match.find_pairs(str(tmp_path / 'a'), str(tmp_path / 'b'), '{stem}_photo,{stem}_map')
     assert [one.key for one in found.sources] == ['1'] and not found.left_out

@@ -4,7 +4,7 @@ import numpy as np
 from helpers import contents, error_line, run_command
 from PIL import Image
 
-from pix2pix_tf.pairs import drawing
+from pix2pix_tf.pairs import draw
 
 
 def read(path):
@@ -14,7 +14,7 @@ def read(path):
 
 def test_the_same_seed_draws_the_same_bytes(tmp_path):
     for folder, seed in (('a', 1), ('b', 1), ('c', 2)):
-        drawing.write_pairs(str(tmp_path / folder), 2, seed)
+        draw.write_pairs(str(tmp_path / folder), 2, seed)
     for name in ('1.png', '2.png'):
         assert read(tmp_path / 'a' / name) == read(tmp_path / 'b' / name)
         assert read(tmp_path / 'a' / name) != read(tmp_path / 'c' / name)
@@ -22,15 +22,15 @@ def test_the_same_seed_draws_the_same_bytes(tmp_path):
 
 
 def test_images_follow_their_labels(tmp_path):
-    drawing.write_pairs(str(tmp_path), 5, 1)
+    draw.write_pairs(str(tmp_path), 5, 1)
     for number in range(1, 6):
         pair = np.array(Image.open(str(tmp_path / f'{number}.png')))
         assert pair.shape == (256, 512, 3)
         image, labels = pair[:, :256].astype(float), pair[:, 256:]
         colors = {tuple(color) for color in labels.reshape(-1, 3)}
-        assert colors <= set(drawing.LABELS.values())
-        assert {drawing.LABELS[n] for n in ('facade', 'window', 'door', 'cornice')} <= colors
-        drawn = {name: c for name, c in drawing.LABELS.items() if c in colors}
+        assert colors <= set(draw.LABELS.values())
+        assert {draw.LABELS[n] for n in ('facade', 'window', 'door', 'cornice')} <= colors
+        drawn = {name: c for name, c in draw.LABELS.items() if c in colors}
         mean = {name: image[(labels == c).all(2)].mean(0) for name, c in drawn.items()}
         assert mean['facade'][0] > mean['facade'][2] + 40  # red bricks
         assert mean['background'][2] > mean['background'][0] + 20  # blue sky

@@ -11,7 +11,7 @@ from archived import archive
 from helpers import error_line, fork_command, run_command, serving, wait_until
 from PIL import Image
 
-from pix2pix_tf.pairs import download, drawing, folders
+from pix2pix_tf.pairs import download, draw, find
 from pix2pix_tf.system.errors import UsageError
 
 NOWHERE = 'http://127.0.0.1:9/facades.tar.gz'
@@ -34,15 +34,15 @@ def test_the_demo_needs_no_network(tmp_path):
         times.append({name: os.stat(str(tmp_path / name)).st_mtime_ns for name in files(tmp_path)})
     assert times[0] == times[1]
     for part, count in (('train', 100), ('val', 12)):
-        assert len(folders.find_pairs(f'{tmp_path}/demo/{part}').paths) == count
+        assert len(find.find_pairs(f'{tmp_path}/demo/{part}').paths) == count
     assert len(times[0]) == 112
     with Image.open(str(tmp_path / 'demo' / 'val' / '1.png')) as image:
         labels = np.array(image)[:, 256:].reshape(-1, 3)
-    assert {tuple(color) for color in labels.tolist()} <= set(drawing.LABELS.values())
+    assert {tuple(color) for color in labels.tolist()} <= set(draw.LABELS.values())
 
 
 def test_a_demo_is_complete_or_not_there(tmp_path, monkeypatch):
-    original, drawn = drawing.write_pairs, []
+    original, drawn = draw.write_pairs, []
 
     def fail_at_the_second_part(directory, count, seed):
         drawn.append(directory)
@@ -50,7 +50,7 @@ def test_a_demo_is_complete_or_not_there(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         original(directory, 2, seed)
 
-    monkeypatch.setattr(drawing, 'write_pairs', fail_at_the_second_part)
+    monkeypatch.setattr(draw, 'write_pairs', fail_at_the_second_part)
     with pytest.raises(KeyboardInterrupt):
         download.fetch('demo', str(tmp_path))
     assert len(drawn) == 2 and files(tmp_path) == []

@@ -10,14 +10,14 @@ from helpers import error_line, pair_pixels, run_command, run_process, write_pai
 from odd_files import WHOLE, mutants, with_png_size
 from PIL import Image
 
-from pix2pix_tf.pairs import folders
+from pix2pix_tf.pairs import find
 from pix2pix_tf.system.errors import DataError
 
 
 def test_numeric_names_are_sorted_by_number(tmp_path):
     for name in ('10.jpg', '9.png', '1.JPEG', 'b.jpg', 'a.jpg', 'notes.txt'):
         (tmp_path / name).write_bytes(b'')
-    names = [os.path.basename(path) for path in folders.find_images(str(tmp_path))[0]]
+    names = [os.path.basename(path) for path in find.find_images(str(tmp_path))[0]]
     assert names == ['1.JPEG', '9.png', '10.jpg', 'a.jpg', 'b.jpg']
 
 
@@ -25,7 +25,7 @@ def test_numeric_names_are_sorted_by_number(tmp_path):
 def test_files_that_are_not_images_are_named(tmp_path, contents):
     (tmp_path / '1.jpg').write_bytes(contents)
     with pytest.raises(DataError) as error:
-        folders.find_pairs(str(tmp_path))
+        find.find_pairs(str(tmp_path))
     assert str(error.value).startswith(str(tmp_path / '1.jpg'))
 
 
@@ -34,7 +34,7 @@ def test_all_bad_files_are_listed_at_once(tmp_path):
     for number in range(25):
         (tmp_path / f'{number}.jpg').write_bytes(b'no image')
     with pytest.raises(DataError) as error:
-        folders.find_pairs(str(tmp_path))
+        find.find_pairs(str(tmp_path))
     message = str(error.value)
     named = [number for number in range(25) if f'{tmp_path}/{number}.jpg ' in message]
     assert named == list(range(20))
@@ -59,7 +59,7 @@ def test_bad_files_can_be_skipped(tmp_path):
 def test_a_folder_of_bad_files_only_cannot_be_skipped(tmp_path):
     (tmp_path / '1.jpg').write_bytes(b'')
     with pytest.raises(DataError):
-        folders.find_pairs(str(tmp_path), skip_bad_files=True)
+        find.find_pairs(str(tmp_path), skip_bad_files=True)
 
 
 def test_anything_but_a_file_is_named_and_never_waited_for(tmp_path):
@@ -67,7 +67,7 @@ def test_anything_but_a_file_is_named_and_never_waited_for(tmp_path):
     os.mkfifo(str(tmp_path / 'pipe.jpg'))
     (tmp_path / 'link.jpg').symlink_to(tmp_path / 'nowhere')
     faults = {
-        name: folders.read_header(str(tmp_path / name)).fault for name in os.listdir(str(tmp_path))
+        name: find.read_header(str(tmp_path / name)).fault for name in os.listdir(str(tmp_path))
     }
     assert faults['folder.jpg'] == faults['pipe.jpg'] == 'is not a file'
     assert faults['link.jpg'] == 'cannot be read as an image (No such file or directory)'
@@ -77,8 +77,8 @@ def test_anything_but_a_file_is_named_and_never_waited_for(tmp_path):
 def test_huge_images_are_refused_by_their_header(tmp_path, width, height):
     png = encoded(Image.fromarray(pair_pixels(1)), 'PNG')
     (tmp_path / '1.png').write_bytes(with_png_size(png, width, height))
-    fault = folders.read_header(str(tmp_path / '1.png')).fault
-    assert f'more than {folders.MAX_PIXELS}' in fault
+    fault = find.read_header(str(tmp_path / '1.png')).fault
+    assert f'more than {find.MAX_PIXELS}' in fault
 
 
 READER = """
@@ -147,8 +147,8 @@ def test_headers_are_read_without_the_pixels(tmp_path, monkeypatch):
         opened.append(file)
         return original(file)
 
-    monkeypatch.setattr(folders.Image, 'open', counting)
-    assert folders.read_header(str(tmp_path / '1.png')).fault is None
+    monkeypatch.setattr(find.Image, 'open', counting)
+    assert find.read_header(str(tmp_path / '1.png')).fault is None
     [file] = opened
     assert file.tell() < 4096 < size
     file.close()

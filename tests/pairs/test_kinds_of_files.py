@@ -8,16 +8,17 @@ import tensorflow.compat.v1 as tf
 from helpers import pair_pixels, write_pair
 from PIL import Image, features
 
-from pix2pix_tf import dataset, exporting, images, sources, training
+from pix2pix_tf import dataset, exporting, images, training
 from pix2pix_tf.config import Config
-from pix2pix_tf.pairs import folders
+from pix2pix_tf.inference.trained import saved_config
+from pix2pix_tf.pairs import find
 from pix2pix_tf.system.errors import DataError
 
 ORIENTATION = 0x0112  # an EXIF tag
 
 
 def fault_of(path):
-    return folders.read_header(str(path)).fault
+    return find.read_header(str(path)).fault
 
 
 def refused(call, *args, **options):
@@ -34,7 +35,7 @@ def test_a_jpeg_with_a_second_image_inside_is_its_first_image(tmp_path, graph):
     first.save(str(plain), 'JPEG')
     with Image.open(str(path)) as image:
         assert (image.format, image.n_frames) == ('MPO', 2)
-    assert folders.find_pairs(str(tmp_path)).sizes == [(128, 64)] * 2
+    assert find.find_pairs(str(tmp_path)).sizes == [(128, 64)] * 2
     with tf.Session() as session:
         decoded = [
             session.run(dataset.decode_image(tf.read_file(str(name)))) for name in (path, plain)
@@ -61,17 +62,17 @@ def test_an_image_that_viewers_turn_is_refused_with_the_remedy(tmp_path, extensi
         fault = with_exif(path, oriented(orientation))
         assert f'has the EXIF orientation {orientation}: ' in fault
         assert 'save it upright, for example with `mogrify -auto-orient`' in fault
-    assert f'{path} has the EXIF orientation 8' in refused(folders.find_pairs, str(tmp_path))
+    assert f'{path} has the EXIF orientation 8' in refused(find.find_pairs, str(tmp_path))
     for exif in (oriented(1), oriented(0), oriented(9), b'Exif\0\0damaged', oriented(6)[:20]):
         assert with_exif(path, exif) is None
-    assert folders.find_pairs(str(tmp_path)).paths == [str(path)]
+    assert find.find_pairs(str(tmp_path)).paths == [str(path)]
 
 
 def test_names_that_begin_with_a_dot_are_not_images(tmp_path):
     write_pair(tmp_path / '1.jpg')
     (tmp_path / '._1.jpg').write_bytes(b'of macOS')
     (tmp_path / '.2.bmp').write_bytes(b'')
-    pairs = folders.find_pairs(str(tmp_path))
+    pairs = find.find_pairs(str(tmp_path))
     assert pairs.paths == [str(tmp_path / '1.jpg')]
     assert pairs.notes == []
 
@@ -81,7 +82,7 @@ def test_other_formats_are_left_out_with_a_line_that_counts_and_names_them(tmp_p
     others = ['a.BMP', 'b.gif', 'c.webp', 'd.tif', 'e.tiff']
     for name in others:
         (tmp_path / name).write_bytes(b'')
-    paths, [note] = folders.find_images(str(tmp_path))
+    paths, [note] = find.find_images(str(tmp_path))
     assert paths == [str(tmp_path / '1.jpg')]
     assert note == (
         f'leaving out 5 files of {tmp_path} that are not JPEG or PNG: {", ".join(others)}; '
@@ -89,20 +90,20 @@ def test_other_formats_are_left_out_with_a_line_that_counts_and_names_them(tmp_p
     )
     for name in others[1:]:
         os.remove(str(tmp_path / name))
-    assert 'leaving out 1 file of' in folders.find_images(str(tmp_path))[1][0]
+    assert 'leaving out 1 file of' in find.find_images(str(tmp_path))[1][0]
 
 
 def test_a_folder_without_images_is_told_what_it_has(tmp_path):
     assert f'no JPEG or PNG image in {tmp_path}: it is empty' in refused(
-        folders.find_pairs, str(tmp_path)
+        find.find_pairs, str(tmp_path)
     )
     for name in ('train', 'val'):
         write_pair(tmp_path / name / '1.jpg')
-    message = refused(folders.find_pairs, str(tmp_path))
+    message = refused(find.find_pairs, str(tmp_path))
     assert 'it has only folders (train, val); choose the one with the images' in message
     for name in ('1.webp', '2.webp', 'notes'):
         (tmp_path / name).write_bytes(b'')
-    message = refused(folders.find_pairs, str(tmp_path))
+    message = refused(find.find_pairs, str(tmp_path))
     assert '2 .webp' in message and 'convert images to JPEG or PNG' in message
 
 
@@ -124,7 +125,7 @@ def test_a_webp_named_jpg_is_named_as_such(tmp_path):
 def test_what_looks_like_something_else_than_pairs_is_asked_about(tmp_path, sizes, words):
     for number, (width, height) in enumerate(sizes):
         write_pair(tmp_path / f'{number}.png', width=width, height=height)
-    pairs = folders.find_pairs(str(tmp_path))
+    pairs = find.find_pairs(str(tmp_path))
     assert len(pairs.paths) == len(sizes)
     if words is None:
         assert pairs.notes == []
@@ -156,7 +157,7 @@ def test_a_name_that_is_too_long_is_refused_before_anything_is_written(pairs, tr
     longest, too_long = folder / ('x' * LONGEST + '.jpg'), folder / ('ä' * 119 + '.jpg')
     write_pair(longest)
     checkpoint = os.path.join(trained, 'model-2')
-    config = sources.saved_config(trained)
+    config = saved_config(trained)
     assert str(longest) in exporting.prepare(str(folder), out, config, checkpoint).paths
     write_pair(too_long)
     for call in (

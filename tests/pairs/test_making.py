@@ -15,7 +15,7 @@ from helpers import (
 from photos import make, pair_of, tree, write_photo
 from PIL import Image
 
-from pix2pix_tf.pairs import building, inputs, matching
+from pix2pix_tf.pairs import building, inputs, match
 from pix2pix_tf.system import locks
 
 
@@ -183,8 +183,8 @@ def test_a_mask_depends_on_the_name_alone(photos):
     settings = building.Settings(kind='mask', extension='png')
     digests = {
         hashlib.sha256(building.make(settings, one)[0]).hexdigest()
-        for one in [matching.Sources('x', (str(photos / '1.jpg'),))] * 2
-        + [matching.Sources('y', (str(photos / '1.jpg'),))]
+        for one in [match.Sources('x', (str(photos / '1.jpg'),))] * 2
+        + [match.Sources('y', (str(photos / '1.jpg'),))]
     }
     assert len(digests) == 2
 

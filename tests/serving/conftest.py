@@ -5,7 +5,7 @@ import pytest
 from helpers import NARROW
 
 from pix2pix_tf import training
-from pix2pix_tf.pairs import drawing
+from pix2pix_tf.pairs import draw
 
 
 @pytest.fixture(scope='module')
@@ -15,7 +15,7 @@ def facades(tmp_path_factory, graph_mode):
         return os.environ['TEST_MODEL']
     folder = tmp_path_factory.mktemp('facades')
     for name, count in (('train', 8), ('val', 3)):
-        drawing.write_pairs(str(folder / name), count, seed=1)
+        draw.write_pairs(str(folder / name), count, seed=1)
     config = replace(NARROW, max_steps=30, dropout=0.0, progress_freq=0)
     training.train(str(folder / 'train'), str(folder / 'out'), config)
     return str(folder / 'out')

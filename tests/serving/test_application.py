@@ -17,12 +17,12 @@ from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
 import pix2pix_tf
-from pix2pix_tf import sources
-from pix2pix_tf.serving import application, canvas
-from pix2pix_tf.serving.guard import Access
-from pix2pix_tf.serving.incoming import Limits
-from pix2pix_tf.serving.job_queue import JobQueue
-from pix2pix_tf.serving.models import Models
+from pix2pix_tf.inference.trained import find_model
+from pix2pix_tf.serve import app, canvas
+from pix2pix_tf.serve.guard import Access
+from pix2pix_tf.serve.incoming import Limits
+from pix2pix_tf.serve.job_queue import JobQueue
+from pix2pix_tf.serve.models import Models
 
 LIMITS = Limits(body=2 * 10**6, pixels=10**6, whole_pixels=4 * 256**2, queue=1)
 
@@ -31,11 +31,11 @@ LIMITS = Limits(body=2 * 10**6, pixels=10**6, whole_pixels=4 * 256**2, queue=1)
 def create(trained, graph_mode):
     """A function: a client of the application for `trained`."""
     models = Models(trained)
-    drawn = canvas.prepare(sources.find_model(trained))
+    drawn = canvas.prepare(find_model(trained))
     jobs = JobQueue(1, LIMITS.queue, 60)
 
     def create(access=Access(), jobs=jobs, limits=LIMITS):
-        wsgi = application.create('m', models, drawn, jobs, limits, access)
+        wsgi = app.create('m', models, drawn, jobs, limits, access)
         return Client(wsgi, Response)
 
     yield create

@@ -11,8 +11,8 @@ from helpers import pair_pixels
 from PIL import Image
 
 import pix2pix_tf
-from pix2pix_tf import kernels, options
-from pix2pix_tf.serving import converting
+from pix2pix_tf import kernels, options_file
+from pix2pix_tf.convert import convert
 
 pytestmark = [pytest.mark.post_networks, pytest.mark.usefixtures('forked_checks')]
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.post_networks, pytest.mark.usefixtures('forked_checks'
 def written(source, forked_checks, tmp_path_factory):
     """A folder with a SavedModel."""
     to = str(tmp_path_factory.mktemp('models') / 'mine')
-    assert converting.convert(source, 'saved_model', to).difference <= 2 / 127.5
+    assert convert.convert(source, 'saved_model', to).difference <= 2 / 127.5
     return to
 
 
@@ -80,10 +80,10 @@ def test_card_and_options_lie_beside_it(written, trained):
     assert card.startswith(
         '---\nlicense: unknown\npipeline_tag: image-to-image\ntags:\n- pix2pix\n'
     )
-    data = options.load_data(trained).folder
+    data = options_file.load_data(trained).folder
     assert f'| Data | {os.path.basename(data)} |' in card
     assert '| Training steps | 2 |' in card and '| Image size | 256x256 pixels |' in card
-    assert options.load(written) == options.load(trained)
+    assert options_file.load(written) == options_file.load(trained)
 
 
 def test_other_graphs_keep_the_fast_ops(written):
@@ -99,7 +99,7 @@ def test_other_graphs_keep_the_fast_ops(written):
 )
 def test_tflite(source, tmp_path, weights, limit):
     path = os.environ['PATH']
-    done = converting.convert(source, 'tflite', str(tmp_path / 'to'), weights)
+    done = convert.convert(source, 'tflite', str(tmp_path / 'to'), weights)
     assert os.environ['PATH'] == path
     assert 0 <= done.difference <= limit
     assert sorted(os.listdir(str(tmp_path / 'to'))) == ['README.md', 'model.tflite', 'options.json']
@@ -109,7 +109,7 @@ def test_tflite(source, tmp_path, weights, limit):
 @pytest.mark.parametrize('weights, limit', [('float32', 1e-4), ('float16', 0.02), ('int8', 0.2)])
 def test_onnx(source, tmp_path, weights, limit, masks):
     onnx = pytest.importorskip('onnx')
-    done = converting.convert(source, 'onnx', str(tmp_path / 'to'), weights, masks)
+    done = convert.convert(source, 'onnx', str(tmp_path / 'to'), weights, masks)
     model = onnx.load(done.path)
     onnx.checker.check_model(model)
     card = (tmp_path / 'to' / 'README.md').read_text()
@@ -118,7 +118,7 @@ def test_onnx(source, tmp_path, weights, limit, masks):
     assert [value.name for value in model.graph.input] == names
     kinds = {tensor.data_type for tensor in model.graph.initializer}
     assert {'float32': 1, 'float16': 10, 'int8': 3}[weights] in kinds
-    if converting.importlib.util.find_spec('onnxruntime'):
+    if convert.importlib.util.find_spec('onnxruntime'):
         assert 0 <= done.difference <= limit
     else:
         assert done.difference is None

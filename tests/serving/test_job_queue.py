@@ -6,8 +6,8 @@ import pytest
 from clients import together
 from helpers import wait_until
 
-from pix2pix_tf.serving import job_queue
-from pix2pix_tf.serving.job_queue import Full, JobQueue, Overdue
+from pix2pix_tf.serve import job_queue
+from pix2pix_tf.serve.job_queue import Full, JobQueue, Overdue
 
 
 def test_jobs_beyond_the_places_are_refused_at_once():

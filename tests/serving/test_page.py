@@ -14,7 +14,7 @@ from encoding import encoded
 from helpers import pair_pixels
 from PIL import Image
 
-from pix2pix_tf.serving import canvas
+from pix2pix_tf.serve import canvas
 
 
 @pytest.fixture(scope='module')

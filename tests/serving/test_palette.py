@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pix2pix_tf.pairs import drawing
-from pix2pix_tf.serving import palette
+from pix2pix_tf.pairs.draw import draw_labels, draw_plan
+from pix2pix_tf.serve import palette
 
 
 def jpeg(image, tmp_path):
@@ -14,10 +14,7 @@ def jpeg(image, tmp_path):
 
 def test_the_labels_of_the_demo_have_their_names(tmp_path):
     rng = np.random.RandomState(1)
-    inputs = [
-        jpeg(Image.fromarray(drawing.draw_labels(drawing.draw_plan(rng))), tmp_path)
-        for _ in range(12)
-    ]
+    inputs = [jpeg(Image.fromarray(draw_labels(draw_plan(rng))), tmp_path) for _ in range(12)]
     found = palette.find(inputs)
     assert (found.kind, found.background) == ('labels', '#0000aa')
     names = {color.name for color in found.colors}

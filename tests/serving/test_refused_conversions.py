@@ -8,8 +8,10 @@ import pytest
 import tensorflow.compat.v1 as tf
 from helpers import error_line, run_command
 
-from pix2pix_tf import options, sources
-from pix2pix_tf.serving import card, converting, saved_model, static_page
+from pix2pix_tf import options_file
+from pix2pix_tf.convert import card, convert, saved_model
+from pix2pix_tf.inference.trained import find_model
+from pix2pix_tf.serve import static_page
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, UsageError
 
 
@@ -28,11 +30,11 @@ def test_what_differs_is_not_left_behind(source, forked_checks, tmp_path, monkey
 
     monkeypatch.setattr(saved_model, 'write', wrong)
     with pytest.raises(Pix2PixError, match='the saved_model differs from the checkpoint by'):
-        converting.convert(source, 'saved_model', str(to))
+        convert.convert(source, 'saved_model', str(to))
     assert not to.exists()
     monkeypatch.setattr(saved_model, 'write', lambda source, path: os.mkdir(path))
     with pytest.raises(Pix2PixError, match='the saved_model does not load, and was removed: '):
-        converting.convert(source, 'saved_model', str(to))
+        convert.convert(source, 'saved_model', str(to))
     assert not to.exists()
 
 
@@ -40,14 +42,14 @@ def test_nothing_is_written_over(source, tmp_path):
     version = tmp_path / 'mine' / '2'
     version.mkdir(parents=True)
     with pytest.raises(UsageError, match='/mine/2 exists already'):
-        converting.convert(source, 'saved_model', str(tmp_path / 'mine'))
+        convert.convert(source, 'saved_model', str(tmp_path / 'mine'))
     assert os.listdir(str(tmp_path / 'mine')) == ['2'] and os.listdir(str(version)) == []
 
 
 def test_a_readme_of_somebody_else_is_kept(source, tmp_path):
     (tmp_path / 'README.md').write_text('# My project')
     with pytest.raises(UsageError, match='/README.md is not by pix2pix_tf: choose another folder'):
-        converting.convert(source, 'onnx', str(tmp_path))
+        convert.convert(source, 'onnx', str(tmp_path))
     (tmp_path / 'index.html').write_text('<title>My project</title>')
     with pytest.raises(UsageError, match='/index.html is not by pix2pix_tf: choose another folder'):
         static_page.write(source, str(tmp_path), 'x')
@@ -58,7 +60,7 @@ def test_another_training_keeps_its_options(source, tmp_path):
     (tmp_path / 'checkpoint').write_text('model_checkpoint_path: "model-7"')
     (tmp_path / 'options.json').write_text('{}')
     with pytest.raises(UsageError, match='is the folder of another training'):
-        converting.convert(source, 'onnx', str(tmp_path))
+        convert.convert(source, 'onnx', str(tmp_path))
     assert (tmp_path / 'options.json').read_text() == '{}'
 
 
@@ -67,9 +69,9 @@ def test_a_training_is_newer_than_what_was_converted_into_its_folder(trained, tm
     shutil.copytree(trained, str(out))
     (out / '1').mkdir()
     (out / '1' / 'saved_model.pb').write_bytes(b'')
-    found = sources.find_model(str(out))
+    found = find_model(str(out))
     assert (found.step, found.checkpoint) == (2, str(out / 'model-2'))
-    assert sources.find_model(str(out / '1')).step == 1
+    assert find_model(str(out / '1')).step == 1
 
 
 def test_the_command(trained, tmp_path):
@@ -91,13 +93,13 @@ def test_the_command(trained, tmp_path):
 def test_the_options_of_another_model_are_kept(source, trained, tmp_path):
     (tmp_path / 'options.json').write_text('{"name": "my project"}')
     with pytest.raises(UsageError, match='/options.json is not by pix2pix_tf'):
-        converting.convert(source, 'tflite', str(tmp_path))
+        convert.convert(source, 'tflite', str(tmp_path))
     assert (tmp_path / 'options.json').read_text() == '{"name": "my project"}'
-    saved = dataclasses.replace(options.load(trained), ngf=8)
-    options.save(saved, str(tmp_path), options.load_data(trained))
+    saved = dataclasses.replace(options_file.load(trained), ngf=8)
+    options_file.save(saved, str(tmp_path), options_file.load_data(trained))
     before = (tmp_path / 'options.json').read_bytes()
     with pytest.raises(UsageError, match='has another model .`ngf` was 8, now 4.'):
-        converting.convert(source, 'tflite', str(tmp_path))
+        convert.convert(source, 'tflite', str(tmp_path))
     assert (tmp_path / 'options.json').read_bytes() == before
     assert os.listdir(str(tmp_path)) == ['options.json']
 
@@ -114,7 +116,7 @@ def test_a_page_replaces_only_a_page(source, tmp_path, name):
 
 @pytest.mark.post_networks
 def test_a_checkpoint_that_is_no_generator_of_ours_is_one_line(source, tmp_path):
-    onnx_file = pytest.importorskip('pix2pix_tf.serving.onnx_file')
+    onnx_file = pytest.importorskip('pix2pix_tf.convert.onnx_file')
     other = source._replace(config=dataclasses.replace(source.config, ngf=8))
     with pytest.raises(CheckpointError, match='does not begin with 8 filters'):
         onnx_file.build(other)
@@ -130,6 +132,6 @@ def test_a_card_names_the_dataset_and_not_its_part(trained, tmp_path):
     out = tmp_path / 'out'
     shutil.copytree(trained, str(out))
     written = (out / 'options.json').read_text()
-    folder = options.load_data(trained).folder
+    folder = options_file.load_data(trained).folder
     (out / 'options.json').write_text(written.replace(folder, '/x/facades/train'))
-    assert '| Data | facades |' in card.write(sources.find_model(str(out)), 'onnx', '')
+    assert '| Data | facades |' in card.write(find_model(str(out)), 'onnx', '')

@@ -17,7 +17,7 @@ from helpers import error_line, run_command, wait_for, wait_until
 from PIL import Image
 
 import pix2pix_tf
-from pix2pix_tf import checkpoints
+from pix2pix_tf import saving
 
 SEED = 7
 
@@ -176,7 +176,7 @@ def test_a_newer_checkpoint_is_loaded_without_a_failed_request(trained, watched_
                     wait_until(lambda: version(server) == '2', 'the old checkpoint')
                     for path in glob.glob(os.path.join(watched_run.out, 'model-4.*')):
                         shutil.copy(path, out)
-                    checkpoints.keep_newest(out, os.path.join(out, 'model-4'))
+                    saving.keep_newest(out, os.path.join(out, 'model-4'))
                     wait_until(lambda: version(server) == '4', 'the new checkpoint')
                 finally:
                     stop.set()

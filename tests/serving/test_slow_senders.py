@@ -8,8 +8,8 @@ import pytest
 from clients import Server
 from werkzeug.wrappers import Response
 
-from pix2pix_tf.serving import server
-from pix2pix_tf.serving.incoming import Limits
+from pix2pix_tf.serve import server
+from pix2pix_tf.serve.incoming import Limits
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from pix2pix_tf import config
+from pix2pix_tf import dataset
 from pix2pix_tf.config import Config
-from pix2pix_tf.system import cpus
+from pix2pix_tf.system import machine
 
 V1 = {'cpu/cpu.cfs_quota_us': '{}\n', 'cpu/cpu.cfs_period_us': '100000\n'}
 
@@ -45,7 +45,7 @@ def write(folder, contents):
 )
 def test_the_quota_of_version_2_counts(tmp_path, cores, quota, expected):
     write(tmp_path, {'cpu.max': quota + '\n'})
-    assert cpus.available(str(tmp_path)) == expected
+    assert machine.cores(str(tmp_path)) == expected
 
 
 @pytest.mark.parametrize(
@@ -53,31 +53,31 @@ def test_the_quota_of_version_2_counts(tmp_path, cores, quota, expected):
 )
 def test_the_quota_of_version_1_counts(tmp_path, cores, quota, expected):
     write(tmp_path, {name: text.format(quota) for name, text in V1.items()})
-    assert cpus.available(str(tmp_path)) == expected
+    assert machine.cores(str(tmp_path)) == expected
 
 
 def test_the_affinity_counts_if_it_is_narrower(tmp_path, cores):
-    assert cpus.available(str(tmp_path / 'nowhere')) == 16
+    assert machine.cores(str(tmp_path / 'nowhere')) == 16
     cores(3)
     write(tmp_path, {'cpu.max': '1200000 100000\n'})
-    assert cpus.available(str(tmp_path)) == 3
+    assert machine.cores(str(tmp_path)) == 3
 
 
 @pytest.mark.parametrize('count, expected', [(6, 6), (None, 1)])
 def test_without_an_affinity_all_cores_count(tmp_path, monkeypatch, count, expected):
     monkeypatch.delattr(os, 'sched_getaffinity', raising=False)  # as on macOS
     monkeypatch.setattr(os, 'cpu_count', lambda: count)
-    assert cpus.available(str(tmp_path / 'nowhere')) == expected
+    assert machine.cores(str(tmp_path / 'nowhere')) == expected
     write(tmp_path, {'cpu.max': '150000 100000\n'})
-    assert cpus.available(str(tmp_path)) == min(expected, 2)
+    assert machine.cores(str(tmp_path)) == min(expected, 2)
 
 
 def test_readers_are_at_most_eight(monkeypatch):
     for available, readers in ((1, 1), (2, 2), (8, 8), (64, 8)):
-        monkeypatch.setattr(cpus, 'available', lambda available=available: available)
-        assert config.reader_threads(Config()) == readers
-    assert config.reader_threads(Config(num_threads=12)) == 12
-    assert config.reader_threads(Config(seed=1)) == 1
+        monkeypatch.setattr(machine, 'cores', lambda available=available: available)
+        assert dataset.reader_threads(Config()) == readers
+    assert dataset.reader_threads(Config(num_threads=12)) == 12
+    assert dataset.reader_threads(Config(seed=1)) == 1
 
 
 @pytest.mark.parametrize(
@@ -87,5 +87,5 @@ def test_readers_are_at_most_eight(monkeypatch):
 def test_bfloat16_is_a_flag_of_the_cpu(tmp_path, flags, expected):
     cpuinfo = tmp_path / 'cpuinfo'
     cpuinfo.write_text(f'model name\t: avx512_bf16 inside\nflags\t\t: {flags}\n')
-    assert cpus.has_bfloat16(str(cpuinfo)) == expected
-    assert not cpus.has_bfloat16(str(tmp_path / 'none'))
+    assert machine.has_bfloat16(str(cpuinfo)) == expected
+    assert not machine.has_bfloat16(str(tmp_path / 'none'))

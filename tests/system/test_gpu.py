@@ -8,10 +8,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 from helpers import error_line, read_checkpoint, run_command, run_real_command
 
-from pix2pix_tf import training
+from pix2pix_tf import session, training
 from pix2pix_tf.model import build_model
-from pix2pix_tf.monitoring import losses
-from pix2pix_tf.system import gpu
+from pix2pix_tf.monitoring import csv_log
 from pix2pix_tf.system.errors import Pix2PixError
 
 STEPS = 3
@@ -32,7 +31,7 @@ def losses_of(pairs, out, config):
 
 
 def recorded(out):
-    rows = losses.load(out)
+    rows = csv_log.load(out)
     return [
         [float(row[name]) for name in ('losses/discrim_loss', 'losses/gen_loss_L1')] for row in rows
     ]
@@ -45,25 +44,25 @@ def narrow_flags(narrow, pairs, out):
 
 
 def test_by_default_the_session_is_tensorflows_own(narrow):
-    assert gpu.session_config(narrow) == tf.ConfigProto()
+    assert session.session_config(narrow) == tf.ConfigProto()
 
 
 def test_switches_change_nothing_on_a_cpu(pairs, narrow, tmp_path, plain_losses, monkeypatch):
-    monkeypatch.setattr(gpu, 'precision', lambda config: 'float16')  # which a CPU ignores
+    monkeypatch.setattr(session, 'precision', lambda config: 'float16')  # which a CPU ignores
     switches = {'mixed_precision': True, 'memory_growth': True}
     for switch in switches:
-        assert gpu.session_config(replace(narrow, **{switch: True})) != tf.ConfigProto()
-    losses = losses_of(pairs, str(tmp_path), replace(narrow, **switches))
+        assert session.session_config(replace(narrow, **{switch: True})) != tf.ConfigProto()
+    csv_log = losses_of(pairs, str(tmp_path), replace(narrow, **switches))
     # Scaling gradients by a power of 2 and back loses nothing, but for the smallest of all
-    np.testing.assert_allclose(losses, plain_losses, rtol=1e-4)
+    np.testing.assert_allclose(csv_log, plain_losses, rtol=1e-4)
 
 
 @pytest.fixture
 def bfloat16(monkeypatch):
     """A CPU that has it, and a runtime that uses it."""
-    if not hasattr(tf.ConfigProto().graph_options.rewrite_options, gpu._BFLOAT16_REWRITE):
+    if not hasattr(tf.ConfigProto().graph_options.rewrite_options, session._BFLOAT16_REWRITE):
         pytest.skip('this TensorFlow has no bfloat16 on CPUs')
-    if not gpu.cpus.has_bfloat16():
+    if not session.machine.has_bfloat16():
         pytest.skip('this CPU has no bfloat16')
 
 
@@ -79,17 +78,17 @@ def test_a_cpu_takes_bfloat16(bfloat16, pairs, narrow, tmp_path, plain_losses, c
 
 def test_mixed_precision_says_what_it_does_here(narrow, monkeypatch, tmp_path):
     config = replace(narrow, mixed_precision=True)
-    assert gpu.describe_precision(narrow) == ''
-    monkeypatch.setattr(gpu.runtime, 'has_gpu', lambda: True)
-    assert gpu.describe_precision(config).startswith('mixed precision: float16')
-    assert gpu.session_config(config).graph_options.rewrite_options.auto_mixed_precision == 1
-    monkeypatch.setattr(gpu.runtime, 'has_gpu', lambda: False)
-    monkeypatch.setattr(gpu.cpus, 'has_bfloat16', lambda: False)
+    assert session.describe_precision(narrow) == ''
+    monkeypatch.setattr(session.compat, 'has_gpu', lambda: True)
+    assert session.describe_precision(config).startswith('mixed precision: float16')
+    assert session.session_config(config).graph_options.rewrite_options.auto_mixed_precision == 1
+    monkeypatch.setattr(session.compat, 'has_gpu', lambda: False)
+    monkeypatch.setattr(session.machine, 'has_bfloat16', lambda: False)
     lines = []
-    gpu.prepare(config, lines.append)
-    assert lines == [gpu.describe_precision(config)]
+    session.prepare(config, lines.append)
+    assert lines == [session.describe_precision(config)]
     assert lines[0].startswith('mixed_precision has no effect: it needs a GPU')
-    assert gpu.session_config(config) == tf.ConfigProto()
+    assert session.session_config(config) == tf.ConfigProto()
 
 
 def test_deterministic_ops_change_nothing_on_a_cpu(pairs, narrow, tmp_path):
@@ -107,7 +106,7 @@ def test_deterministic_ops_change_nothing_on_a_cpu(pairs, narrow, tmp_path):
 def test_deterministic_ops_reach_tensorflow(narrow, monkeypatch):
     for name in ('TF_CUDNN_DETERMINISTIC', 'TF_DETERMINISTIC_OPS'):
         monkeypatch.setenv(name, '0')  # so that it is put back afterwards
-    gpu.prepare(replace(narrow, deterministic_ops=True), print)
+    session.prepare(replace(narrow, deterministic_ops=True), print)
     assert os.environ['TF_CUDNN_DETERMINISTIC'] == os.environ['TF_DETERMINISTIC_OPS'] == '1'
 
 
@@ -131,15 +130,15 @@ def test_xla_compiles_the_step(pairs, narrow, tmp_path, plain_losses):
 def test_gradients_are_what_they_are_without_mixed_precision(narrow, monkeypatch):
     """The loss is scaled for float16, and the gradients are scaled back."""
     gradients = []
-    monkeypatch.setattr(gpu.runtime, 'has_gpu', lambda: True)
+    monkeypatch.setattr(session.compat, 'has_gpu', lambda: True)
     for mixed in (False, True):
         config = replace(narrow, mixed_precision=mixed, dropout=0.0)
-        with tf.Graph().as_default(), tf.Session() as session:
+        with tf.Graph().as_default(), tf.Session() as sess:
             tf.set_random_seed(1)
             images = tf.random.stateless_uniform([2, 1, 256, 256, 3], [1, 2], minval=-1)
             model = build_model(images[0], images[1], config)
-            session.run(tf.global_variables_initializer())
-            gradients.append(session.run(model.gradients))
+            sess.run(tf.global_variables_initializer())
+            gradients.append(sess.run(model.gradients))
     for name, gradient in gradients[0].items():
         np.testing.assert_allclose(gradients[1][name], gradient, rtol=1e-4, atol=1e-7)
 
@@ -147,15 +146,15 @@ def test_gradients_are_what_they_are_without_mixed_precision(narrow, monkeypatch
 @pytest.fixture
 def ampere(monkeypatch):
     """A GPU of compute capability 8.0 and a build for CUDA 10; the CPU stands in for the GPU."""
-    monkeypatch.setattr(gpu, '_compute_capabilities', lambda proto: [7.5, 8.0])
-    monkeypatch.setattr(gpu, '_is_built_for_cuda_10', lambda: True)
-    convolve = gpu._convolve
-    monkeypatch.setattr(gpu, '_convolve', lambda device, proto: convolve('/cpu:0', proto))
+    monkeypatch.setattr(session, '_compute_capabilities', lambda proto: [7.5, 8.0])
+    monkeypatch.setattr(session, '_is_built_for_cuda_10', lambda: True)
+    convolve = session._convolve
+    monkeypatch.setattr(session, '_convolve', lambda device, proto: convolve('/cpu:0', proto))
 
 
 def test_a_new_gpu_that_computes_rightly_is_warned_of(ampere, narrow):
     lines = []
-    gpu.prepare(narrow, lines.append)
+    session.prepare(narrow, lines.append)
     assert len(lines) == 1
     assert 'compute capability 8.0' in lines[0]
 
@@ -163,9 +162,9 @@ def test_a_new_gpu_that_computes_rightly_is_warned_of(ampere, narrow):
 def test_a_new_gpu_that_computes_wrongly_stops_the_run(
     ampere, narrow, monkeypatch, pairs, tmp_path
 ):
-    convolve = gpu._convolve
+    convolve = session._convolve
     monkeypatch.setattr(
-        gpu, '_convolve', lambda device, proto: convolve(device, proto) * (device == '/cpu:0')
+        session, '_convolve', lambda device, proto: convolve(device, proto) * (device == '/cpu:0')
     )
     with pytest.raises(Pix2PixError, match='off by 100%.*use TensorFlow 2.x'):
         training.train(pairs, str(tmp_path / 'out'), replace(narrow, max_steps=1))
@@ -174,20 +173,20 @@ def test_a_new_gpu_that_computes_wrongly_stops_the_run(
 
 @pytest.mark.parametrize('capabilities, cuda_10', [([7.5], True), ([9.0], False), ([], True)])
 def test_other_gpus_are_taken_as_they_are(capabilities, cuda_10, narrow, monkeypatch):
-    monkeypatch.setattr(gpu, '_compute_capabilities', lambda proto: capabilities)
-    monkeypatch.setattr(gpu, '_is_built_for_cuda_10', lambda: cuda_10)
-    monkeypatch.setattr(gpu, '_convolve', None)
-    gpu.prepare(narrow, None)
+    monkeypatch.setattr(session, '_compute_capabilities', lambda proto: capabilities)
+    monkeypatch.setattr(session, '_is_built_for_cuda_10', lambda: cuda_10)
+    monkeypatch.setattr(session, '_convolve', None)
+    session.prepare(narrow, None)
 
 
 def test_the_build_is_known(narrow):
-    assert gpu._is_built_for_cuda_10() == tf.__version__.startswith('1.15')
-    assert gpu._compute_capabilities(gpu.session_config(narrow)) == []
+    assert session._is_built_for_cuda_10() == tf.__version__.startswith('1.15')
+    assert session._compute_capabilities(session.session_config(narrow)) == []
 
 
 def test_xla_says_that_it_does_nothing_on_a_cpu(narrow):
     lines = []
-    gpu.prepare(replace(narrow, xla=True), lines.append)
+    session.prepare(replace(narrow, xla=True), lines.append)
     assert lines == ['xla has no effect: it needs a GPU']
 
 

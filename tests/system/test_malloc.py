@@ -11,7 +11,7 @@ from pix2pix_tf import loop
 
 HEAP = """
 import ctypes
-from pix2pix_tf.system import malloc
+from pix2pix_tf.system import machine
 
 def resident():  # in MiB
     with open('/proc/self/status') as status:
@@ -19,13 +19,13 @@ def resident():  # in MiB
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
-malloc.keep_freed_blocks()
+machine.keep_freed_blocks()
 before = resident()
 block = ctypes.c_void_p(libc.malloc(64 << 20))
 ctypes.memset(block, 1, 64 << 20)
 libc.free(block)
 kept = resident() - before
-malloc.trim()
+machine.trim()
 print(kept, resident() - before)
 """
 

@@ -12,9 +12,8 @@ import time
 import pytest
 from helpers import start_process, wait_for, wait_until
 
-from pix2pix_tf.cli import workers
-from pix2pix_tf.system import messages
-from pix2pix_tf.system.peers import AGAIN, Child, Cluster, Peers
+from pix2pix_tf.distributed import json_lines, launch
+from pix2pix_tf.distributed.peers import AGAIN, Child, Cluster, Peers
 
 
 def start(code):
@@ -36,7 +35,7 @@ def test_a_worker_that_does_not_end_is_killed():
 
 def test_who_is_done_first_leaves_with_the_last():
     """What the first has computed may still be on its way to the others."""
-    addresses, events, lost = workers.free_addresses(2), [], []
+    addresses, events, lost = launch.free_addresses(2), [], []
     both = [Peers(Cluster(addresses, task), lost.append) for task in range(2)]
     joining = [
         threading.Thread(target=peers.join, args=({}, threading.Event(), events.append))
@@ -64,13 +63,13 @@ def connect(addresses, task):
     """A connection to worker 0 that greets as number `task`."""
     host, port = addresses[0].split(':')
     connection = socket.create_connection((host, int(port) + 1), timeout=60)
-    messages.send(connection, {'task': task, 'workers': list(addresses)})
+    json_lines.send(connection, {'task': task, 'workers': list(addresses)})
     return connection
 
 
 def test_whoever_waits_for_the_last_says_that_it_lives():
     """The others must not give it up meanwhile."""
-    addresses, lost, ends = workers.free_addresses(3), [], []
+    addresses, lost, ends = launch.free_addresses(3), [], []
     peers = Peers(Cluster(addresses, 0), lost.append)
 
     def join():
@@ -79,7 +78,7 @@ def test_whoever_waits_for_the_last_says_that_it_lives():
     joining = threading.Thread(target=join)
     joining.start()
     with connect(addresses, 1) as first, first.makefile('rb') as lines:
-        received = [messages.receive(lines) for _ in range(3)]
+        received = [json_lines.receive(lines) for _ in range(3)]
         assert received[0]['task'] == 0 and received[1:] == [{}, {}]
         with connect(addresses, 2):
             joining.join(60)
@@ -105,7 +104,7 @@ mine.close()
 @pytest.fixture
 def joined():
     """Two processes that watch each other, each of which may be silent for 2 s."""
-    addresses = workers.free_addresses(2)
+    addresses = launch.free_addresses(2)
     both = [
         start_process(sys.executable, '-c', SUSPENDED, str(task), *addresses, stdin=subprocess.PIPE)
         for task in range(2)
@@ -140,7 +139,7 @@ def test_a_worker_that_was_suspended_alone_is_given_up(joined):
 @pytest.fixture
 def three():
     """(Peers of worker 0, connections of workers 1 and 2 to it, the losses that it reports)."""
-    addresses, lost = workers.free_addresses(3), []
+    addresses, lost = launch.free_addresses(3), []
     peers = Peers(Cluster(addresses, 0), lost.append)
     others = {task: connect(addresses, task) for task in (1, 2)}
     assert peers.join({}, threading.Event(), lost.append)
@@ -156,8 +155,8 @@ def test_who_loses_a_worker_tells_the_others_which(three):
     wait_until(lambda: lost, 'the loss')
     peers.tell('the test ends')
     with others[1].makefile('rb') as lines:
-        messages = (json.loads(line) for line in lines if line.strip())
-        said = next(message['ended'] for message in messages if 'ended' in message)
+        json_lines = (json.loads(line) for line in lines if line.strip())
+        said = next(message['ended'] for message in json_lines if 'ended' in message)
     assert lost == [said] == [f'{peers.name(2)} ended; {AGAIN}']
 
 

@@ -2,7 +2,7 @@ import inspect
 
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf.system import runtime
+from pix2pix_tf.system import compat
 
 
 def test_a_mapped_function_runs_as_it_is_written(graph):
@@ -13,7 +13,7 @@ def test_a_mapped_function_runs_as_it_is_written(graph):
         files.append(inspect.currentframe().f_code.co_filename)
         return 2 * value
 
-    doubled = runtime.map_fn(double, tf.constant([1.0, 2.0]), tf.float32)
+    doubled = compat.map_fn(double, tf.constant([1.0, 2.0]), tf.float32)
     with tf.Session() as session:
         assert session.run(doubled).tolist() == [2, 4]
     assert files == [double.__code__.co_filename]

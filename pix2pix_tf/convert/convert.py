@@ -1,0 +1,209 @@
+"""Converts a trained generator to a format that others run, and checks what was written."""
+
+import dataclasses
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import typing
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from PIL import Image
+
+from pix2pix_tf import options_file, session
+from pix2pix_tf.convert import card, graph, saved_model, tflite
+from pix2pix_tf.convert.layers import MASKED, mask_shape
+from pix2pix_tf.inference.generator import Generator
+from pix2pix_tf.inference.noise import image_seeds
+from pix2pix_tf.inference.trained import Source
+from pix2pix_tf.model import build_generator
+from pix2pix_tf.ops import kept_values
+from pix2pix_tf.pairs import draw
+from pix2pix_tf.system import files
+from pix2pix_tf.system.errors import Pix2PixError, UsageError, how_to_install
+
+FORMATS = ('saved_model', 'onnx', 'tflite')
+WEIGHTS = ('float32', 'float16', 'int8')
+
+# The largest difference to the checkpoint, in [-1, 1]. PNG files are rounded: 2 of 255.
+_TOLERANCES = {'float32': 1e-4, 'float16': 0.02, 'int8': 0.2}
+_TOLERANCE_OF_PNGS = 2 / 127.5
+
+_USAGE = {
+    'saved_model': 'Signatures: `serving_default` takes the bytes of image files and gives those '
+    'of PNG files, `seeded` does so with a seed per image, `floats` takes and gives '
+    '[batch, height, width, 3] in [-1, 1]. TensorFlow Serving serves this folder.',
+    'onnx': '`input` and `output` are float32 [batch, height, width, 3] in [-1, 1].',
+    'tflite': 'Input and output are float32 [1, height, width, 3] in [-1, 1].',
+}
+
+
+_USAGE_OF_MASKS = (
+    ' `mask_8`, `mask_7` and `mask_6` are the noise: dropout multiplies by them, 0 or '
+    '1 / (1 - dropout).'
+)
+
+
+class Converted(typing.NamedTuple):
+    """What `convert` returns."""
+
+    path: str
+    difference: typing.Optional[float]  # the largest to the checkpoint; None: not checked
+
+
+def convert(
+    source: Source, format: str, to: str, weights: str = 'float32', masks: bool = False
+) -> Converted:
+    """Writes the generator of `source` to the folder `to`, with a model card and options.json.
+
+    `format` is one of FORMATS; a SavedModel goes to a folder named by its step. `weights` (not for
+    a SavedModel) is the type in which filters are stored. `masks` (for ONNX) makes the noise an
+    input. The result is run in a process of its own on three images and compared with the
+    checkpoint; what differs or does not load is removed. Without onnxruntime an ONNX file is not
+    run.
+
+    Raises:
+        UsageError: an argument cannot be used, the result exists already, or `to` has
+            a README.md that is no model card, or another model.
+        CheckpointError: the checkpoint is missing or damaged, or does not fit.
+        Pix2PixError: the result differs or does not load, or cannot be written.
+    """
+    name = _check(source, format, weights, masks)
+    path = os.path.join(to, name)
+    if os.path.exists(path):
+        raise UsageError(f'{path} exists already: remove it, or choose another folder with `to`')
+    card_path = os.path.join(to, 'README.md')
+    files.check_ours(card_path, card.MARK)
+    if os.path.exists(os.path.join(to, 'checkpoint')) and not os.path.samefile(to, source.folder):
+        raise UsageError(f'{to} is the folder of another training: choose another with `to`')
+    files.check_ours(os.path.join(to, options_file.FILENAME), options_file.MARK)
+    saved, data = (
+        options_file.load(source.folder) or source.config,
+        options_file.load_data(source.folder),
+    )
+    others = options_file.differences(to, saved, data)
+    if others:
+        raise UsageError(f'{to} has another model ({others[0]}): choose another folder with `to`')
+    is_new = not os.path.exists(to)
+    files.prepare_directory(to)
+    try:
+        with tempfile.TemporaryDirectory(dir=to, prefix='.converting-') as temporary:
+            written = os.path.join(temporary, name)
+            _write(source, format, written, weights, masks)
+            difference = _compare(source, format, written, masks, temporary)
+            limit = _TOLERANCE_OF_PNGS if format == 'saved_model' else _TOLERANCES[weights]
+            if difference is not None and not difference <= limit:
+                raise Pix2PixError(
+                    f'the {format} differs from the checkpoint by {difference:.2g} of 2 (allowed: '
+                    f'{limit:.2g}); it was removed'
+                )
+            os.rename(written, path)
+    except OSError as error:
+        raise files.unwritable(path, error) from error
+    finally:
+        if is_new and not os.listdir(to):
+            os.rmdir(to)
+    text = card.write(source, format, _USAGE[format] + (_USAGE_OF_MASKS if masks else ''))
+    files.write_whole(card_path, text.encode())
+    options_file.save(saved, to, data)
+    return Converted(path, difference)
+
+
+def _check(source, format, weights, masks):
+    """The name of the result in its folder."""
+    if format not in FORMATS:
+        raise UsageError(f'`format` is {format}: it must be one of {", ".join(FORMATS)}')
+    if weights not in WEIGHTS:
+        raise UsageError(f'`weights` is {weights}: it must be one of {", ".join(WEIGHTS)}')
+    if weights != 'float32' and format == 'saved_model':
+        raise UsageError('`weights` is for ONNX and TFLite: a SavedModel has the variables')
+    if masks and format != 'onnx':
+        raise UsageError('`masks` is for ONNX')
+    if format == 'onnx' and importlib.util.find_spec('onnx') is None:
+        raise Pix2PixError(f'ONNX needs the package onnx: {how_to_install("onnx")}')
+    return {'saved_model': str(source.step), 'onnx': 'model.onnx', 'tflite': 'model.tflite'}[format]
+
+
+def _write(source, format, path, weights, masks):
+    if format == 'saved_model':
+        saved_model.write(source, path)
+    elif format == 'onnx':
+        from pix2pix_tf.convert import onnx_file  # here: onnx may be missing
+
+        onnx_file.write(source, path, weights, masks)
+    else:
+        with open(path, 'wb') as file:
+            file.write(tflite.build(source, weights))
+
+
+def _compare(source, format, path, masks, folder):
+    """The largest difference to the checkpoint in a process of its own; None: it cannot run."""
+    if format == 'onnx' and importlib.util.find_spec('onnxruntime') is None:
+        return None
+    inputs, expected = _expected(source, format, masks)
+    inputs_path, outputs_path = (os.path.join(folder, f'{n}.npz') for n in ('inputs', 'outputs'))
+    np.savez(inputs_path, **inputs)
+    process = subprocess.run(
+        [sys.executable, '-m', 'pix2pix_tf.convert.verify', format, path]
+        + [inputs_path, outputs_path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        env=dict(os.environ, CUDA_VISIBLE_DEVICES='-1'),  # this process has the memory of the GPU
+    )
+    if process.returncode != 0:
+        last = (process.stdout.strip().splitlines() or [f'status {process.returncode}'])[-1]
+        raise Pix2PixError(f'the {format} does not load, and was removed: {last}')
+    with np.load(outputs_path) as file:
+        return float(np.abs(file['outputs'] - expected).max())
+
+
+def _expected(source, format, masks):
+    """(what the artefact gets, what the checkpoint makes of it)."""
+    seeds = np.arange(3)
+    height, width = source.config.crop_size
+    drawn = [
+        Image.fromarray(draw.draw_labels(draw.draw_plan(np.random.RandomState(seed))))
+        for seed in seeds
+    ]
+    pixels = [np.asarray(image.resize((width, height), Image.NEAREST)) for image in drawn]
+    if format == 'saved_model':
+        with Generator(source) as generator:
+            outputs = [generator(image, seed=int(n)) for n, image in zip(seeds, pixels)]
+        inputs = {'pixels': np.stack(pixels), 'seeds': seeds}
+        return inputs, np.stack(outputs) / np.float32(127.5) - 1
+    images = np.stack(pixels) / np.float32(127.5) - 1
+    config = source.config if masks else dataclasses.replace(source.config, dropout=0.0)
+    return _run_checkpoint(source._replace(config=config), images, seeds, masks)
+
+
+def _run_checkpoint(source, images, seeds, masks):
+    """(`images` and the masks that belong to `seeds`, outputs of the checkpoint)."""
+    results: typing.Dict[str, list] = {}
+    proto = session.session_config(source.config)
+    proto.device_count['GPU'] = 0  # whose float32 may be less exact
+    with tf.Graph().as_default(), tf.Session(config=proto) as sess:
+        image = tf.placeholder(tf.float32, [1, *images.shape[1:]])
+        seed = tf.placeholder(tf.int64, [])
+        noise = image_seeds(image, seed)
+        fetches = {'output': build_generator(image, source.config, noise)}
+        if masks:
+            fetches.update(_masks(source.config, noise[0]))
+        graph.restore(source, sess)
+        for one, number in zip(images, seeds):
+            values = sess.run(fetches, {image: one[None], seed: number})
+            for name, value in values.items():
+                results.setdefault(name, []).append(value[0])
+    stacked = {name: np.stack(values) for name, values in results.items()}
+    outputs = stacked.pop('output')
+    return dict(stacked, images=images), outputs
+
+
+def _masks(config, seed):
+    """The masks that `ops.dropout` applies with `seed`, [2] int64."""
+    for layer, decoder in enumerate(MASKED):
+        shape = [1, *mask_shape(decoder, config)]
+        kept = kept_values(shape, config.dropout, seed + [0, layer])
+        yield f'mask_{decoder}', tf.cast(kept, tf.float32) / (1 - config.dropout)

@@ -1,0 +1,64 @@
+"""The graph of the generator alone, in TensorFlow's plain ops, for other machines."""
+
+import typing
+
+import tensorflow.compat.v1 as tf
+
+from pix2pix_tf import checkpoints, dataset, images, kernels
+from pix2pix_tf.inference import noise
+from pix2pix_tf.inference.trained import Source
+from pix2pix_tf.model import build_generator
+from pix2pix_tf.system import compat
+
+
+class Exported(typing.NamedTuple):
+    """Placeholders and outputs; a batch is of any size, and every image is computed alone."""
+
+    image_bytes: tf.Tensor  # [batch] string: JPEG or PNG files
+    seed: tf.Tensor  # [batch] int64
+    inputs: tf.Tensor  # [batch, height, width, 3] float32 in [-1, 1]
+    outputs: tf.Tensor  # the same, with new noise every time
+    output_bytes: tf.Tensor  # [batch] string: PNG files, with new noise every time
+    seeded_bytes: tf.Tensor  # the same, with the noise that `seed` gives
+
+
+def build(source: Source) -> Exported:
+    """Builds the graph of `source` into the default graph; `restore` gives it values."""
+    config = source.config
+    kernels.use_plain_ops(tf.get_default_graph())
+    image_bytes = tf.placeholder(tf.string, [None], 'image_bytes')
+    seed = tf.placeholder(tf.int64, [None], 'seed')
+    inputs = tf.placeholder(tf.float32, [None, *config.crop_size, 3], 'inputs')
+
+    def generate(one):
+        image, image_seed = one
+        return build_generator(image[None], config, noise.image_seeds(image[None], image_seed))[0]
+
+    def generate_png(one):
+        contents, image_seed = one
+        image = dataset.process_image(dataset.decode_image(contents), None, config)
+        image.set_shape([*config.crop_size, 3])
+        output = images.deprocess_image(generate((image, image_seed)))
+        return images.encode_pngs(output[None])[0]
+
+    return Exported(
+        image_bytes,
+        seed,
+        inputs,
+        compat.map_fn(generate, (inputs, _random_seeds(inputs)), tf.float32),
+        compat.map_fn(generate_png, (image_bytes, _random_seeds(image_bytes)), tf.string),
+        compat.map_fn(generate_png, (image_bytes, seed), tf.string),
+    )
+
+
+def _random_seeds(batch):
+    return tf.random_uniform(tf.shape(batch)[:1], 0, 2**31 - 1, tf.int64)
+
+
+def restore(source: Source, session: tf.Session) -> None:
+    """Gives the variables of the default graph their values.
+
+    Raises:
+        CheckpointError: the checkpoint is missing or damaged, or does not fit.
+    """
+    checkpoints.restore(tf.train.Saver(), session, source.checkpoint, tf.global_variables())

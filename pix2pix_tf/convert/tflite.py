@@ -1,0 +1,47 @@
+"""A generator as a TensorFlow Lite file."""
+
+import contextlib
+import dataclasses
+import os
+import sys
+
+import tensorflow.compat.v1 as tf
+
+from pix2pix_tf import kernels
+from pix2pix_tf.convert import graph
+from pix2pix_tf.inference.trained import Source
+from pix2pix_tf.model import build_generator
+
+
+def build(source: Source, weights: str = 'float32') -> bytes:
+    """The file: [1, height, width, 3] float32 in [-1, 1] => the same. Nothing is dropped.
+
+    `weights` is the type in which filters are stored: float32, float16 or int8.
+
+    Raises:
+        CheckpointError: the checkpoint is missing or damaged, or does not fit.
+    """
+    config = dataclasses.replace(source.config, dropout=0.0)
+    with tf.Graph().as_default(), tf.Session() as session:
+        kernels.use_plain_ops(tf.get_default_graph())
+        inputs = tf.placeholder(tf.float32, [1, *config.crop_size, 3], 'input')
+        outputs = tf.identity(build_generator(inputs, config), 'output')
+        graph.restore(source, session)
+        converter = tf.lite.TFLiteConverter.from_session(session, [inputs], [outputs])
+        if weights != 'float32':
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if weights == 'float16':
+            converter.target_spec.supported_types = [tf.float16]
+        with _programs_of_this_python():
+            return converter.convert()
+
+
+@contextlib.contextmanager
+def _programs_of_this_python():
+    """Puts them on the path, because TensorFlow 1.15 converts by one of them."""
+    before = os.environ.get('PATH', os.defpath)
+    os.environ['PATH'] = os.path.dirname(sys.executable) + os.pathsep + before
+    try:
+        yield
+    finally:
+        os.environ['PATH'] = before

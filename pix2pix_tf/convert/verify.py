@@ -1,0 +1,72 @@
+"""Runs a converted generator in a process of its own, as its user will.
+
+    python -m pix2pix_tf.convert.verify FORMAT PATH INPUTS.npz OUTPUTS.npz
+
+INPUTS.npz holds 'images' [n, height, width, 3] in [-1, 1], for ONNX also masks; for a SavedModel
+'pixels', uint8, and 'seeds' instead. OUTPUTS.npz gets 'outputs', of the same shape and range.
+"""
+
+import io
+import sys
+import typing
+
+import numpy as np
+from PIL import Image
+
+Inputs = typing.Dict[str, np.ndarray]
+
+
+def run_saved_model(path: str, inputs: Inputs) -> np.ndarray:
+    """The signature 'seeded' on PNG files."""
+    import tensorflow.compat.v1 as tf
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        loaded = tf.saved_model.loader.load(session, [tf.saved_model.tag_constants.SERVING], path)
+        signature = loaded.signature_def['seeded']
+        feeds = {
+            signature.inputs['image_bytes'].name: [_png(pixels) for pixels in inputs['pixels']],
+            signature.inputs['seed'].name: inputs['seeds'],
+        }
+        pngs = session.run(signature.outputs['output_bytes'].name, feeds)
+    pixels = np.stack([np.asarray(Image.open(io.BytesIO(png))) for png in pngs])
+    return pixels / np.float32(127.5) - 1
+
+
+def _png(pixels):
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, 'PNG')
+    return encoded.getvalue()
+
+
+def run_onnx(path: str, inputs: Inputs) -> np.ndarray:
+    """All images as one batch."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
+    feeds = {'input': inputs['images']}
+    feeds.update({name: inputs[name] for name in inputs if name.startswith('mask_')})
+    return session.run(None, feeds)[0]
+
+
+def run_tflite(path: str, inputs: Inputs) -> np.ndarray:
+    """One image after the other."""
+    import tensorflow.compat.v1 as tf
+
+    interpreter = tf.lite.Interpreter(path)
+    interpreter.allocate_tensors()
+    [image], [output] = interpreter.get_input_details(), interpreter.get_output_details()
+    outputs = []
+    for one in inputs['images']:
+        interpreter.set_tensor(image['index'], one[None])
+        interpreter.invoke()
+        outputs.append(interpreter.get_tensor(output['index'])[0])
+    return np.stack(outputs)
+
+
+RUN = {'saved_model': run_saved_model, 'onnx': run_onnx, 'tflite': run_tflite}
+
+
+if __name__ == '__main__':
+    kind, path, inputs_path, outputs_path = sys.argv[1:]
+    with np.load(inputs_path) as file:
+        np.savez(outputs_path, outputs=RUN[kind](path, dict(file)))

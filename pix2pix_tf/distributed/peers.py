@@ -1,0 +1,240 @@
+"""The workers of a training watch each other, over connections of their own.
+
+TensorFlow 1.15 waits for ever for a worker that is gone, and 2.x does not say which one it is. Here
+every two workers hold a connection, over which each says once a second that it lives, and at its
+end, why it ends.
+"""
+
+import contextlib
+import socket
+import subprocess
+import threading
+import time
+import typing
+
+from pix2pix_tf.distributed import json_lines
+from pix2pix_tf.system.errors import Pix2PixError
+
+SILENCE = 20.0  # seconds after which a worker that says nothing is given up
+_BEAT = 1.0
+_NOTICE = 10.0  # seconds between two lines about workers that are waited for
+_RETRY = 0.5
+AGAIN = 'the same command resumes from the last save'
+
+
+class Child(typing.NamedTuple):
+    """A worker that this process has started."""
+
+    process: subprocess.Popen
+    errors: typing.IO[str]  # its standard error
+
+    def end(self, patience: float) -> str:
+        """Waits so many seconds for its end, then kills it; returns the last line of its errors."""
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.errors.seek(0)
+        return ([line for line in self.errors.read().splitlines() if line.strip()] or [''])[-1]
+
+
+class Cluster(typing.NamedTuple):
+    """The processes of a training; by default this one alone."""
+
+    workers: typing.Tuple[str, ...] = ()  # 'host:port' of each, for TensorFlow; port + 1 is Peers'
+    task: int = 0  # which of them this process is; 0 is the chief, who saves and reports
+    children: typing.Tuple[Child, ...] = ()  # workers that this process has started
+
+    @property
+    def is_chief(self) -> bool:
+        return self.task == 0
+
+    def name(self, task: int) -> str:
+        """How messages call a worker."""
+        return f'worker {task} ({self.workers[task]})'
+
+
+class Peers:
+    """The other workers of a `cluster`.
+
+    Each listens on the port after the one in its address, which is TensorFlow's. `on_loss` gets a
+    line, in a thread, when the first worker ends without having said that it is done.
+
+    Raises:
+        Pix2PixError: one of this worker's two ports cannot be listened on.
+    """
+
+    def __init__(self, cluster: Cluster, on_loss: typing.Callable[[str], object]) -> None:
+        self.workers, self.task, self.name = list(cluster.workers), cluster.task, cluster.name
+        self.on_loss = on_loss
+        self.greetings: typing.Dict[int, json_lines.Message] = {}
+        self._sockets: typing.Dict[int, socket.socket] = {}
+        self._silent: typing.Dict[int, int] = {}  # own signs of life since the last of each worker
+        self._over: typing.Set[int] = set()  # workers that are done or lost
+        self._refused = ''
+        self._changed = threading.Condition()
+        self._joined, self._closing = threading.Event(), threading.Event()
+        self._left = threading.Event()
+        self._writing = threading.Lock()
+        host, port = _watch_address(self.workers[self.task])
+        json_lines.listen(host, port - 1).close()  # TensorFlow finds out after all have joined
+        self._listener = json_lines.listen(host, port)
+        self._listener.settimeout(_RETRY)
+
+    def join(
+        self,
+        greeting: json_lines.Message,
+        stop: threading.Event,
+        notify: typing.Callable[[str], object],
+    ) -> bool:
+        """Waits until all workers are here; False if `stop` was set before.
+
+        Each gets the `greeting` of this one; theirs are then in `greetings`. While it waits,
+        `notify` gets a line every 10 seconds.
+
+        Raises:
+            Pix2PixError: a worker was given other addresses.
+        """
+        mine = dict(greeting, task=self.task, workers=self.workers)
+        self.greetings[self.task] = mine
+        _start(self._accept, mine)
+        _start(self._beat)
+        for other in range(self.task):
+            _start(self._connect, other, mine)
+        due = time.monotonic() + _NOTICE
+        with self._changed:
+            while len(self.greetings) < len(self.workers):
+                self._changed.wait(0.1)
+                if self._refused:
+                    raise Pix2PixError(self._refused)
+                if stop.is_set():
+                    return False
+                if time.monotonic() > due:
+                    due += _NOTICE
+                    missing = [n for n in range(len(self.workers)) if n not in self.greetings]
+                    notify('waiting for ' + ', '.join(map(self.name, missing)))
+        self._joined.set()
+        return True
+
+    def tell(self, reason: str) -> None:
+        """Says to all why this worker ends; afterwards nothing that they do is a loss.
+
+        It waits for `on_loss` if that has begun: a process that it ends prints one line.
+        """
+        with self._changed:
+            self._closing.set()
+        self._send({'ended': reason})
+        self._left.set()
+
+    def close(self) -> None:
+        """Says to all that this worker is done, and leaves once all are done or lost.
+
+        Until then, TensorFlow may still be sending them parts of the last mean.
+        """
+        with self._changed:
+            if not self._closing.is_set():
+                self._closing.set()
+                self._send({'done': True})
+                if self._joined.is_set():
+                    self._changed.wait_for(lambda: len(self._over) == len(self._sockets))
+        self._left.set()
+        for connection in self._sockets.values():
+            connection.close()
+
+    def _accept(self, mine):
+        with self._listener:
+            while not (self._joined.is_set() or self._closing.is_set()):
+                with contextlib.suppress(socket.timeout):
+                    connection, _ = self._listener.accept()
+                    _start(self._welcome, connection, mine)
+
+    def _welcome(self, connection, mine):
+        """Anybody may connect: what is no greeting of a worker is closed."""
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            connection.settimeout(SILENCE)
+            lines = connection.makefile('rb')
+            theirs = json_lines.receive(lines)
+            if theirs['workers'] != self.workers:
+                json_lines.send(
+                    connection, {'refused': f'{self.name(self.task)} has other `workers`'}
+                )
+            elif theirs['task'] in range(self.task + 1, len(self.workers)):
+                json_lines.send(connection, mine)
+                return self._add(theirs, connection, lines)
+        connection.close()
+
+    def _connect(self, other, mine):
+        address = _watch_address(self.workers[other])
+        while not self._closing.is_set():
+            with contextlib.suppress(OSError, ValueError):
+                connection = socket.create_connection(address, timeout=SILENCE)
+                json_lines.send(connection, mine)
+                lines = connection.makefile('rb')
+                theirs = json_lines.receive(lines) or {}
+                if 'refused' in theirs:
+                    self._refused = theirs['refused']
+                    return None
+                if theirs:
+                    return self._add(theirs, connection, lines)
+            time.sleep(_RETRY)
+
+    def _add(self, greeting, connection, lines):
+        """Takes a worker in, and listens to it until it ends."""
+        task = greeting['task']
+        with self._changed:
+            if task in self.greetings:
+                connection.close()
+                return
+            connection.settimeout(None)
+            self._silent[task] = 0
+            self._sockets[task] = connection
+            self.greetings[task] = greeting
+            self._changed.notify_all()
+        reason = f'{self.name(task)} ended; {AGAIN}'
+        with contextlib.suppress(OSError, ValueError):
+            for message in iter(lambda: json_lines.receive(lines), None):
+                self._silent[task] = 0
+                if 'done' in message or 'ended' in message:
+                    reason = message.get('ended')
+                    break
+        if self._silent[task] * _BEAT >= SILENCE:
+            reason = (
+                f'{self.name(task)} has said nothing for {SILENCE:.0f} s: it is stopped, or its '
+                f'machine or network is down; {AGAIN}'
+            )
+        with self._changed:
+            self._over.add(task)
+            self._changed.notify_all()
+            if reason and not self._closing.is_set():
+                self.tell(reason)  # or the others would name this worker, if it ends first
+                self.on_loss(reason)
+
+    def _beat(self):
+        """Says that this worker lives, and cuts off those that do not say so.
+
+        Their silence is counted in signs of life of this process: if Ctrl-Z stops all of them, or
+        the machine sleeps, that time does not count.
+        """
+        while not self._left.wait(_BEAT):
+            self._send({})
+            for task, connection in list(self._sockets.items()):
+                self._silent[task] += 1
+                if self._silent[task] * _BEAT >= SILENCE:
+                    with contextlib.suppress(OSError):
+                        connection.shutdown(socket.SHUT_RD)  # its reader sees an end
+
+    def _send(self, message):
+        for connection in list(self._sockets.values()):
+            with self._writing, contextlib.suppress(OSError):  # the thread that reads notices
+                json_lines.send(connection, message)
+
+
+def _watch_address(worker):
+    """The host and the port on which a worker is watched."""
+    host, _, port = worker.rpartition(':')
+    return host.strip('[]'), int(port) + 1
+
+
+def _start(function, *arguments):
+    threading.Thread(target=function, args=arguments, name='peers', daemon=True).start()

@@ -1,0 +1,80 @@
+"""An image of any size through a network that takes multiples of 256 pixels."""
+
+import math
+import typing
+
+import numpy as np
+
+from pix2pix_tf.config import GENERATOR_SIZE, GENERATOR_STRIDE
+from pix2pix_tf.system import machine
+from pix2pix_tf.system.errors import UsageError
+
+# Measured with 64 filters: see "Large images" in docs/predicting.md
+_BYTES_PER_PIXEL = 700
+_LARGEST_TILE, _SMALLEST_TILE = 1024, 256
+
+# The part of a tile that it shares with its neighbour
+_OVERLAP = 4
+
+Noise = typing.Any
+# (image of multiples of 256, seed, noise or None) => (output of the same shape, its noise)
+Run = typing.Callable[[np.ndarray, int, Noise], typing.Tuple[np.ndarray, Noise]]
+
+
+def compute(run: Run, image: np.ndarray, seed: int, tile: int) -> np.ndarray:
+    """The output for `image`, uint8 [height, width, 3], at its own size.
+
+    Sides up to `tile` are reflected up to a multiple of 256, and the output is cropped. Larger ones
+    are cut into tiles that overlap; all use the noise of the first one, and are blended linearly.
+
+    Raises:
+        UsageError: `tile` cannot be used.
+    """
+    if not GENERATOR_SIZE.contains(tile):
+        raise UsageError(f'`tile` is {tile}: it must be {GENERATOR_SIZE.words}')
+    height, width = image.shape[:2]
+    padding = [(0, _missing(side) if side <= tile else 0) for side in (height, width)]
+    padded = np.pad(image, padding + [(0, 0)], 'reflect')
+    rows, columns = (windows(side, tile) for side in padded.shape[:2])
+    noise = None
+    if len(rows) == len(columns) == 1:
+        return run(padded, seed, noise)[0][:height, :width]
+    total = np.zeros(padded.shape, np.float32)
+    for top, bottom, down in rows:
+        for left, right, across in columns:
+            output, noise = run(padded[top:bottom, left:right], seed, noise)
+            weights = down[:, None, None] * across[None, :, None]
+            total[top:bottom, left:right] += weights * output
+    return np.round(total).astype(np.uint8)[:height, :width]
+
+
+def _missing(side):
+    return -side % GENERATOR_STRIDE
+
+
+def windows(side: int, tile: int) -> typing.List[typing.Tuple[int, int, np.ndarray]]:
+    """The tiles along a side: [(start, end, weight of each pixel)]; the weights add up to 1."""
+    if side <= tile:
+        return [(0, side, np.ones(side, np.float32))]
+    overlap = tile // _OVERLAP
+    count = math.ceil((side - overlap) / (tile - overlap))
+    starts = [round(number * (side - tile) / (count - 1)) for number in range(count)]
+    # A triangle over each tile, cut off where it overlaps no other; then all add up to 1
+    peak = np.minimum(np.arange(tile) + 0.5, np.arange(tile)[::-1] + 0.5)
+    weights = [np.minimum(peak, overlap).astype(np.float32) for _ in starts]
+    weights[0][: tile // 2] = weights[-1][tile // 2 :] = overlap
+    total = np.zeros(side, np.float32)
+    for start, weight in zip(starts, weights):
+        total[start : start + tile] += weight
+    return [
+        (start, start + tile, weight / total[start : start + tile])
+        for start, weight in zip(starts, weights)
+    ]
+
+
+def default_tile() -> int:
+    """The largest side of a tile, in pixels, that half of the free memory allows."""
+    pixels = machine.free_memory() / 2 / _BYTES_PER_PIXEL
+    if pixels >= _LARGEST_TILE**2:
+        return _LARGEST_TILE
+    return max(_SMALLEST_TILE, int(math.sqrt(pixels)) // GENERATOR_STRIDE * GENERATOR_STRIDE)

@@ -1,0 +1,94 @@
+"""Plots a training: losses and validation metrics over steps."""
+
+import io
+import logging
+import os
+
+import numpy as np
+
+from pix2pix_tf.monitoring import csv_log
+from pix2pix_tf.system import files
+from pix2pix_tf.system.errors import Pix2PixError, how_to_install
+
+FILENAME = 'curves.png'
+
+# {title of a panel: its columns of losses.csv}
+_LOSSES = {
+    'GAN losses': ('losses/discrim_loss', 'losses/gen_loss_GAN'),
+    'L1 loss': ('losses/gen_loss_L1',),
+}
+_METRICS = {
+    'validation: differences': ('validation/L1', 'validation/RMSE'),
+    'validation: similarity': ('validation/SSIM', 'validation/MS-SSIM'),
+}
+
+
+def plot(out: str) -> str:
+    """Plots losses.csv of the folder `out` to curves.png there; returns the path of that file.
+
+    Losses are drawn pale, with a running mean on top; the step with the lowest validation L1 is
+    marked.
+
+    Raises:
+        Pix2PixError: there is nothing to plot, matplotlib is not installed, or the file cannot be
+            written.
+    """
+    rows = csv_log.load(out)
+    if not rows:
+        raise Pix2PixError(
+            f'no {csv_log.FILENAME} with a row in {out}: train first, with `summary_freq` above 0'
+        )
+    logging.getLogger('matplotlib').setLevel(logging.ERROR)  # it reports on its font cache
+    try:
+        # The object-oriented interface needs no display and leaves no global state
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise Pix2PixError(f'cannot use matplotlib ({error}): {how_to_install("plot")}') from error
+
+    best = csv_log.best_step(rows)
+    panels = {
+        title: columns
+        for title, columns in {**_LOSSES, **_METRICS}.items()
+        if any(column in row for row in rows for column in columns)
+    }
+    if not panels:
+        raise Pix2PixError(
+            f'{out}/{csv_log.FILENAME} has no column to plot, such as {_LOSSES["L1 loss"][0]}'
+        )
+    lines = -(-len(panels) // 2)
+    figure = Figure(figsize=(10, 3.2 * lines), dpi=100)
+    FigureCanvasAgg(figure)
+    for number, (title, columns) in enumerate(panels.items(), 1):
+        axes = figure.add_subplot(lines, 2, number)
+        for color, column in enumerate(columns):
+            _draw(axes, rows, column, f'C{color}', smooth=title in _LOSSES)
+        if best and title in _METRICS:
+            axes.axvline(best, color='0.5', linestyle=':', label=f'best L1: step {best}')
+        axes.set_title(title)
+        axes.set_xlabel('step')
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.tight_layout()
+    image = io.BytesIO()
+    figure.savefig(image, format='png')
+    path = os.path.join(out, FILENAME)
+    files.write_whole(path, image.getvalue())
+    return path
+
+
+def _draw(axes, rows, column, color, smooth):
+    points = [(row['step'], row[column]) for row in rows if column in row]
+    steps, values = np.array(points).reshape(-1, 2).T
+    label = column.split('/')[-1]
+    window = len(values) // 25
+    if not smooth or window < 2:
+        axes.plot(steps, values, color=color, label=label, marker='.', markersize=4)
+        return
+    axes.plot(steps, values, color=color, alpha=0.25, linewidth=0.8)
+    # The mean of the last `window` values; at the start, of all values so far
+    sums = np.cumsum(np.insert(values, 0, 0))
+    starts = np.maximum(np.arange(len(values)) + 1 - window, 0)
+    ends = np.arange(len(values)) + 1
+    axes.plot(steps, (sums[ends] - sums[starts]) / (ends - starts), color=color, label=label)

@@ -1,0 +1,77 @@
+"""TensorBoard's event files, written so that a full disk does not stop the training."""
+
+import os
+import re
+import socket
+import time
+
+import tensorflow.compat.v1 as tf
+from tensorflow.python.summary.writer.writer import SummaryToEventTransformer
+
+from pix2pix_tf.system import compat
+from pix2pix_tf.system.errors import Pix2PixError
+from pix2pix_tf.system.files import OptionalWrites
+
+
+class EventWriter(SummaryToEventTransformer):
+    """A summary writer for a Supervisor that writes in the folder `directory`.
+
+    The writer thread of TensorFlow's own dies on the first failed write. This one writes
+    immediately. After a failure it drops the event and starts a new file, so that no truncated
+    record comes before a complete one.
+    """
+
+    def __init__(self, directory: str) -> None:
+        # The base class turns summaries, graphs and session logs into events, and passes them to
+        # the `add_event` of the writer it is given: this object itself.
+        super().__init__(self)
+        self.directory = directory
+        self.writes = OptionalWrites()
+        self.file = self.path = None
+
+    def get_logdir(self) -> str:
+        """The folder of the event files."""
+        return self.directory
+
+    def add_event(self, event: tf.Event) -> None:
+        """Writes an Event; a failure is printed once and does not stop the training."""
+        with self.writes:
+            self._write(event)
+
+    def _write(self, event):
+        try:
+            if self.file is None:
+                self.path = self._new_path()
+                self.file = tf.python_io.TFRecordWriter(self.path)
+                first = tf.Event(wall_time=time.time(), file_version='brain.Event:2')
+                self.file.write(first.SerializeToString())
+            self.file.write(event.SerializeToString())
+            self.file.flush()
+        except (tf.errors.OpError, OSError) as error:
+            self.file = None
+            if self.path and os.path.exists(self.path) and not os.path.getsize(self.path):
+                os.remove(self.path)
+            raise Pix2PixError(
+                f'cannot write for TensorBoard in {self.directory}: {compat.one_line(error)}'
+            ) from error
+
+    def _new_path(self):
+        """A path that sorts after the event files there are, even if the clock was set back.
+
+        TensorBoard reads them in the order of their names.
+        """
+        names = os.listdir(self.directory)
+        found = (re.match(r'events\.out\.tfevents\.([0-9]+(\.[0-9]+)?)', name) for name in names)
+        times = [float(match.group(1)) + 1 for match in found if match]
+        name = f'events.out.tfevents.{max([time.time(), *times]):.6f}.{socket.gethostname()}'
+        return os.path.join(self.directory, name)
+
+    def reopen(self) -> None:
+        """Required by Supervisor; nothing to do."""
+
+    def flush(self) -> None:
+        """Required by Supervisor; nothing to do."""
+
+    def close(self) -> None:
+        """Closes the file."""
+        self.file = None

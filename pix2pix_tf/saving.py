@@ -1,0 +1,121 @@
+"""Writing checkpoints: `model-N` in the output folder, and options.json together with them."""
+
+import glob
+import os
+import time
+import typing
+
+import tensorflow.compat.v1 as tf
+
+from pix2pix_tf import checkpoints, options_file
+from pix2pix_tf.checkpoints import BASENAME
+from pix2pix_tf.config import Config
+from pix2pix_tf.system import compat, files
+from pix2pix_tf.system.console import print_line
+from pix2pix_tf.system.errors import CheckpointError, Pix2PixError
+
+
+def remove_unfinished(directory: str) -> None:
+    """Removes what a process that was killed during a save has left in `directory`."""
+    for path in glob.glob(os.path.join(glob.escape(directory), BASENAME + '-*.tempstate*')):
+        os.remove(path)
+
+
+def save(saver: tf.train.Saver, session: tf.Session, directory: str, step: int) -> str:
+    """Writes the files of `model-{step}` to `directory` and to the disk; returns its path.
+
+    `keep_newest` makes it the newest checkpoint of the folder.
+
+    Raises:
+        CheckpointError: it cannot be written. Older checkpoints are unchanged.
+    """
+    prefix = os.path.join(directory, BASENAME)
+    try:
+        path = saver.save(
+            session, prefix, global_step=step, write_meta_graph=False, write_state=False
+        )
+        for file in checkpoints.files_of(path):
+            files.sync(file)
+        files.sync(directory)
+        return path
+    except (tf.errors.OpError, OSError, ValueError) as error:  # ValueError: a missing folder
+        _remove(f'{prefix}-{step}')
+        raise CheckpointError(f'cannot save {prefix}-{step}: {compat.one_line(error)}') from error
+
+
+def keep_newest(
+    directory: str,
+    checkpoint: str,
+    keep: int = 1,
+    beside: typing.Optional[typing.Dict[str, bytes]] = None,
+) -> None:
+    """Makes `checkpoint` the newest of `directory`, and removes all but the `keep` newest.
+
+    Older ones are removed only after the file that names the newest has reached the disk. The
+    files `beside` it, {path: bytes}, are written together with that one.
+
+    Raises:
+        Pix2PixError: a file cannot be written. Then all is as before, and the files of `checkpoint`
+            are removed; or an older checkpoint cannot be removed.
+    """
+    named = [path for path in checkpoints.named_in(directory) if path != checkpoint] + [checkpoint]
+    lines = [f'model_checkpoint_path: "{os.path.basename(checkpoint)}"']
+    lines += [f'all_model_checkpoint_paths: "{os.path.basename(path)}"' for path in named[-keep:]]
+    state = {os.path.join(directory, 'checkpoint'): ('\n'.join(lines) + '\n').encode()}
+    try:
+        files.write_together(dict(beside or {}, **state), durable=True)
+    except Pix2PixError:
+        if checkpoint not in checkpoints.named_in(directory):  # it may have failed after the change
+            _remove(checkpoint)
+        raise
+    try:
+        for path in named[:-keep]:
+            _remove(path)
+    except OSError as error:
+        raise CheckpointError(f'cannot remove {path}: {error.strerror}') from error
+
+
+class Saves:
+    """The saves of a run. A failed one leaves older checkpoints unchanged and the run going."""
+
+    def __init__(
+        self,
+        saver: tf.train.Saver,
+        session: tf.Session,
+        out: str,
+        config: Config,
+        data: typing.Optional[options_file.Data] = None,
+    ) -> None:
+        self.saver, self.session, self.out, self.config = saver, session, out, config
+        self.data = data
+        self.last_time = time.monotonic()
+        self.saved_step: typing.Optional[int] = None  # of the last successful save of this process
+        self.error: typing.Optional[Pix2PixError] = None  # of the last save, if it failed
+
+    def is_due_by_time(self) -> bool:
+        """Whether `save_secs` seconds have passed since the last save."""
+        save_secs = self.config.save_secs
+        return save_secs > 0 and time.monotonic() - self.last_time >= save_secs
+
+    def save(self, step: int) -> None:
+        """Saves the variables and, the first time, the options."""
+        print_line('saving model')
+        self.last_time = time.monotonic()
+        try:
+            path = save(self.saver, self.session, self.out, step)
+            # Until the first save, the options are those of an earlier run
+            beside = (
+                {} if self.saved_step else options_file.contents(self.config, self.out, self.data)
+            )
+            keep_newest(self.out, path, self.config.keep, beside)
+        except Pix2PixError as error:
+            self.error = error
+            print_line(f'{error}; earlier checkpoints are kept, and the next save tries again')
+        else:
+            self.error, self.saved_step = None, step
+
+
+def _remove(checkpoint):
+    """Removes the files of a checkpoint, or what an interrupted save of it has left."""
+    for path in checkpoints.files_of(checkpoint):
+        os.remove(path)

@@ -1,0 +1,101 @@
+"""What the page needs to know: the size of an input, the palette, inputs to start from."""
+
+import contextlib
+import io
+import os
+import random
+import typing
+
+import numpy as np
+from PIL import Image
+
+from pix2pix_tf import options_file
+from pix2pix_tf.config import Config
+from pix2pix_tf.inference.trained import Source
+from pix2pix_tf.pairs import find, read, shaping
+from pix2pix_tf.serve import palette
+from pix2pix_tf.serve.palette import Palette
+from pix2pix_tf.system import files
+from pix2pix_tf.system.errors import DataError
+
+PAGE = os.path.join(os.path.dirname(__file__), 'page')  # its files
+
+_SAMPLED = 60  # training inputs whose colors are counted
+_EXAMPLES = 12
+
+
+class Canvas(typing.NamedTuple):
+    """What one draws on, and with."""
+
+    width: int
+    height: int
+    palette: Palette
+    examples: typing.List[bytes]  # PNG files
+
+    def describe(self, step: int) -> typing.Dict[str, typing.Any]:
+        """As JSON values, with the step of the model."""
+        colors = [color._asdict() for color in self.palette.colors]
+        return {
+            'step': step,
+            'width': self.width,
+            'height': self.height,
+            'kind': self.palette.kind,
+            'background': self.palette.background,
+            'palette': colors,
+            'examples': len(self.examples),
+        }
+
+
+def prepare(source: Source, data: typing.Optional[str] = None) -> Canvas:
+    """The Canvas of a model: from the folder `data`, by default that of its training.
+
+    Examples come from val/ next to that folder, or else from the folder itself. If the training's
+    folder is gone or has no pairs, there are some plain colors, and no examples.
+
+    Raises:
+        DataError: the folder `data` has no pairs.
+    """
+    size = source.config.crop_size[::-1]
+    recorded = options_file.load_data(source.folder)
+    folder = data or (recorded.folder if recorded else '')
+    try:
+        inputs = _inputs(folder, source.config, _SAMPLED)
+    except DataError:
+        if data:
+            raise
+        return Canvas(*size, palette.PLAIN, [])
+    try:
+        validation = os.path.join(os.path.dirname(os.path.abspath(folder)), 'val')
+        examples = _inputs(validation, source.config, _EXAMPLES)
+    except DataError:
+        examples = inputs[:_EXAMPLES]
+    return Canvas(*size, palette.find(inputs), [_png(image, size) for image in examples])
+
+
+def _inputs(folder: str, config: Config, count: int) -> typing.List[Image.Image]:
+    """What the generator gets of `count` of the usable pairs, always the same ones."""
+    paths, _ = find.find_images(folder)
+    found: typing.List[Image.Image] = []
+    for path in random.Random(1).sample(paths, len(paths)):
+        if len(found) < count and find.read_header(path).fault is None:
+            with contextlib.suppress(DataError):  # its pixels are damaged
+                with read.opened(files.read(path), path) as pair:
+                    a, b = shaping.halves(pair.convert('RGB'))
+                found.append(b if config.direction == 'BtoA' else a)
+    if not found:
+        raise DataError(f'none of the files in {folder} is a pair: see `make check-pairs`')
+    return found
+
+
+def _png(image, size):
+    if image.size != size:
+        # Flat colors stay flat where they are not scaled down
+        image = image.resize(size, Image.NEAREST if _grows(image, size) else Image.BOX)
+    encoded = io.BytesIO()
+    # By way of an array: the file then has no metadata
+    Image.fromarray(np.asarray(image)).save(encoded, 'PNG', optimize=True)
+    return encoded.getvalue()
+
+
+def _grows(image, size):
+    return image.width <= size[0] and image.height <= size[1]

@@ -1,0 +1,119 @@
+"""The page without a server: a folder for any static host, with the model as an ONNX file."""
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import typing
+
+from pix2pix_tf.convert import onnx_file
+from pix2pix_tf.convert.layers import MASKED, mask_shape
+from pix2pix_tf.inference.trained import Source
+from pix2pix_tf.serve import canvas
+from pix2pix_tf.system import files
+from pix2pix_tf.system.errors import Pix2PixError, UsageError
+
+MODEL = 'model.onnx'
+
+# What runs the model in a browser, from npm
+ORT = 'onnxruntime-web@1.30.0'
+_ORT_SHA512 = (
+    'q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=='
+)
+_MARK = '<title>pix2pix</title>'  # is in index.html
+_PAGE_FILES = ('index.html', 'draw.js', 'style.css', 'onnx.js')
+_ORT_FILES = (
+    'ort.wasm.min.js',
+    'ort-wasm-simd-threaded.mjs',
+    'ort-wasm-simd-threaded.wasm',
+    'ort.webgpu.min.js',
+    'ort-wasm-simd-threaded.asyncify.mjs',
+    'ort-wasm-simd-threaded.asyncify.wasm',
+)
+
+
+def write(
+    source: Source,
+    to: str,
+    name: str,
+    weights: str = 'int8',
+    data: typing.Optional[str] = None,
+) -> None:
+    """Writes the page for the generator of `source` to the folder `to`; index.html is the page.
+
+    `name` is shown on it; `weights` and `data` are as in `onnx_file.write` and `canvas.prepare`.
+
+    Raises:
+        UsageError: there is another page in `to`, or one of the files that are written.
+        CheckpointError: the checkpoint is damaged, or does not fit.
+        Pix2PixError: there is no npm, or a file cannot be written.
+    """
+    _check_free(to)
+    drawn = canvas.prepare(source, data)
+    runtime = download()
+    files.prepare_directory(to)
+    for folder in ('ort', 'examples'):
+        files.prepare_directory(os.path.join(to, folder))
+    masks = {f'mask_{number}': mask_shape(number, source.config) for number in MASKED}
+    model = {'file': MODEL, 'dropout': source.config.dropout, 'masks': masks}
+    description = dict(drawn.describe(source.step), name=name, onnx=model)
+    # First what shows that the folder is ours
+    written = {name: files.read(os.path.join(canvas.PAGE, name)) for name in _PAGE_FILES}
+    written[MODEL] = onnx_file.build(source, weights, masks=True).SerializeToString()
+    written['model.json'] = json.dumps(description).encode()
+    written.update((os.path.join('ort', name), contents) for name, contents in runtime.items())
+    for number, example in enumerate(drawn.examples):
+        written[os.path.join('examples', f'{number}.png')] = example
+    for path, contents in written.items():
+        files.write_whole(os.path.join(to, path), contents)
+
+
+def _check_free(to):
+    """Checks that only an earlier page is replaced."""
+    index = os.path.join(to, 'index.html')
+    if os.path.exists(index):
+        files.check_ours(index, _MARK)
+        return
+    for name in (*_PAGE_FILES, MODEL, 'model.json', 'ort', 'examples'):
+        path = os.path.join(to, name)
+        if os.path.lexists(path):
+            raise UsageError(
+                f'{path} is there without a page of ours: choose another folder with `to`'
+            )
+
+
+def download() -> typing.Dict[str, bytes]:
+    """{name: contents} of the files of onnxruntime-web that the page needs.
+
+    Raises:
+        Pix2PixError: there is no npm, or it does not give the package of this checksum.
+    """
+    npm = shutil.which('npm')
+    if not npm:
+        raise Pix2PixError(f'there is no npm to get {ORT} with: install Node.js')
+    with tempfile.TemporaryDirectory() as folder:
+        result = subprocess.run(
+            [npm, 'pack', ORT, '--silent', '--pack-destination', folder],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            universal_newlines=True,
+        )
+        packed = os.listdir(folder)
+        if result.returncode or len(packed) != 1:
+            words = ' '.join(result.stdout.split())[-200:] or f'exit status {result.returncode}'
+            raise Pix2PixError(f'npm cannot get {ORT} ({words}): is the registry reachable?')
+        path = os.path.join(folder, packed[0])
+        digest = base64.b64encode(hashlib.sha512(files.read(path)).digest()).decode()
+        if digest != _ORT_SHA512:
+            raise Pix2PixError(f'npm has given another {ORT}: its checksum is {digest}')
+        with tarfile.open(path) as archive:
+            return {name: _member(archive, name) for name in _ORT_FILES}
+
+
+def _member(archive, name):
+    member = archive.extractfile(f'package/dist/{name}')
+    return member.read()
