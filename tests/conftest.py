@@ -8,15 +8,12 @@ import types
 import typing
 from dataclasses import replace
 
-import loading  # noqa: F401 - first
+from support import loading  # noqa: F401 - first
 
 # isort: split
-import forking
-import frugal
-import helpers
 import pytest
-import shallow
 import tensorflow.compat.v1 as tf
+from support import forking, frugal, helpers, shallow
 
 from pix2pix_tf import session, training
 from pix2pix_tf.convert import convert

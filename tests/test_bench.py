@@ -3,7 +3,7 @@ import subprocess
 import sys
 
 import pytest
-from helpers import ROOT, write_pair
+from support.helpers import ROOT, write_pair
 
 BENCH = os.path.join(ROOT, 'bench')
 

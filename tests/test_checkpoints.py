@@ -152,7 +152,7 @@ def test_what_is_named_as_the_newest_is_never_removed(tmp_path, session, variabl
     def fail(folder):
         raise OSError(5, 'Input/output error')
 
-    monkeypatch.setattr(checkpoints.files, 'sync', fail)
+    monkeypatch.setattr(saving.files, 'sync', fail)
     with pytest.raises(Pix2PixError, match='Input/output error'):
         saving.keep_newest(str(tmp_path), path)
     assert checkpoints.latest(str(tmp_path)) == path

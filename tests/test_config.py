@@ -64,7 +64,7 @@ def test_types_are_checked():
         ({'ngf': True}, '`ngf` is True: it must be a whole number'),
         ({'xla': 7}, '`xla` is 7: it must be true or false'),
         ({'leak': 'steep'}, "`leak` is 'steep': it must be a number"),
-        ({'direction': 1}, '`direction` is 1: it must be a word'),
+        ({'direction': 1}, '`direction` is 1: it must be a string'),
     ):
         with pytest.raises(UsageError) as error:
             config.create(**values)
@@ -75,5 +75,5 @@ def test_types_are_checked():
 def test_every_option_has_a_default_in_its_range():
     assert len(config.OPTIONS) == len(dataclasses.fields(Config))
     for option in config.OPTIONS:
-        config.check(option.name, option.default)
+        config.check(option.name, option.as_written(option.default))
         assert option.meaning.endswith('.')

@@ -3,9 +3,9 @@ import os
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from evaluating import evaluate
-from helpers import pair_pixels
 from PIL import Image
+from support.evaluating import evaluate
+from support.helpers import pair_pixels
 
 from pix2pix_tf import dataset
 from pix2pix_tf.config import Config

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import run_process, write_cut_off, write_pair
+from support.helpers import run_process, write_cut_off, write_pair
 
 from pix2pix_tf import dataset, diagnosis, loop, training
 from pix2pix_tf.monitoring import csv_log
@@ -98,7 +98,7 @@ def test_memory_is_trimmed_at_its_own_interval(pairs, tmp_path, narrow, monkeypa
 
 LIBRARY = """
 import ctypes
-from pix2pix_tf.system import runtime
+from pix2pix_tf.system import compat
 
 def resident():  # in MiB
     with open('/proc/self/status') as status:
@@ -114,7 +114,7 @@ def kept():
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 before = kept()
-runtime.use_graph_mode()
+compat.use_graph_mode()
 print(before, kept())
 """
 

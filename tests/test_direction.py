@@ -5,10 +5,10 @@ import json
 
 import numpy as np
 import pytest
-from archived import archive
-from encoding import encoded
-from helpers import contents, error_line, evaluate, pair_pixels, run_command, write_pair
 from PIL import Image
+from support.archived import archive
+from support.encoding import encoded
+from support.helpers import contents, error_line, evaluate, pair_pixels, run_command, write_pair
 
 from pix2pix_tf import options_file
 from pix2pix_tf.evaluation import metrics

@@ -6,7 +6,7 @@ import os
 import re
 
 import pytest
-from helpers import ROOT
+from support.helpers import ROOT
 
 from pix2pix_tf.cli import common, reference
 
@@ -92,10 +92,3 @@ def test_the_reference_has_every_flag_of_help(name):
 
 def test_the_readme_is_one_page():
     assert len(read('README.md').splitlines()) <= 120
-
-
-def test_python_files_are_short():
-    for folder in ('pix2pix_tf', 'tests', 'bench', 'bin'):
-        for path in glob.glob(os.path.join(ROOT, folder, '**', '*'), recursive=True):
-            if path.endswith('.py') or os.path.basename(path).startswith('pix2pix-'):
-                assert len(read(os.path.relpath(path, ROOT)).splitlines()) <= 250, path

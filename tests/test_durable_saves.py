@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import NARROW, contents, read_checkpoint, read_events
+from support.helpers import NARROW, contents, read_checkpoint, read_events
 
 from pix2pix_tf import checkpoints, options_file, saving, training
 from pix2pix_tf.config import Config
@@ -35,7 +35,7 @@ def calls(monkeypatch):
 
         def recording(*args, **options):
             recorded.append((function, os.path.basename(path_of(*args))))
-            return original(*args, **options_file)
+            return original(*args, **options)
 
         monkeypatch.setattr(os, function, recording)
 
@@ -128,7 +128,7 @@ class Clocks:
 def test_saves_by_the_clock_go_on_when_it_is_set_back(tmp_path, session, monkeypatch):
     clocks = Clocks()
     namespace = types.SimpleNamespace(monotonic=clocks.monotonic, time=clocks.time)
-    monkeypatch.setattr(checkpoints, 'time', namespace)
+    monkeypatch.setattr(saving, 'time', namespace)
     saver = tf.train.Saver(max_to_keep=None)
     saves = saving.Saves(saver, session, str(tmp_path), Config(save_secs=60))
     due = []

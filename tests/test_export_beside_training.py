@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import read_checkpoint
+from support.helpers import read_checkpoint
 
-from pix2pix_tf import exporting, saving
+from pix2pix_tf import checkpoints, exporting, saving
 from pix2pix_tf.inference import generator as generator_module
 from pix2pix_tf.inference.generator import load
 from pix2pix_tf.system.errors import CheckpointError
@@ -87,7 +87,7 @@ def test_a_checkpoint_that_is_gone_for_good_is_an_error(pairs, out):
 
 
 def test_a_loaded_model_is_the_newer_one_then(out, monkeypatch):
-    find = find_model
+    find = generator_module.find_model
 
     def find_and_train(model):
         source = find(model)

@@ -5,8 +5,16 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import contents, error_line, evaluate, export, run_command, write_cut_off, write_pair
 from PIL import Image
+from support.helpers import (
+    contents,
+    error_line,
+    evaluate,
+    export,
+    run_command,
+    write_cut_off,
+    write_pair,
+)
 
 from pix2pix_tf import checkpoints, options_file
 from pix2pix_tf.config import Config

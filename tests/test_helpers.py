@@ -5,7 +5,7 @@ import socket
 import subprocess
 
 import pytest
-from helpers import fork_command, run_command, run_real_command, wait_for
+from support.helpers import fork_command, run_command, run_real_command, wait_for
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def assert_same(ours, plain, images_shape, filters_shape):
 
 @pytest.fixture(params=[False, True], ids=['on a CPU', 'with a GPU'])
 def device(request, monkeypatch, graph):
-    monkeypatch.setattr(kernels.runtime, 'has_gpu', lambda: request.param)
+    monkeypatch.setattr(kernels.compat, 'has_gpu', lambda: request.param)
 
 
 # Small sides below, at and above each threshold, and images that are not square
@@ -71,7 +71,7 @@ def test_stride_1(device, depth):
 
 def test_products_replace_the_plain_ops_only_where_they_are_faster(graph, monkeypatch):
     def ops_of(side, gpu):
-        monkeypatch.setattr(kernels.runtime, 'has_gpu', lambda: gpu)
+        monkeypatch.setattr(kernels.compat, 'has_gpu', lambda: gpu)
         with tf.Graph().as_default() as own:
             kernels.conv2d(tf.zeros([1, side, side, 8]), tf.zeros([4, 4, 8, 8]), 2)
             return {op.type for op in own.get_operations()}

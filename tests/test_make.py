@@ -4,7 +4,7 @@ import os
 import shutil
 
 import pytest
-from helpers import ROOT, run_process
+from support.helpers import ROOT, run_process
 
 WEIRD = ['two  spaces', "kid's", 'a$b', 'a$(b)', 'a"b', 'a;b', 'a\\b', 'ä', '#1', 'a%b']
 WEIRD += ['a$(', 'a${', '$(shell touch ran)', '`touch ran`']

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from evaluating import evaluate
+from support.evaluating import evaluate
 
 from pix2pix_tf import ops
 

@@ -5,7 +5,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from helpers import error_line, read_checkpoint, run_command, write_pair
+from support.helpers import error_line, read_checkpoint, run_command, write_pair
 
 from pix2pix_tf import exporting, options_file, training
 from pix2pix_tf.inference.trained import saved_config

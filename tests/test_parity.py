@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import ROOT
+from support.helpers import ROOT
 
 from pix2pix_tf import kernels, model
 from pix2pix_tf.config import Config
@@ -52,7 +52,7 @@ def run(build, batch, weights):
         inputs, targets = (tf.constant(image) for image in images)
         step = build(inputs, targets)
         variables = {v.op.name: v for v in tf.global_variables()}
-        # A configuration, even an empty one, has the graph optimizer on: see tests/frugal.py
+        # A configuration, even an empty one, has the graph optimizer on: see support/frugal.py
         with tf.Session(graph=graph, config=tf.ConfigProto()) as session:
             session.run(tf.global_variables_initializer())
             for name, value in (weights or {}).items():

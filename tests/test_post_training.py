@@ -7,7 +7,7 @@ import types
 
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import ROOT
+from support.helpers import ROOT
 
 BUILD = """
 import tensorflow as tf

@@ -3,7 +3,8 @@ import signal
 import sys
 
 import pytest
-from helpers import (
+from PIL import Image
+from support.helpers import (
     NARROW_FLAGS,
     ROOT,
     contents,
@@ -13,7 +14,6 @@ from helpers import (
     wait_for,
     write_pair,
 )
-from PIL import Image
 
 BENCH = os.path.join(ROOT, 'bench')
 

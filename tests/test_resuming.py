@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import (
+from support.helpers import (
     NARROW_FLAGS,
     error_line,
     export,

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import (
+from support.helpers import (
     SMALL,
     SMALL_FLAGS,
     error_line,
@@ -84,7 +84,7 @@ def test_saving_by_the_clock(pairs, tmp_path, narrow, monkeypatch, capsys):
         now[0] += 60
         return now[0]
 
-    monkeypatch.setattr(checkpoints, 'time', types.SimpleNamespace(monotonic=tick))
+    monkeypatch.setattr(saving, 'time', types.SimpleNamespace(monotonic=tick))
     training.train(
         pairs, str(tmp_path), replace(narrow, max_steps=4, progress_freq=0, save_secs=150)
     )

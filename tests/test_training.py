@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import (
+from support.helpers import (
     NARROW_FLAGS,
     contents,
     error_line,
@@ -104,7 +104,7 @@ def test_a_file_that_vanishes_is_named(tmp_path, pairs, narrow, monkeypatch):
     load_data = training.dataset.load_data
 
     def load_and_remove(*arguments, **options):
-        batches = load_data(*arguments, **options_file)
+        batches = load_data(*arguments, **options)
         os.remove(str(folder / '3.jpg'))
         return batches
 

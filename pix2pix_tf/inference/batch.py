@@ -177,7 +177,7 @@ def _written(result, samples):
 
 
 def _predict(generator, path, result, preview, settings):
-    """Writes the results of one input and its preview; returns their size as 'width x height'."""
+    """Writes the results of one input and its preview; returns their (height, width)."""
     image = generator.read(files.read(path), path)
     outputs = _outputs(generator, np.asarray(image), settings)
     if settings.keep_size:
@@ -196,8 +196,7 @@ def _predict(generator, path, result, preview, settings):
     files.write_whole(preview, encoded.getvalue())  # first: it shows that the results are ours
     for output, file in zip(outputs, _written(result, settings.samples)):
         files.write_whole(file, generator.encode(output))
-    height, width = outputs[0].shape[:2]
-    return f'{width}x{height}'
+    return outputs[0].shape[:2]
 
 
 def _outputs(generator, pixels, settings):

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from helpers import error_line, fork_script, run_command, write_pair
+from support.helpers import error_line, fork_script, run_command, write_pair
 
 from pix2pix_tf import training
 from pix2pix_tf.system.errors import DataError

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import (
+from PIL import Image
+from support.helpers import (
     ROOT,
     WATCHED,
     contents,
@@ -15,7 +16,6 @@ from helpers import (
     run_real_command,
     write_pair,
 )
-from PIL import Image
 
 from pix2pix_tf import training
 from pix2pix_tf.cli import common

@@ -6,8 +6,8 @@ import os
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from feature_networks import WEIGHTS, build_network, write_frozen_graph
-from helpers import error_line, run_command
+from support.feature_networks import WEIGHTS, build_network, write_frozen_graph
+from support.helpers import error_line, run_command
 
 from pix2pix_tf.evaluation import features, metrics
 from pix2pix_tf.evaluation.features import Network

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import pair_pixels
+from support.helpers import pair_pixels
 
 from pix2pix_tf.evaluation import metrics
 

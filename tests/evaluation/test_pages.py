@@ -6,10 +6,10 @@ import os
 import re
 import shutil
 
-import chromium
 import pytest
-from helpers import serving, write_pair
 from PIL import Image
+from support import chromium
+from support.helpers import serving, write_pair
 
 from pix2pix_tf import images
 from pix2pix_tf.evaluation import metrics, pages
@@ -33,8 +33,8 @@ def out(tmp_path):
         for i, name in enumerate(NAMES)
     ]
     source = {'checkpoint': 'out/<i>model-7', 'step': 7, 'data': 'v', 'seed': 1, 'samples': 1}
-    pages.write_gallery(metrics.report(source, rows, {'FID': 12.5}), str(tmp_path), 16)
-    pages.write_development(str(tmp_path), 'development', NAMES, [100, 2000], 16)
+    pages.write_gallery(metrics.report(source, rows, {'FID': 12.5}), str(tmp_path), (16, 16))
+    pages.write_development(str(tmp_path), 'development', NAMES, [100, 2000], (16, 16))
     return tmp_path
 
 
@@ -57,7 +57,7 @@ def test_names_are_text(out):
 def test_samples_are_shown_beside_the_triplet(tmp_path):
     row = {'name': '1', 'L1': 0.1, 'diversity': 0.02}
     source = {'checkpoint': 'm', 'step': 7, 'data': 'v', 'seed': 1, 'samples': 3}
-    pages.write_gallery(metrics.report(source, [row], {}), str(tmp_path), 16)
+    pages.write_gallery(metrics.report(source, [row], {}), str(tmp_path), (16, 16))
     page = (tmp_path / 'index.html').read_text(encoding='utf-8')
     shown = re.findall('<img src="images/([^"]*)"', page)
     assert shown == [
@@ -142,5 +142,5 @@ def test_the_gallery_fits_on_a_phone(open_page, page):
 def test_a_page_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / 'development.html').mkdir()
     with pytest.raises(Pix2PixError) as error:
-        pages.write_development(str(tmp_path), 'development', ['1'], [1], 16)
+        pages.write_development(str(tmp_path), 'development', ['1'], [1], (16, 16))
     assert f'cannot write {os.path.join(str(tmp_path), "development.html")}' in str(error.value)

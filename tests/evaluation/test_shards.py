@@ -5,8 +5,8 @@ import os
 import shutil
 
 import pytest
-from feature_networks import write_frozen_graph
-from helpers import contents, error_line, run_command
+from support.feature_networks import write_frozen_graph
+from support.helpers import contents, error_line, run_command
 
 from pix2pix_tf.system import shard
 from pix2pix_tf.system.errors import UsageError

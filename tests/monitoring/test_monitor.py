@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import (
+from PIL import Image
+from support.helpers import (
     NARROW_FLAGS,
     WATCHED,
     evaluate,
@@ -19,7 +20,6 @@ from helpers import (
     write_cut_off,
     write_pair,
 )
-from PIL import Image
 
 from pix2pix_tf import training
 from pix2pix_tf.monitoring import csv_log

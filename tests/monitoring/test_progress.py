@@ -7,7 +7,7 @@ import termios
 import types
 
 import pytest
-from helpers import fork_command
+from support.helpers import fork_command
 
 from pix2pix_tf.monitoring import progress
 from pix2pix_tf.monitoring.progress import Progress

@@ -8,7 +8,7 @@ import urllib.parse
 import urllib.request
 
 import pytest
-from helpers import command_environment, wait_for, wait_until
+from support.helpers import command_environment, wait_for, wait_until
 
 from pix2pix_tf.monitoring import csv_log
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from encoding import encoded
-from helpers import error_line, run_command, write_pair
-from photos import pair_of, tree, write_photo
 from PIL import Image, ImageCms
+from support.encoding import encoded
+from support.helpers import error_line, run_command, write_pair
+from support.photos import pair_of, tree, write_photo
 
 from pix2pix_tf.pairs import match, read, shaping, split
 from pix2pix_tf.system.errors import UsageError

@@ -7,8 +7,8 @@ import re
 import tarfile
 
 import pytest
-from archived import archive
-from helpers import error_line, run_command, serving
+from support.archived import archive
+from support.helpers import error_line, run_command, serving
 
 from pix2pix_tf.pairs import download
 from pix2pix_tf.system.errors import DataError, UsageError

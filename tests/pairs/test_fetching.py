@@ -7,9 +7,9 @@ import threading
 
 import numpy as np
 import pytest
-from archived import archive
-from helpers import error_line, fork_command, run_command, serving, wait_until
 from PIL import Image
+from support.archived import archive
+from support.helpers import error_line, fork_command, run_command, serving, wait_until
 
 from pix2pix_tf.pairs import download, draw, find
 from pix2pix_tf.system.errors import UsageError

@@ -5,8 +5,8 @@ import os
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import pair_pixels, write_pair
 from PIL import Image, features
+from support.helpers import pair_pixels, write_pair
 
 from pix2pix_tf import dataset, exporting, images, training
 from pix2pix_tf.config import Config

@@ -5,8 +5,8 @@ import os
 
 import numpy as np
 import pytest
-from helpers import NARROW_FLAGS, contents, pair_pixels, run_real_command, write_pair
 from PIL import Image
+from support.helpers import NARROW_FLAGS, contents, pair_pixels, run_real_command, write_pair
 
 # As in the base of the image with LC_ALL=C: Python 3.7 and later would choose UTF-8 by themselves
 ASCII = {'LC_ALL': 'C', 'PYTHONUTF8': '0', 'PYTHONCOERCECLOCALE': '0'}

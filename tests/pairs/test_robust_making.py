@@ -6,10 +6,10 @@ import signal
 import subprocess
 
 import pytest
-from helpers import error_line, run_command, run_real_command, start_command, wait_until
-from odd_files import mutants
-from photos import make, pair_of, tree, write_photo
 from PIL import Image
+from support.helpers import error_line, run_command, run_real_command, start_command, wait_until
+from support.odd_files import mutants
+from support.photos import make, pair_of, tree, write_photo
 
 from pix2pix_tf.system import locks
 

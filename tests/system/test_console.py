@@ -11,8 +11,8 @@ import termios
 from dataclasses import replace
 
 import pytest
-from forking import DEADLINE, killed_after
-from helpers import (
+from support.forking import DEADLINE, killed_after
+from support.helpers import (
     NARROW,
     NARROW_FLAGS,
     command_line,

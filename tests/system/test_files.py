@@ -1,7 +1,7 @@
 import os
 
 import pytest
-from helpers import contents
+from support.helpers import contents
 
 from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import Pix2PixError

@@ -7,7 +7,7 @@ import sys
 import threading
 
 import pytest
-from helpers import (
+from support.helpers import (
     NARROW_FLAGS,
     error_line,
     fork_command,

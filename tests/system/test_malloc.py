@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from helpers import ROOT, SMALL_FLAGS, fork_command, wait_for
+from support.helpers import ROOT, SMALL_FLAGS, fork_command, wait_for
 
 from pix2pix_tf import loop
 

@@ -5,7 +5,7 @@ import signal
 import sys
 
 import pytest
-from helpers import (
+from support.helpers import (
     NARROW_FLAGS,
     fork_command,
     read_checkpoint,

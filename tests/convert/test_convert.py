@@ -1,0 +1,124 @@
+"""What is converted gives what the checkpoint gives."""
+
+import io
+import os
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from PIL import Image
+from support.encoding import encoded
+from support.helpers import pair_pixels
+
+import pix2pix_tf
+from pix2pix_tf import kernels, options_file
+from pix2pix_tf.convert import convert
+
+pytestmark = [pytest.mark.post_networks, pytest.mark.usefixtures('forked_checks')]
+
+
+@pytest.fixture(scope='module')
+def written(source, forked_checks, tmp_path_factory):
+    """A folder with a SavedModel."""
+    to = str(tmp_path_factory.mktemp('models') / 'mine')
+    assert convert.convert(source, 'saved_model', to).difference <= 2 / 127.5
+    return to
+
+
+def run_signature(folder, name, **feeds):
+    with tf.Graph().as_default(), tf.Session() as session:
+        loaded = tf.saved_model.loader.load(session, ['serve'], folder)
+        signature = loaded.signature_def[name]
+        [output] = signature.outputs.values()
+        return session.run(output.name, {signature.inputs[k].name: v for k, v in feeds.items()})
+
+
+def test_a_saved_model_answers_as_the_checkpoint(written, trained):
+    folder = os.path.join(written, '2')  # TensorFlow Serving's version: the step
+    image = pair_pixels(7, 300, 200)
+    with pix2pix_tf.load(trained) as generator:
+        expected = [generator(image, seed=seed).astype(int) for seed in (4, 5)]
+    files = [encoded(image)] * 2
+    answers = run_signature(folder, 'seeded', image_bytes=files, seed=[4, 5])
+    for answer, wanted in zip(answers, expected):
+        got = np.asarray(Image.open(io.BytesIO(answer))).astype(int)
+        assert np.abs(got - wanted).max() <= 2
+    # Without a seed, each is different
+    first, second = run_signature(folder, 'serving_default', image_bytes=files)
+    assert first != second
+    floats = run_signature(folder, 'floats', inputs=np.zeros([3, 256, 256, 3], np.float32))
+    assert floats.shape == (3, 256, 256, 3) and np.abs(floats).max() <= 1
+
+
+def test_a_saved_model_is_a_model_to_load(written, trained):
+    image = pair_pixels(8, 100, 100)
+    with pix2pix_tf.load(trained) as generator:
+        wanted = generator(image, seed=1)
+    for folder in (written, os.path.join(written, '2')):
+        with pix2pix_tf.load(folder) as generator:
+            np.testing.assert_array_equal(generator(image, seed=1), wanted)
+            assert (generator.step, generator.config.ngf) == (2, 4)
+
+
+def test_only_ops_that_both_runtimes_know(written):
+    """Ops of 2.x that 1.15 lacks, and matrix products, which are for this machine's CPU."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    model = saved_model_pb2.SavedModel()
+    with open(os.path.join(written, '2', 'saved_model.pb'), 'rb') as file:
+        model.ParseFromString(file.read())
+    graph = model.meta_graphs[0].graph_def
+    ops = {node.op for node in graph.node}
+    assert {'Conv2D', 'Conv2DBackpropInput', 'StatelessRandomUniform', 'DecodePng'} <= ops
+    assert not {'MatMul', 'DecodeImage', 'StatelessRandomUniformV2'} & ops
+    assert not any('discriminator' in node.name or 'Adam' in node.name for node in graph.node)
+
+
+def test_card_and_options_lie_beside_it(written, trained):
+    with open(os.path.join(written, 'README.md')) as file:
+        card = file.read()
+    assert card.startswith(
+        '---\nlicense: unknown\npipeline_tag: image-to-image\ntags:\n- pix2pix\n'
+    )
+    data = options_file.load_data(trained).folder
+    assert f'| Data | {os.path.basename(data)} |' in card
+    assert '| Training steps | 2 |' in card and '| Image size | 256x256 pixels |' in card
+    assert options_file.load(written) == options_file.load(trained)
+
+
+def test_other_graphs_keep_the_fast_ops(written):
+    with tf.Graph().as_default():
+        kernels.conv2d(tf.zeros([1, 4, 4, 8]), tf.zeros([4, 4, 8, 8]), 2)
+        types = {op.type for op in tf.get_default_graph().get_operations()}
+    assert 'MatMul' in types
+
+
+@pytest.mark.parametrize(
+    'weights, limit',
+    [('float32', 1e-4), pytest.param('float16', 0.02, marks=pytest.mark.slow), ('int8', 0.2)],
+)
+def test_tflite(source, tmp_path, weights, limit):
+    path = os.environ['PATH']
+    done = convert.convert(source, 'tflite', str(tmp_path / 'to'), weights)
+    assert os.environ['PATH'] == path
+    assert 0 <= done.difference <= limit
+    assert sorted(os.listdir(str(tmp_path / 'to'))) == ['README.md', 'model.tflite', 'options.json']
+
+
+@pytest.mark.parametrize('masks', [False, True])
+@pytest.mark.parametrize('weights, limit', [('float32', 1e-4), ('float16', 0.02), ('int8', 0.2)])
+def test_onnx(source, tmp_path, weights, limit, masks):
+    onnx = pytest.importorskip('onnx')
+    done = convert.convert(source, 'onnx', str(tmp_path / 'to'), weights, masks)
+    model = onnx.load(done.path)
+    onnx.checker.check_model(model)
+    card = (tmp_path / 'to' / 'README.md').read_text()
+    assert ('`mask_8`, `mask_7` and `mask_6` are the noise' in card) == masks
+    names = ['input'] + (['mask_8', 'mask_7', 'mask_6'] if masks else [])
+    assert [value.name for value in model.graph.input] == names
+    kinds = {tensor.data_type for tensor in model.graph.initializer}
+    assert {'float32': 1, 'float16': 10, 'int8': 3}[weights] in kinds
+    if convert.importlib.util.find_spec('onnxruntime'):
+        assert 0 <= done.difference <= limit
+    else:
+        assert done.difference is None

@@ -1,0 +1,137 @@
+"""A conversion as a command, and those that fail: nothing of them is left behind."""
+
+import dataclasses
+import os
+import shutil
+
+import pytest
+import tensorflow.compat.v1 as tf
+from support.helpers import error_line, run_command
+
+from pix2pix_tf import options_file
+from pix2pix_tf.convert import card, convert, saved_model
+from pix2pix_tf.inference.trained import find_model
+from pix2pix_tf.serve import static_page
+from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, UsageError
+
+
+def test_what_differs_is_not_left_behind(source, forked_checks, tmp_path, monkeypatch):
+    to = tmp_path / 'to'
+
+    def wrong(source, path):  # other weights: those of a generator that was never trained
+        with tf.Graph().as_default(), tf.Session() as session:
+            exported = saved_model.graph.build(source)
+            session.run(tf.global_variables_initializer())
+            builder = tf.saved_model.builder.SavedModelBuilder(path)
+            image_bytes = {'image_bytes': exported.image_bytes, 'seed': exported.seed}
+            signature = saved_model._signature(image_bytes, output_bytes=exported.seeded_bytes)
+            builder.add_meta_graph_and_variables(session, ['serve'], {'seeded': signature})
+            builder.save()
+
+    monkeypatch.setattr(saved_model, 'write', wrong)
+    with pytest.raises(Pix2PixError, match='the saved_model differs from the checkpoint by'):
+        convert.convert(source, 'saved_model', str(to))
+    assert not to.exists()
+    monkeypatch.setattr(saved_model, 'write', lambda source, path: os.mkdir(path))
+    with pytest.raises(Pix2PixError, match='the saved_model does not load, and was removed: '):
+        convert.convert(source, 'saved_model', str(to))
+    assert not to.exists()
+
+
+def test_nothing_is_written_over(source, tmp_path):
+    version = tmp_path / 'mine' / '2'
+    version.mkdir(parents=True)
+    with pytest.raises(UsageError, match='/mine/2 exists already'):
+        convert.convert(source, 'saved_model', str(tmp_path / 'mine'))
+    assert os.listdir(str(tmp_path / 'mine')) == ['2'] and os.listdir(str(version)) == []
+
+
+def test_a_readme_of_somebody_else_is_kept(source, tmp_path):
+    (tmp_path / 'README.md').write_text('# My project')
+    with pytest.raises(UsageError, match='/README.md is not by pix2pix_tf: choose another folder'):
+        convert.convert(source, 'onnx', str(tmp_path))
+    (tmp_path / 'index.html').write_text('<title>My project</title>')
+    with pytest.raises(UsageError, match='/index.html is not by pix2pix_tf: choose another folder'):
+        static_page.write(source, str(tmp_path), 'x')
+    assert sorted(os.listdir(str(tmp_path))) == ['README.md', 'index.html']
+
+
+def test_another_training_keeps_its_options(source, tmp_path):
+    (tmp_path / 'checkpoint').write_text('model_checkpoint_path: "model-7"')
+    (tmp_path / 'options.json').write_text('{}')
+    with pytest.raises(UsageError, match='is the folder of another training'):
+        convert.convert(source, 'onnx', str(tmp_path))
+    assert (tmp_path / 'options.json').read_text() == '{}'
+
+
+def test_a_training_is_newer_than_what_was_converted_into_its_folder(trained, tmp_path):
+    out = tmp_path / 'out'
+    shutil.copytree(trained, str(out))
+    (out / '1').mkdir()
+    (out / '1' / 'saved_model.pb').write_bytes(b'')
+    found = find_model(str(out))
+    assert (found.step, found.checkpoint) == (2, str(out / 'model-2'))
+    assert find_model(str(out / '1')).step == 1
+
+
+def test_the_command(trained, tmp_path):
+    out = str(tmp_path / 'out')
+    shutil.copytree(trained, out)
+    result = run_command('convert', f'--model={out}', '--format=tflite')
+    assert (result.returncode, result.stderr) == (0, '')
+    assert f'wrote {out}/tflite/model.tflite (differs from the checkpoint by' in result.stdout
+    for flags, words in (
+        (['--weights=int8'], '--weights is for ONNX and TFLite'),
+        (['--masks'], '--masks is for ONNX'),
+        (['--format=h5'], 'format'),
+    ):
+        assert words in error_line(run_command('convert', f'--model={out}', *flags), 2)
+    result = run_command('convert', f'--model={tmp_path}/none')
+    assert 'no folder and no checkpoint' in error_line(result, 1)
+
+
+def test_the_options_of_another_model_are_kept(source, trained, tmp_path):
+    (tmp_path / 'options.json').write_text('{"name": "my project"}')
+    with pytest.raises(UsageError, match='/options.json is not by pix2pix_tf'):
+        convert.convert(source, 'tflite', str(tmp_path))
+    assert (tmp_path / 'options.json').read_text() == '{"name": "my project"}'
+    saved = dataclasses.replace(options_file.load(trained), ngf=8)
+    options_file.save(saved, str(tmp_path), options_file.load_data(trained))
+    before = (tmp_path / 'options.json').read_bytes()
+    with pytest.raises(UsageError, match='has another model .`ngf` was 8, now 4.'):
+        convert.convert(source, 'tflite', str(tmp_path))
+    assert (tmp_path / 'options.json').read_bytes() == before
+    assert os.listdir(str(tmp_path)) == ['options.json']
+
+
+@pytest.mark.parametrize('name', ['style.css', 'model.onnx', 'examples'])
+def test_a_page_replaces_only_a_page(source, tmp_path, name):
+    (tmp_path / name).write_text('mine')
+    with pytest.raises(
+        UsageError, match=f'/{name} is there without a page of ours: choose another folder'
+    ):
+        static_page.write(source, str(tmp_path), 'x')
+    assert os.listdir(str(tmp_path)) == [name]
+
+
+@pytest.mark.post_networks
+def test_a_checkpoint_that_is_no_generator_of_ours_is_one_line(source, tmp_path):
+    onnx_file = pytest.importorskip('pix2pix_tf.convert.onnx_file')
+    other = source._replace(config=dataclasses.replace(source.config, ngf=8))
+    with pytest.raises(CheckpointError, match='does not begin with 8 filters'):
+        onnx_file.build(other)
+    shutil.copytree(source.folder, str(tmp_path / 'out'))
+    for path in (tmp_path / 'out').glob('model-2.data*'):
+        path.write_bytes(path.read_bytes()[:1000])
+    damaged = source._replace(checkpoint=str(tmp_path / 'out' / 'model-2'))
+    with pytest.raises(CheckpointError, match='cannot read the checkpoint .*/out/model-2'):
+        onnx_file.build(damaged)
+
+
+def test_a_card_names_the_dataset_and_not_its_part(trained, tmp_path):
+    out = tmp_path / 'out'
+    shutil.copytree(trained, str(out))
+    written = (out / 'options.json').read_text()
+    folder = options_file.load_data(trained).folder
+    (out / 'options.json').write_text(written.replace(folder, '/x/facades/train'))
+    assert '| Data | facades |' in card.write(find_model(str(out)), 'onnx', '')

@@ -1,0 +1,239 @@
+"""What the endpoints answer, without a network."""
+
+import base64
+import io
+import os
+import re
+import struct
+import threading
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.clients import png
+from support.helpers import pair_pixels, wait_until
+from werkzeug.test import Client
+from werkzeug.wrappers import Response
+
+import pix2pix_tf
+from pix2pix_tf.inference.trained import find_model
+from pix2pix_tf.serve import app, canvas
+from pix2pix_tf.serve.guard import Access
+from pix2pix_tf.serve.incoming import Limits
+from pix2pix_tf.serve.job_queue import JobQueue
+from pix2pix_tf.serve.models import Models
+
+LIMITS = Limits(body=2 * 10**6, pixels=10**6, whole_pixels=4 * 256**2, queue=1)
+
+
+@pytest.fixture(scope='module')
+def create(trained, graph_mode):
+    """A function: a client of the application for `trained`."""
+    models = Models(trained)
+    drawn = canvas.prepare(find_model(trained))
+    jobs = JobQueue(1, LIMITS.queue, 60)
+
+    def create(access=Access(), jobs=jobs, limits=LIMITS):
+        wsgi = app.create('m', models, drawn, jobs, limits, access)
+        return Client(wsgi, Response)
+
+    yield create
+    jobs.close()
+    models.close()
+
+
+@pytest.fixture(scope='module')
+def client(create):
+    return create()
+
+
+@pytest.fixture(scope='module')
+def generator(trained, graph_mode):
+    with pix2pix_tf.load(trained) as generator:
+        yield generator
+
+
+def b64(contents):
+    return {'b64': base64.b64encode(contents).decode()}
+
+
+def error_of(response):
+    assert list(response.json) == ['error']
+    return response.status_code, response.json['error']
+
+
+def test_an_image_is_the_body_or_in_a_form(client, generator):
+    expected = generator.encode(generator(pair_pixels(1, 64, 64), seed=3))
+    response = client.post('/predict?seed=3', data=png())
+    assert (response.mimetype, response.headers['X-Seed']) == ('image/png', '3')
+    assert response.headers['X-Step'] == '2'
+    assert response.data == expected
+    form = {'file': (io.BytesIO(png()), 'photo.png')}
+    assert client.post('/predict?seed=3', data=form).data == expected
+    curl = {'Content-Type': 'application/x-www-form-urlencoded'}  # what curl says by itself
+    assert client.post('/predict?seed=3', data=png(), headers=curl).data == expected
+
+
+def test_without_a_seed_the_answer_says_which_it_was(client):
+    response = client.post('/predict', data=png())
+    again = client.post(f'/predict?seed={response.headers["X-Seed"]}', data=png())
+    assert again.data == response.data != client.post('/predict', data=png()).data
+
+
+def test_whole_keeps_the_size(client):
+    response = client.post('/predict?fit=whole', data=png(1, 300, 70))
+    assert Image.open(io.BytesIO(response.data)).size == (300, 70)
+
+
+def bomb(width, height):
+    """The header of a PNG of this size, and no pixels."""
+    chunk = b'IHDR' + struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
+    header = b'\x89PNG\r\n\x1a\n' + struct.pack('>I', 13) + chunk
+    return header + struct.pack('>II', zlib.crc32(chunk), 100) + b'IDAT' + b'x' * 104
+
+
+@pytest.mark.parametrize(
+    'address, body, status, words',
+    [
+        ('/predict', b'', 400, 'no image'),
+        ('/predict', b'text', 415, 'JPEG, PNG'),
+        ('/predict', b'%!PS-Adobe-3.0 EPSF-3.0', 415, 'JPEG, PNG'),
+        ('/predict', bomb(60000, 60000), 413, 'more than 1000000 pixels'),
+        ('/predict', bomb(2000, 501), 413, 'more than 1000000 pixels'),
+        ('/predict?fit=whole', png(1, 1030, 20), 413, 'more than 262144 pixels'),
+        ('/predict', b'x' * 2000001, 413, 'too long'),
+        ('/predict?seed=-1', png(), 400, 'seed'),
+        ('/predict?seed=²', png(), 400, 'seed'),
+        ('/predict?seed=3000000000', png(), 400, 'seed'),
+        ('/predict?fit=half', png(), 400, 'fit'),
+        ('/v1/models/m:predict', b'{', 400, 'not JSON'),
+        ('/v1/models/other:predict', b'{}', 404, 'no model other'),
+        ('/v1/models/m/versions/77:predict', b'{}', 404, 'no version 77'),
+    ],
+)
+def test_bad_requests_are_refused(client, address, body, status, words):
+    got, error = error_of(client.post(address, data=body))
+    assert got == status and words in error
+
+
+def test_whole_images_have_both_limits(create):
+    client = create(limits=LIMITS._replace(pixels=2500))
+    assert client.post('/predict?fit=whole', data=png(1, 50, 50)).status_code == 200
+    status, words = error_of(client.post('/predict?fit=whole', data=png(1, 52, 50)))
+    assert (status, words) == (413, 'the image has more than 2500 pixels: scale it down')
+
+
+def test_methods_and_addresses(client):
+    response = client.get('/predict')
+    assert error_of(response)[0] == 405 and response.headers['Allow'] == 'POST'
+    assert error_of(client.get('/nothing'))[0] == 404
+    assert error_of(client.get('/examples/99.png'))[0] == 404
+    # Another model may have another image at this address
+    assert client.get('/examples/0.png').headers['Cache-Control'] == 'no-cache'
+    assert client.head('/healthz').status_code == 200
+
+
+def rest(client, **request):
+    response = client.post('/v1/models/m:predict', json=request)
+    assert response.status_code == 200, response.data
+    return response.json
+
+
+def test_tensorflow_serving_in_rows_and_columns(client, generator):
+    images = [png(1), png(2)]
+    expected = [
+        b64(generator.encode(generator(pair_pixels(n, 64, 64), seed=n + 4))) for n in (1, 2)
+    ]
+    rows = [{'image_bytes': b64(image), 'seed': n + 5} for n, image in enumerate(images)]
+    got = rest(client, signature_name='seeded', instances=rows)
+    assert got == {'predictions': expected}
+    columns = {'image_bytes': [b64(image) for image in images], 'seed': [5, 6]}
+    assert rest(client, signature_name='seeded', inputs=columns) == {'outputs': expected}
+    # One input and one output go without their names
+    for instance in (b64(images[0]), {'image_bytes': b64(images[0])}):
+        [prediction] = rest(client, instances=[instance])['predictions']
+        decoded = Image.open(io.BytesIO(base64.b64decode(prediction['b64'])))
+        assert decoded.size == (256, 256)
+    [output] = rest(client, inputs=b64(images[0]))['outputs']
+    assert list(output) == ['b64']
+
+
+def test_tensorflow_serving_of_floats(client):
+    inputs = np.round(np.random.RandomState(1).uniform(-1, 1, [1, 256, 256, 3]), 1)
+    outputs = rest(client, signature_name='floats', instances=inputs.tolist())
+    assert np.shape(outputs['predictions']) == (1, 256, 256, 3)
+    assert np.abs(outputs['predictions']).max() <= 1
+
+
+def test_tensorflow_serving_describes_the_model(client):
+    for address in ('/v1/models/m', '/v1/models/m/versions/2'):
+        [version] = client.get(address).json['model_version_status']
+        assert (version['version'], version['state']) == ('2', 'AVAILABLE')
+        metadata = client.get(address + '/metadata').json
+        assert metadata['model_spec'] == {'name': 'm', 'signature_name': '', 'version': '2'}
+        signatures = metadata['metadata']['signature_def']['signature_def']
+        assert set(signatures) == {'serving_default', 'seeded', 'floats'}
+
+
+@pytest.mark.parametrize('host', ['localhost', 'localhost:80', '127.0.0.1:1', '[::1]:8000', 'a.b'])
+def test_names_of_this_server_are_answered(create, host):
+    client = create(Access(names=('A.b',)))
+    assert client.get('/healthz', headers={'Host': host}).status_code == 200
+
+
+@pytest.mark.parametrize('host', ['evil.example', 'localhost.evil.example', '127.0.0.1.x', 'a b'])
+def test_other_names_are_refused(client, host):
+    assert error_of(client.get('/healthz', headers={'Host': host}))[0] == 403
+
+
+def test_pages_elsewhere_are_refused_unless_asked(create, client):
+    origin = {'Origin': 'https://example.org', 'Host': 'localhost'}
+    assert error_of(client.post('/predict', data=png(), headers=origin))[0] == 403
+    damaged = {'Origin': 'http://[', 'Host': 'localhost'}
+    assert error_of(client.post('/predict', data=png(), headers=damaged))[0] == 403
+    same = {'Origin': 'http://localhost', 'Host': 'localhost'}
+    assert client.post('/predict', data=png(), headers=same).status_code == 200
+    asked = create(Access(origins=('https://example.org',)))
+    response = asked.post('/predict', data=png(), headers=origin)
+    assert response.headers['Access-Control-Allow-Origin'] == 'https://example.org'
+    preflight = asked.open('/predict', method='OPTIONS', headers=origin)
+    assert preflight.status_code == 204 and preflight.headers['Access-Control-Allow-Headers']
+    assert error_of(asked.get('/', headers={'Origin': 'null', 'Host': 'localhost'}))[0] == 403
+
+
+def test_a_token_guards_all_but_the_page(create):
+    client = create(Access(token='secret'))
+    for address in ('/', '/draw.js', '/style.css', '/healthz'):
+        assert client.get(address).status_code == 200
+    for address in ('/model.json', '/metrics', '/examples/0.png', '/v1/models/m'):
+        for given in (None, 'Bearer', 'Bearer wrong', 'secret', 'Bearer s\xe9cret'):
+            headers = {'Authorization': given} if given else {}
+            response = client.get(address, headers=headers)
+            assert error_of(response)[0] == 401
+        assert client.get(address, headers={'Authorization': 'Bearer secret'}).status_code == 200
+    assert error_of(client.post('/predict', data=png()))[0] == 401
+
+
+def test_a_full_queue_is_a_503_and_a_late_answer_a_504(create):
+    jobs, gate = JobQueue(1, 0, 60), threading.Event()
+    client = create(jobs=jobs)
+    thread = threading.Thread(target=lambda: jobs.run(lambda: gate.wait(30)), daemon=True)
+    thread.start()
+    wait_until(lambda: jobs._jobs, 'the job')
+    response = client.post('/predict', data=png())
+    assert error_of(response)[0] == 503 and response.headers['Retry-After'] == '1'
+    gate.set()
+    wait_until(lambda: not jobs._jobs, 'its end')
+    jobs.seconds = 0.0001
+    assert error_of(client.post('/predict', data=png()))[0] == 504
+    assert 'pix2pix_requests_total{endpoint="predict",status="504"} 1.0' in client.get(
+        '/metrics'
+    ).get_data(as_text=True)
+    jobs.close()
+
+
+def test_nothing_comes_from_elsewhere():
+    for name in ('index.html', 'draw.js', 'style.css'):
+        with open(os.path.join(canvas.PAGE, name), encoding='utf-8') as file:
+            assert re.search('https?://|@import|url\\(', file.read()) is None, name

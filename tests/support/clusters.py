@@ -1,0 +1,26 @@
+"""Workers on loopback, as several tests start them."""
+
+from support.helpers import NARROW_FLAGS, SMALL_FLAGS, fork_command
+
+from pix2pix_tf.distributed import launch
+
+FLAGS = (*NARROW_FLAGS, *SMALL_FLAGS, '--ngf=2', '--ndf=2')
+
+
+def start(pairs, out, addresses, task, *flags):
+    """One worker, in a child of the fork server."""
+    listed = f'--workers={",".join(addresses)}'
+    return fork_command(
+        'train', f'--data={pairs}', f'--out={out}', listed, f'--task={task}', *FLAGS, *flags
+    )
+
+
+def start_all(pairs, out, count, *flags):
+    addresses = launch.free_addresses(count)
+    return addresses, [start(pairs, out, addresses, task, *flags) for task in range(count)]
+
+
+def end_all(processes):
+    """[(status, standard output, standard error)] of each."""
+    ended = [process.communicate() for process in processes]
+    return [(process.returncode, *texts) for process, texts in zip(processes, ended)]

@@ -1,0 +1,36 @@
+"""Photos to make pairs of, and what has been made of them."""
+
+import os
+
+import numpy as np
+from PIL import Image
+from support.helpers import run_command
+
+
+def write_photo(path, seed=0, size=(48, 32), **options):
+    """An image of blocks: near-duplicates are found by what is coarse in them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    blocks = np.random.RandomState(seed).randint(0, 256, (12, 12, 3)).astype(np.uint8)
+    Image.fromarray(blocks).resize(size, Image.BILINEAR).save(str(path), **options)
+
+
+def tree(folder):
+    """{path below the folder: bytes} of all visible, finished files."""
+    found = {}
+    for where, _, names in os.walk(str(folder)):
+        for name in names:
+            if not name.startswith('.') and not name.endswith('.tmp'):
+                path = os.path.join(where, name)
+                with open(path, 'rb') as file:
+                    found[os.path.relpath(path, str(folder))] = file.read()
+    return found
+
+
+def make(photos, to, *flags, **options):
+    return run_command('pairs', 'make', f'--photos={photos}', f'--to={to}', *flags, **options)
+
+
+def pair_of(path):
+    with Image.open(str(path)) as image:
+        pixels = np.array(image.convert('RGB')).astype(int)
+    return np.split(pixels, 2, axis=1)
