@@ -40,13 +40,13 @@ def step_ours(mixed_precision=False):
 def step_queue(data_dir):
     """The package's train step as in a training: fed by the queue, with its losses fetched."""
     tf = load_ours()
-    from pix2pix_tf import dataset, loop
+    from pix2pix_tf import dataset, training
     from pix2pix_tf.model import build_model
     from pix2pix_tf.pairs import find
 
     batches = dataset.load_data(find.find_pairs(data_dir).paths)
     model = build_model(batches.inputs, batches.targets)
-    fetches = loop.step_fetches(batches, model)
+    fetches = training.step_fetches(batches, model)
     with running(tf) as sess:
         yield lambda: time_of(lambda: sess.run(fetches))
 

@@ -1,5 +1,6 @@
 """What TensorFlow's errors mean to a person: which file, which limit."""
 
+import contextlib
 import os
 import typing
 
@@ -20,6 +21,15 @@ def raise_explained(
     if explained is None:
         raise error
     raise explained from error
+
+
+@contextlib.contextmanager
+def explained(paths: typing.Sequence[str]) -> typing.Iterator[None]:
+    """Turns TensorFlow's errors in the block, whose graph reads `paths`, into Pix2PixErrors."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise_explained(error, paths)
 
 
 def explain(

@@ -92,10 +92,12 @@ class Saves:
         self.saved_step: typing.Optional[int] = None  # of the last successful save of this process
         self.error: typing.Optional[Pix2PixError] = None  # of the last save, if it failed
 
-    def is_due_by_time(self) -> bool:
-        """Whether `save_secs` seconds have passed since the last save."""
-        save_secs = self.config.save_secs
-        return save_secs > 0 and time.monotonic() - self.last_time >= save_secs
+    def is_due(self, step: int, steps: range) -> bool:
+        """Whether to save after `step` of the `steps` of the run: by save_freq or save_secs."""
+        freq, secs = self.config.save_freq, self.config.save_secs
+        by_step = freq > 0 and step % freq == 0
+        by_time = secs > 0 and time.monotonic() - self.last_time >= secs
+        return by_step or by_time or step == steps.stop
 
     def save(self, step: int) -> None:
         """Saves the variables and, the first time, the options."""

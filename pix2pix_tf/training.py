@@ -1,40 +1,54 @@
-"""The Supervisor-managed train loop (the post's section "Train")."""
+"""The Supervisor-managed train loop (the post's section "Train").
+
+One process. `pix2pix_tf.distributed` trains one model on several, out of the same pieces.
+"""
 
 import contextlib
 import os
-import typing
+import threading
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import checkpoints, dataset, diagnosis, images, options_file, saving, session
 from pix2pix_tf.config import Config, describe_size
-from pix2pix_tf.distributed.peers import Cluster
-from pix2pix_tf.distributed.replica import Replica
 from pix2pix_tf.evaluation import pages
-from pix2pix_tf.loop import Loop, Run
-from pix2pix_tf.model import build_model
+from pix2pix_tf.model import Model, build_model
 from pix2pix_tf.monitoring.monitor import Monitor
-from pix2pix_tf.monitoring.schedule import Schedule
+from pix2pix_tf.monitoring.progress import Progress, is_due
+from pix2pix_tf.monitoring.tensorboard import EventWriter
 from pix2pix_tf.monitoring.validation import Validation
 from pix2pix_tf.pairs import find, leaks
-from pix2pix_tf.system import compat, files, locks, signals
+from pix2pix_tf.system import compat, console, files, locks, machine, signals
 from pix2pix_tf.system.console import count, print_line
+from pix2pix_tf.system.errors import Pix2PixError, TrainingError
 
+TRIM_FREQ = 50  # steps between two calls of machine.trim
 LONGEST_STEP = '-999999999'  # in the name of a validation image
 
+# {field of Model: its name in a message}; all must be finite after every step
+FINITE_VALUES = {
+    'discrim_loss': 'discrim_loss',
+    'gen_loss_gan': 'gen_loss_GAN',
+    'gen_loss_l1': 'gen_loss_L1',
+    'discrim_gradient_sum': 'the gradient of discrim_loss',
+    'gen_gradient_sum': 'the gradient of gen_loss',
+}
 
-class TrainingResult(typing.NamedTuple):
+
+class TrainingResult(NamedTuple):
     """What `train` returns."""
 
     step: int  # the global step it reached
-    checkpoint: typing.Optional[str]  # the newest one in the output folder
+    checkpoint: Optional[str]  # the newest one in the output folder
 
 
 def train(
     data: str,
     out: str,
     config: Config = Config(),
-    val_data: typing.Optional[str] = None,
+    val_data: Optional[str] = None,
     skip_bad_files: bool = False,
     override: bool = False,
 ) -> TrainingResult:
@@ -44,9 +58,9 @@ def train(
     different value or other data are an error, unless the option is changeable or `override` is on.
     SIGINT, SIGTERM, SIGHUP and a closed standard output end the run after the current step, saved.
 
-    On a terminal, a live line shows the progress; elsewhere the post's lines do. The losses go to
-    losses.csv and to TensorBoard's events. With the folder `val_data`, some of its pairs are
-    evaluated and displayed during the training, too.
+    On a terminal, a live line shows the progress; elsewhere the post's lines do. The losses are
+    written to losses.csv and to TensorBoard's events. With the folder `val_data`, some of its pairs
+    are evaluated and displayed during the training.
 
     Raises:
         DataError: a folder cannot be used, or some of its files cannot and `skip_bad_files` is off;
@@ -55,82 +69,135 @@ def train(
         TrainingError: a loss or gradient was not finite; nothing was saved after it.
         Pix2PixError: `out` cannot be written or is in use, or there is too little memory.
     """
-    return train_replica(Job(data, out, config, val_data, skip_bad_files, override))
+    compat.use_graph_mode()
+    pairs = find.find_pairs(data, skip_bad_files)
+    watched = find_watched(val_data, config, skip_bad_files)
+    described = options_file.describe_data(data, pairs.paths)
+    with signals.stopping_on_signals(print_line) as stop, output_folder(out):
+        checkpoint = find_resumed(out, config, None if override else described)
+        check_files(out, config, checkpoint, watched)
+        for line in [describe(pairs.sizes, config), *notes_on(pairs, watched, val_data)]:
+            print_line(line)
+        session.prepare(config, print_line)
+        with tf.Graph().as_default(), diagnosis.explained(pairs.paths):
+            first_step = checkpoints.step_of(checkpoint)
+            if config.seed is not None:
+                # A resumed run must not see the same images in the same order again
+                tf.set_random_seed(config.seed + first_step)
+            batches = dataset.load_data(pairs.paths, config)
+            model = build_model(batches.inputs, batches.targets, config)
+            max_steps = config.max_steps or config.max_epochs * batches.steps_per_epoch
+            steps = range(first_step, max_steps)
+
+            saver = tf.train.Saver(max_to_keep=None)  # `saving` removes old checkpoints
+            validation = watched and Validation(watched.paths, out, config, first_step)
+            monitor = Monitor(batches, model, out, config, steps, validation)
+
+            def restore(sess):
+                if checkpoint:
+                    checkpoints.restore(saver, sess, checkpoint, tf.global_variables())
+
+            sv = make_supervisor(restore, monitor.writer)
+            with sv.managed_session(config=session.session_config(config)) as sess:
+                origin = f'resuming from {checkpoint}' if first_step else 'starting from scratch'
+                print_line(
+                    f'{compat.describe_devices(sess)}; {describe_source(pairs, data)}; {origin}'
+                )
+                saves = saving.Saves(saver, sess, out, config, described)
+                step = first_step
+                if is_reached(out, step, max_steps):
+                    return TrainingResult(step, checkpoint)
+                monitor.begin()
+                fetches = step_fetches(batches, model)
+                with Progress(steps, batches.steps_per_epoch, config) as progress:
+                    while step < max_steps and not (should_stop(stop) or sv.should_stop()):
+                        try:
+                            results = monitor.run_step(sess, fetches, step + 1)
+                        except (tf.errors.OutOfRangeError, tf.errors.CancelledError):
+                            if not sv.should_stop():
+                                raise
+                            break  # a reader failed; the session raises its error when it closes
+                        step = int(results['global_step'])
+                        check_finite(step, results, out)
+                        if step % TRIM_FREQ == 0:
+                            machine.trim()
+
+                        progress.show(step, results['checked'])
+                        if is_due(config.progress_freq, step, steps):
+                            progress.report(step, results['checked'], results['averages'])
+                        monitor.record(sess, step, results, progress.recent_rate(), stop)
+
+                        if saves.is_due(step, steps):
+                            saves.save(step)
+                conclude(saves, steps, step, stop)
+    return TrainingResult(step, checkpoints.latest(out))
 
 
-class Job(typing.NamedTuple):
-    """The arguments of `train`."""
-
-    data: str
-    out: str
-    config: Config = Config()
-    val_data: typing.Optional[str] = None
-    skip_bad_files: bool = False
-    override: bool = False
+# What `train` and that of several processes have in common
 
 
-def train_replica(job: Job, cluster: Cluster = Cluster()) -> TrainingResult:
-    """`train` as one of the workers of `cluster`. Only the chief writes to the folder `out`.
+@contextlib.contextmanager
+def output_folder(out: str) -> Iterator[None]:
+    """Creates the folder `out` if it is missing, and locks it for this process.
 
     Raises:
-        UsageError: the workers were given different options or data.
-        Pix2PixError: as in `train`; or a port of this worker cannot be used.
+        Pix2PixError: it cannot be written, or is in use.
     """
-    compat.use_graph_mode()
-    pairs = find.find_pairs(job.data, job.skip_bad_files)
-    with contextlib.ExitStack() as stack:
-        stop = stack.enter_context(signals.stopping_on_signals(print_line))
-        replica = stack.enter_context(Replica(cluster, stop))
-        checkpoint, validation, data = None, None, None
-        if cluster.is_chief:
-            checkpoint, validation, data = _prepare(job, pairs, stack)
-        first_step = replica.join(
-            job.config, checkpoints.step_of(checkpoint), len(pairs.paths), print_line
-        )
-        if first_step is None:
-            print_line('stopped before all workers were here')
-            return TrainingResult(checkpoints.step_of(checkpoint), checkpoint)
-        session.prepare(job.config, print_line)
-        with tf.Graph().as_default(), tf.device(replica.device):
-            run = _build(pairs.paths, validation, job, replica, first_step)
-            try:
-                supervisor = _make_supervisor(run, checkpoint)
-                proto = replica.session_config(session.session_config(job.config))
-                with supervisor.managed_session(replica.target, config=proto) as sess:
-                    origin = 'starting from scratch'
-                    if first_step:
-                        origin = f'resuming from {checkpoint or cluster.name(0)}'
-                    device = compat.describe_devices(sess) + replica.describe()
-                    number = count(len(pairs.paths), 'pair')
-                    print_line(f'{device}; {number} in {job.data}; {origin}')
-                    loop = Loop(run, supervisor, sess, data)
-                    step = loop.train() if cluster.is_chief else loop.follow()
-            except tf.errors.OpError as error:
-                replica.wait_for_loss(error)
-                diagnosis.raise_explained(error, pairs.paths)
-        return TrainingResult(step, checkpoints.latest(job.out))
+    files.prepare_directory(out)
+    with locks.locked(out):
+        saving.remove_unfinished(out)
+        yield
 
 
-def _prepare(job, pairs, stack):
-    """What the chief does first: checks and locks the folder `out`, and says what is trained on.
+def find_watched(
+    val_data: Optional[str], config: Config, skip_bad_files: bool
+) -> Optional[find.Pairs]:
+    """The validation pairs to evaluate and display during a training; None if there are none.
 
-    Returns the newest checkpoint, the validation pairs and the Data; the first two may be None.
+    Raises:
+        DataError: the folder `val_data` cannot be used.
     """
-    validation = _find_validation(job, pairs)
-    data = options_file.describe_data(job.data, pairs.paths)
-    files.prepare_directory(job.out)
-    stack.enter_context(locks.locked(job.out))
-    saving.remove_unfinished(job.out)
-    checkpoint = checkpoints.latest(job.out)
-    if checkpoint and not job.override:
-        options_file.check_same(job.out, job.config, data)
-    _check_ours(job, checkpoint, validation)
-    for line in [_describe(pairs.sizes, job.config), *pairs.notes]:
-        print_line(line)
-    return checkpoint, validation, data
+    if not val_data:
+        return None
+    if not (config.display_freq or config.eval_freq):
+        find.find_images(val_data, 'val_data')  # or a typo would remain unnoticed
+        return None
+    watched = find.find_pairs(val_data, skip_bad_files, 'val_data', config.eval_images)
+    images.check_names(images.output_names(watched.paths), LONGEST_STEP + '.png')
+    return watched
 
 
-def _describe(sizes, config):
+def find_resumed(
+    out: str, config: Config, data: Optional[options_file.Data] = None
+) -> Optional[str]:
+    """The newest checkpoint in the folder `out`; None without one.
+
+    With `data`, the options and the data must be those of the run that saved it.
+
+    Raises:
+        CheckpointError: they are others; the message names the differences.
+    """
+    checkpoint = checkpoints.latest(out)
+    if checkpoint and data:
+        options_file.check_same(out, config, data)
+    return checkpoint
+
+
+def check_files(
+    out: str, config: Config, checkpoint: Optional[str], watched: Optional[find.Pairs]
+) -> None:
+    """Refuses a folder with files of other programs that the training would replace later.
+
+    Raises:
+        UsageError: there is one; the message names it.
+    """
+    if not checkpoint:  # else options.json has been read
+        files.check_ours(os.path.join(out, options_file.FILENAME), options_file.MARK, 'out')
+    if watched and config.display_freq:
+        pages.check_ours(out, 'out', pages.DEVELOPMENT_FILE)
+
+
+def describe(sizes: Sequence[find.Size], config: Config) -> str:
     """One line about what a training learns from files of these (width, height), and how."""
     learns = {'BtoA': 'left half from the right', 'AtoB': 'right half from the left'}
     other = {'BtoA': 'AtoB', 'AtoB': 'BtoA'}[config.direction]
@@ -141,60 +208,25 @@ def _describe(sizes, config):
     )
 
 
-def _check_ours(job, checkpoint, validation):
-    """Refuses a folder with files of other programs that the training would replace later."""
-    if not checkpoint:  # else it has been read
-        files.check_ours(os.path.join(job.out, options_file.FILENAME), options_file.MARK, 'out')
-    if validation and job.config.display_freq:
-        pages.check_ours(job.out, 'out', pages.DEVELOPMENT_FILE)
+def notes_on(
+    pairs: find.Pairs, watched: Optional[find.Pairs], val_data: Optional[str]
+) -> List[str]:
+    """Lines about the data that people should see, such as validation images that are trained on."""
+    notes = list(pairs.notes)
+    if watched:
+        notes += [note for note in watched.notes if note not in notes]
+    return notes + (leaks.notes(pairs.paths, val_data) if val_data else [])
 
 
-def _find_validation(job, pairs):
-    """The validation pairs to watch, or None. Images that are trained on, too, become a note."""
-    config, validation = job.config, None
-    if job.val_data and (config.display_freq or config.eval_freq):
-        validation = find.find_pairs(
-            job.val_data, job.skip_bad_files, 'val_data', config.eval_images
-        )
-        pairs.notes.extend(note for note in validation.notes if note not in pairs.notes)
-        images.check_names(images.output_names(validation.paths), LONGEST_STEP + '.png')
-    elif job.val_data:
-        find.find_images(job.val_data, 'val_data')  # or a typo would go unnoticed
-    if job.val_data:
-        pairs.notes.extend(leaks.notes(pairs.paths, job.val_data))
-    return validation
+def describe_source(pairs: find.Pairs, data: str) -> str:
+    """'400 pairs in data/train'."""
+    return f'{count(len(pairs.paths), "pair")} in {data}'
 
 
-def _build(paths, validation, job, replica, first_step):
-    """Builds everything into the default graph; returns the Run."""
-    config = job.config
-    path_queue = replica.path_queue(paths)
-    if config.seed is not None:
-        # A resumed run must not see the same images in the same order again, nor two workers the
-        # same noise
-        tf.set_random_seed(config.seed + first_step + replica.seed)
-    batches = dataset.load_data(paths, config, path_queue=path_queue)
-    model = build_model(batches.inputs, batches.targets, config, replica.average)
-    steps_per_epoch = -(-batches.steps_per_epoch // replica.size)
-    max_steps = config.max_steps or config.max_epochs * steps_per_epoch
-    schedule = Schedule(first_step, max_steps, steps_per_epoch)
-    saver = tf.train.Saver(max_to_keep=None)  # `checkpoints` removes old ones
-    replica.build()
-    monitor = None
-    if replica.cluster.is_chief:
-        watched = validation and Validation(validation.paths, job.out, config, first_step)
-        monitor = Monitor(batches, model, job.out, config, schedule, watched)
-    return Run(job.out, config, schedule, batches, model, monitor, saver, replica)
-
-
-def _make_supervisor(run, checkpoint):
-    """The post's Supervisor; its managed session initializes or restores all variables."""
-
-    def restore(sess):
-        if checkpoint:
-            checkpoints.restore(run.saver, sess, checkpoint, tf.global_variables())
-        run.replica.synchronize(sess)
-
+def make_supervisor(
+    restore: Callable[[tf.Session], object], writer: Optional[EventWriter]
+) -> tf.train.Supervisor:
+    """The post's Supervisor; its managed session initializes all variables, then calls `restore`."""
     # With a logdir it would write the graph as text, which takes a tenth of the time to the first
     # step. TensorBoard gets the graph from the summary_writer. Its check that all variables have
     # values, with an op per variable, is not needed: `init_op` and `restore` give values to all.
@@ -203,5 +235,70 @@ def _make_supervisor(run, checkpoint):
         ready_for_local_init_op=None,
         init_fn=restore,
         saver=None,
-        summary_writer=run.monitor and run.monitor.writer,
+        summary_writer=writer,
     )
+
+
+def step_fetches(batches: dataset.Batches, model: Model) -> Dict[str, Any]:
+    """What every step runs and reads: {name: fetch}."""
+    return {
+        'train': model.train_op,
+        'global_step': model.global_step,
+        'paths': batches.paths,
+        'checked': {name: getattr(model, name) for name in FINITE_VALUES},
+    }
+
+
+def should_stop(stop: threading.Event) -> bool:
+    """Whether a signal has set `stop`, or standard output is closed."""
+    return stop.is_set() or console.output_closed.is_set()
+
+
+def is_reached(out: str, step: int, max_steps: int) -> bool:
+    """Whether the run has reached its last step already, which is then printed."""
+    if step < max_steps:
+        return False
+    print_line(
+        f'{out} has already reached step {step} of {max_steps}: raise `max_epochs` or `max_steps`'
+    )
+    return True
+
+
+def check_finite(step: int, results: Dict[str, Any], out: str) -> None:
+    """Checks the numbers of a step: `results` are those of `step_fetches`.
+
+    Raises:
+        TrainingError: one is not finite; the message names it and the images of the step.
+    """
+    bad = [
+        f'{FINITE_VALUES[name]} is {value}'
+        for name, value in results['checked'].items()
+        if not np.isfinite(value)
+    ]
+    if bad:
+        names = ', '.join(os.fsdecode(path) for path in results['paths'])
+        raise TrainingError(
+            f'step {step}: {", ".join(bad)}, on {names}; nothing was saved after it: check these '
+            f'images, or train again from the last checkpoint in {out} with a lower '
+            '`learning_rate` and `override`'
+        )
+
+
+def conclude(saves: saving.Saves, steps: range, step: int, stop: threading.Event) -> None:
+    """Saves the last `step` of a run, unless that is done, and prints how the run ended.
+
+    Raises:
+        CheckpointError: the last save failed.
+        Pix2PixError: standard output was closed.
+    """
+    if steps.start < step < steps.stop and saves.saved_step != step:
+        saves.save(step)
+    if saves.error:
+        raise saves.error
+    saved = f', saved in {saves.out}' if saves.saved_step == step else ''
+    if step == steps.stop:
+        print_line(f'trained to step {step}, saved in {saves.out}/{checkpoints.BASENAME}-{step}')
+    elif console.output_closed.is_set():
+        raise Pix2PixError(f'standard output was closed: stopped at step {step}{saved}')
+    elif stop.is_set():
+        print_line(f'stopped at step {step} of {steps.stop}{saved}; the same command resumes it')

@@ -7,7 +7,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from support.helpers import run_process, write_cut_off, write_pair
 
-from pix2pix_tf import dataset, diagnosis, loop, training
+from pix2pix_tf import dataset, diagnosis, training
 from pix2pix_tf.monitoring import csv_log
 from pix2pix_tf.system import machine
 from pix2pix_tf.system.errors import DataError, Pix2PixError
@@ -84,11 +84,11 @@ def test_a_full_disk_is_said_whatever_the_kind_of_error(folder, decoders):
 
 def test_memory_is_trimmed_at_its_own_interval(pairs, tmp_path, narrow, monkeypatch):
     trimmed, steps = [], []
-    monkeypatch.setattr(loop, 'TRIM_FREQ', 2)
+    monkeypatch.setattr(training, 'TRIM_FREQ', 2)
     monkeypatch.setattr(machine, 'trim', lambda: trimmed.append(len(steps)))
-    original = loop.check_finite
+    original = training.check_finite
     monkeypatch.setattr(
-        loop, 'check_finite', lambda step, *rest: steps.append(original(step, *rest))
+        training, 'check_finite', lambda step, *rest: steps.append(original(step, *rest))
     )
     config = replace(narrow, progress_freq=0, summary_freq=5, max_steps=5)
     training.train(pairs, str(tmp_path), config)

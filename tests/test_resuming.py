@@ -28,9 +28,8 @@ def test_a_run_resumes_where_it_ended(pairs, trained, tmp_path, narrow, capsys):
     before = read_checkpoint(out)
     assert before['global_step'] == 2
     assert training.train(pairs, out, replace(narrow, max_steps=2)).step == 2
-    assert (
-        'has already reached step 2 of 2: raise max_epochs or max_steps' in capsys.readouterr().out
-    )
+    printed = capsys.readouterr().out
+    assert 'has already reached step 2 of 2: raise --max_epochs or --max_steps' in printed
     assert training.train(pairs, out, replace(narrow, max_steps=3)).step == 3
     assert f'resuming from {out}/model-2' in capsys.readouterr().out
     after = read_checkpoint(out)

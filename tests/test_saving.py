@@ -22,8 +22,7 @@ from support.helpers import (
     wait_for,
 )
 
-from pix2pix_tf import checkpoints, loop, saving, training
-from pix2pix_tf.monitoring import finite
+from pix2pix_tf import checkpoints, saving, training
 from pix2pix_tf.system.errors import DataError
 
 # So that a save takes a while
@@ -133,7 +132,7 @@ def test_a_file_that_spoils_the_run_costs_no_step(pairs, tmp_path, narrow, monke
     """What was learned before it is saved, and the error still names it."""
     folder = tmp_path / 'pairs'
     shutil.copytree(pairs, str(folder))
-    original = finite.check_finite
+    original = training.check_finite
 
     def spoil(step, *rest):
         original(step, *rest)
@@ -142,7 +141,7 @@ def test_a_file_that_spoils_the_run_costs_no_step(pairs, tmp_path, narrow, monke
                 (tmp_path / 'empty').write_bytes(b'')
                 (tmp_path / 'empty').replace(path)  # no reader sees a file that shrinks
 
-    monkeypatch.setattr(loop, 'check_finite', spoil)
+    monkeypatch.setattr(training, 'check_finite', spoil)
     with pytest.raises(DataError) as error:
         training.train(str(folder), str(tmp_path / 'out'), narrow)
     assert str(folder) in str(error.value)

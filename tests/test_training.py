@@ -18,7 +18,6 @@ from support.helpers import (
 
 from pix2pix_tf import checkpoints, options_file, training
 from pix2pix_tf.config import Config
-from pix2pix_tf.monitoring import finite
 from pix2pix_tf.monitoring.progress import LOSS_LABELS
 from pix2pix_tf.system.errors import CheckpointError, DataError, TrainingError
 
@@ -148,17 +147,17 @@ def test_a_run_that_diverges_later_ends_with_the_save_of_the_step_before(
     assert f'step {step} ' not in result.stdout
 
 
-@pytest.mark.parametrize('field', list(finite.FINITE_VALUES))
+@pytest.mark.parametrize('field', list(training.FINITE_VALUES))
 def test_every_number_is_checked_and_named(field):
-    values = dict.fromkeys(finite.FINITE_VALUES, 1.0)
-    finite.check_finite(7, values, [b'a.jpg'], 'out')
+    values = dict.fromkeys(training.FINITE_VALUES, 1.0)
+    training.check_finite(7, {'checked': values, 'paths': [b'a.jpg']}, 'out')
     for bad in (float('nan'), float('inf')):
         values[field] = bad
         with pytest.raises(TrainingError) as error:
-            finite.check_finite(7, values, [b'a.jpg', b'b.jpg'], 'out')
+            training.check_finite(7, {'checked': values, 'paths': [b'a.jpg', b'b.jpg']}, 'out')
         message = str(error.value)
         assert message.startswith(
-            f'step 7: {finite.FINITE_VALUES[field]} is {bad}, on a.jpg, b.jpg;'
+            f'step 7: {training.FINITE_VALUES[field]} is {bad}, on a.jpg, b.jpg;'
         )
 
 

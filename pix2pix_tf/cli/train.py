@@ -59,10 +59,15 @@ def main() -> None:
     cluster = launch.parse(FLAGS.workers, FLAGS.task, os.environ.get('TF_CONFIG', ''))
     if isinstance(cluster, int):
         cluster = launch.start_here(cluster)
-    training = common.load('training')
-    training.train_replica(
-        training.Job(
-            FLAGS.data, FLAGS.out, options, FLAGS.val_data, FLAGS.skip_bad_files, FLAGS.override
-        ),
-        cluster,
+    arguments = (
+        FLAGS.data,
+        FLAGS.out,
+        options,
+        FLAGS.val_data,
+        FLAGS.skip_bad_files,
+        FLAGS.override,
     )
+    if len(cluster.workers) > 1:
+        common.load('distributed.train').train(cluster, *arguments)
+    else:
+        common.load('training').train(*arguments)

@@ -1,8 +1,8 @@
-"""The workers of a training watch each other, over connections of their own.
+"""The workers of a training watch each other, over connections next to TensorFlow's.
 
-TensorFlow 1.15 waits for ever for a worker that is gone, and 2.x does not say which one it is. Here
-every two workers hold a connection, over which each says once a second that it lives, and at its
-end, why it ends.
+TensorFlow 1.15 waits forever for a worker that is gone, and 2.x does not say which one it is. Here
+every two workers have a connection, on which each sends a heartbeat every second and, at its end,
+the reason.
 """
 
 import contextlib
@@ -15,9 +15,9 @@ import typing
 from pix2pix_tf.distributed import json_lines
 from pix2pix_tf.system.errors import Pix2PixError
 
-SILENCE = 20.0  # seconds after which a worker that says nothing is given up
+SILENCE = 20.0  # seconds without a heartbeat after which a worker is given up
 _BEAT = 1.0
-_NOTICE = 10.0  # seconds between two lines about workers that are waited for
+_NOTICE = 10.0  # seconds between two lines that name the missing workers
 _RETRY = 0.5
 AGAIN = 'the same command resumes from the last save'
 

@@ -1,7 +1,7 @@
-"""Several processes that train one model: each computes a replica of the graph (not in the post).
+"""One of several processes that train one model: each computes a replica of the graph.
 
-In every step, the gradients of all replicas are averaged before Adam applies them, so that all hold
-the same weights. They travel by TensorFlow's collective all-reduce between `tf.train.Server`s.
+In every step, the gradients of all replicas are averaged before Adam applies them, so that all have
+the same weights. TensorFlow's collective all-reduce averages them, between `tf.train.Server`s.
 """
 
 import os
@@ -18,8 +18,9 @@ from pix2pix_tf.config import Config, as_written
 from pix2pix_tf.distributed import peers
 from pix2pix_tf.distributed.peers import Cluster
 from pix2pix_tf.inference import noise
-from pix2pix_tf.system import compat, console
+from pix2pix_tf.system import compat
 from pix2pix_tf.system.errors import UsageError, with_flags
+from pix2pix_tf.training import should_stop
 
 _JOB = 'worker'
 _GROUP = 1  # all workers are one group; each collective in it has its own instance key
@@ -28,7 +29,7 @@ _FIRST_VARIABLE = 10  # the instance keys from here on hand out the variables
 
 _PATIENCE = 60  # seconds in which a worker ends by itself, once the chief has
 
-# What may differ between the workers
+# Options that may differ between the workers
 _OWN_OPTIONS = ('num_threads', 'memory_growth')
 
 # Errors of a step that no other worker causes
@@ -40,19 +41,19 @@ _OWN_ERRORS = (
 
 
 class Replica:
-    """This process in a `cluster` of one or more.
+    """This process as one of the workers of a `cluster`.
 
-    `stop` is set when this process shall stop: then all stop after the same step. A worker that is
-    lost ends this process with a line on standard error and status 1, because TensorFlow may
-    never return from the step.
+    Set `stop` to request a stop; all workers then stop after the same step. If another worker is
+    lost, this process ends with a line on standard error and status 1, because TensorFlow may never
+    return from the step.
     """
 
     def __init__(self, cluster: Cluster, stop: threading.Event) -> None:
         self.cluster, self.stop = cluster, stop
-        self.size = max(1, len(cluster.workers))
-        self.target = ''  # of the session; empty: within this process
+        self.size = len(cluster.workers)
+        self.target = ''  # of the session, once TensorFlow's server runs
         self.device: typing.Optional[str] = None
-        self._stopping: typing.Optional[tf.Tensor] = None  # above 0 if a worker wants to stop
+        self._stopping: typing.Optional[tf.Tensor] = None  # above 0 if a worker asked to stop
         self._agreed = False
         self._order_seed: typing.Optional[int] = None
         self._peers: typing.Optional[peers.Peers] = None
@@ -66,12 +67,12 @@ class Replica:
 
     @property
     def name(self) -> str:
-        """How messages call this worker."""
+        """The name of this worker in messages."""
         return self.cluster.name(self.cluster.task)
 
     def describe(self) -> str:
-        """Part of a line about where the session computes; empty if this process is alone."""
-        return f', as {self.name} of {self.size}' if self.size > 1 else ''
+        """The part that this process has in the training, for the line about devices."""
+        return f', as {self.name} of {self.size}'
 
     def join(
         self,
@@ -82,14 +83,12 @@ class Replica:
     ) -> typing.Optional[int]:
         """Waits for the other workers; returns the step at which the training begins.
 
-        The chief's `first_step` counts. None if `stop` was set before all were here.
+        That is the chief's `first_step`. None if `stop` was set before all had joined.
 
         Raises:
             UsageError: the workers were given other options or other data.
             Pix2PixError: a port cannot be listened on, or a worker was given other addresses.
         """
-        if self.size == 1:
-            return first_step
         self._peers = peers.Peers(self.cluster, self._leave)
         options = {n: v for n, v in as_written(config).items() if n not in _OWN_OPTIONS}
         seed = noise.random_seed() if config.seed is None else config.seed
@@ -118,23 +117,20 @@ class Replica:
 
     def session_config(self, proto: tf.ConfigProto) -> tf.ConfigProto:
         """`proto` with what a session in the cluster needs; starts TensorFlow's server."""
-        if self.size > 1:
-            proto.experimental.collective_group_leader = f'/job:{_JOB}/replica:0/task:0'
-            # Without it, a session would wait for the devices of all workers, at its end, too
-            proto.device_filters.append(f'/job:{_JOB}/task:{self.cluster.task}')
-            spec = tf.train.ClusterSpec({_JOB: list(self.cluster.workers)})
-            self._server = tf.train.Server(spec, _JOB, self.cluster.task, config=proto)
-            self.target = self._server.target
+        proto.experimental.collective_group_leader = f'/job:{_JOB}/replica:0/task:0'
+        # Without it, a session would wait for the devices of all workers, even while it closes
+        proto.device_filters.append(f'/job:{_JOB}/task:{self.cluster.task}')
+        spec = tf.train.ClusterSpec({_JOB: list(self.cluster.workers)})
+        self._server = tf.train.Server(spec, _JOB, self.cluster.task, config=proto)
+        self.target = self._server.target
         return proto
 
-    def path_queue(self, paths: typing.Sequence[str]) -> typing.Optional[tf.FIFOQueue]:
-        """This worker's part of the shuffled `paths`; None if it is alone.
+    def path_queue(self, paths: typing.Sequence[str]) -> tf.FIFOQueue:
+        """This worker's part of the shuffled `paths`.
 
         All workers shuffle in the same order. Number `task` takes every `size`-th path, so that
         together they see each once an epoch.
         """
-        if self.size == 1:
-            return None
         everything = tf.train.string_input_producer(
             [os.fsencode(path) for path in paths], seed=self._order_seed
         )
@@ -148,10 +144,8 @@ class Replica:
 
         `network` is 'discriminator' or 'generator'.
         """
-        if self.size == 1:
-            return gradients
         tensors = list(gradients)
-        if network == 'generator':  # the last collective of a step takes the wish to stop along
+        if network == 'generator':  # the last all-reduce of a step also carries the stop request
             tensors.append(self._stop_flag(gradients[0].dtype))
         vector = tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], 0)
         mean = collective_ops.all_reduce(
@@ -167,10 +161,10 @@ class Replica:
         return means
 
     def _stop_flag(self, dtype):
-        """1 in a step in which this process wants to stop, else 0."""
+        """1 in a step in which this process asks to stop, else 0."""
 
         def read():
-            return dtype.as_numpy_dtype(self._wants_to_stop())
+            return dtype.as_numpy_dtype(should_stop(self.stop))
 
         flag = tf.py_func(read, [], dtype)
         flag.set_shape([])
@@ -178,8 +172,6 @@ class Replica:
 
     def build(self) -> None:
         """Builds what `synchronize` runs; call it when all variables exist."""
-        if self.size == 1:
-            return
         variables = sorted(tf.global_variables(), key=lambda variable: variable.name)
         for key, variable in enumerate(variables, _FIRST_VARIABLE):
             shape, dtype = variable.get_shape(), variable.dtype.base_dtype
@@ -199,48 +191,45 @@ class Replica:
         return {} if self._stopping is None else {'stopping': self._stopping}
 
     def note(self, results: typing.Dict[str, typing.Any]) -> None:
-        """Takes notice of the results of a step."""
+        """Updates the stop state from the results of a step."""
         if results.get('stopping', 0) > 0:
             self._agreed = True
             self.stop.set()
 
     def should_stop(self) -> bool:
-        """Whether the training stops here: in a cluster, once all know it."""
-        return self._agreed if self.size > 1 else self._wants_to_stop()
-
-    def _wants_to_stop(self):
-        return self.stop.is_set() or console.output_closed.is_set()
+        """Whether the training stops here: once all workers know it."""
+        return self._agreed
 
     def wait_for_loss(self, error: tf.errors.OpError) -> None:
         """If another worker may be the cause of `error`, waits for it to be known.
 
         Then `_leave` ends this process.
         """
-        if self.size > 1 and not isinstance(error, _OWN_ERRORS):
+        if not isinstance(error, _OWN_ERRORS):
             time.sleep(peers.SILENCE + 5)
 
     def wait_for_culprit(self, checked: typing.Dict[str, float]) -> None:
         """If the losses in `checked` are finite, waits for the worker whose are not."""
         losses = [value for name, value in checked.items() if 'gradient' not in name]
-        if self.size > 1 and np.isfinite(losses).all():
+        if np.isfinite(losses).all():
             time.sleep(peers.SILENCE + 5)
 
     def __enter__(self) -> 'Replica':
         return self
 
     def __exit__(self, kind: typing.Any, error: typing.Any, *_: object) -> None:
-        """Tells the others that this process is done, or why it ends."""
+        """Tells the other workers that this one has finished, or why it fails."""
         if self._peers and error is None:
             self._peers.close()
         elif self._peers:
             reason = compat.one_line(error) if str(error) else kind.__name__
             self._peers.tell(f'{self.name} ended: {reason}')
         for child in self.cluster.children:
-            # Before all have joined, one that is not here yet would wait for this process
+            # Before all have joined, a worker that is still starting would wait for this process
             child.end(_PATIENCE if self.device else 0)
 
     def _leave(self, reason):
-        """Ends this process, and those that it has started, because of another."""
+        """Ends this process and those that it has started, because another worker is lost."""
         for task, child in enumerate(self.cluster.children, 1):
             said = child.end(0)
             if said and reason.startswith(self.cluster.name(task)) and peers.AGAIN in reason:

@@ -10,9 +10,8 @@ from tensorflow.python.client import timeline
 from pix2pix_tf.config import Config
 from pix2pix_tf.dataset import Batches
 from pix2pix_tf.model import Model
-from pix2pix_tf.monitoring import csv_log, summaries
-from pix2pix_tf.monitoring.progress import LOSS_LABELS
-from pix2pix_tf.monitoring.schedule import Schedule
+from pix2pix_tf.monitoring import csv_log, tensorboard
+from pix2pix_tf.monitoring.progress import LOSS_LABELS, is_due
 from pix2pix_tf.monitoring.tensorboard import EventWriter
 from pix2pix_tf.monitoring.validation import Validation
 from pix2pix_tf.system import files
@@ -36,13 +35,13 @@ class Monitor:
         model: Model,
         out: str,
         config: Config,
-        schedule: Schedule,
+        steps: range,
         validation: typing.Optional[Validation] = None,
     ) -> None:
-        self.out, self.config, self.schedule = out, config, schedule
+        self.out, self.config, self.steps = out, config, steps
         self.validation = validation
-        self.writer = EventWriter(out)  # for the Supervisor, too
-        self.log = csv_log.LossLog(out, self.writer, schedule.first_step)
+        self.writer = EventWriter(out)  # the Supervisor writes the graph with it
+        self.log = csv_log.LossLog(out, self.writer, steps.start)
         self.traces = files.OptionalWrites()
         self.scalars = {
             'averages': {name: getattr(model, name + '_average') for name in LOSS_LABELS.values()},
@@ -52,13 +51,16 @@ class Monitor:
         }
         self.summaries = {}  # {name: (freq, op)}
         if config.display_freq:
-            op = summaries.build_images(batches.inputs, batches.targets, model)
+            op = tensorboard.build_images(batches.inputs, batches.targets, model)
             self.summaries['images'] = config.display_freq, op
         if config.histogram_freq:
-            self.summaries['histograms'] = config.histogram_freq, summaries.build_histograms(model)
+            self.summaries['histograms'] = (
+                config.histogram_freq,
+                tensorboard.build_histograms(model),
+            )
 
     def begin(self) -> None:
-        """Removes what an abandoned run has recorded after the first step of the schedule."""
+        """Removes what an abandoned run has recorded after the first step of this one."""
         self.log.begin()
         if self.validation:
             self.validation.begin()
@@ -70,9 +72,9 @@ class Monitor:
         # The scalars are always fetched: TensorFlow prepares every new set of fetches for a second
         fetches = dict(fetches, **self.scalars)
         for name, (freq, op) in self.summaries.items():
-            if self.schedule.is_due(freq, step):
+            if is_due(freq, step, self.steps):
                 fetches[name] = op
-        if not self.schedule.is_due(self.config.trace_freq, step):
+        if not is_due(self.config.trace_freq, step, self.steps):
             return session.run(fetches)
         metadata = tf.RunMetadata()
         options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
@@ -91,16 +93,16 @@ class Monitor:
             if name in results:
                 self.writer.add_summary(results[name], step)
         row = {}
-        if self.schedule.is_due(self.config.summary_freq, step):
+        if is_due(self.config.summary_freq, step, self.steps):
             row = csv_log.row_of(results, rate, self.config.learning_rate)
         evaluated = {}
-        if self.validation and self.schedule.is_due(self.config.eval_freq, step):
+        if self.validation and is_due(self.config.eval_freq, step, self.steps):
             evaluated = self.validation.evaluate(session, stop)
         if row or evaluated:
             self.log.add(step, dict(row, **evaluated))
         if evaluated:
             print_line(self._describe(step, evaluated))
-        displaying = self.schedule.is_due(self.config.display_freq, step) and not stop.is_set()
+        displaying = is_due(self.config.display_freq, step, self.steps) and not stop.is_set()
         if self.validation and displaying:
             self.validation.display(session, step)
 

@@ -8,7 +8,7 @@ import typing
 
 from tqdm import tqdm
 
-from pix2pix_tf.monitoring.schedule import Schedule
+from pix2pix_tf.config import Config
 from pix2pix_tf.system.console import print_line
 
 # {label in a report: field of Model}
@@ -23,23 +23,35 @@ WINDOW = 60  # seconds over which the live line measures its rate
 Losses = typing.Dict[str, float]  # {field of Model: value}
 
 
+def is_due(freq: int, step: int, steps: range) -> bool:
+    """Whether something is due after `step` that comes every `freq` of `steps` and after the last.
+
+    The `steps` of a run are numbered from those that were done before: range(first, last). A `freq`
+    of 0 means never.
+    """
+    return freq > 0 and (step % freq == 0 or step == steps.stop)
+
+
 class Progress:
-    """Reports on the steps of a run; use it as a context manager.
+    """Reports on the `steps` of a run; use it as a context manager.
 
     On a terminal, a live line is updated after every step, with the rate of the last minute.
-    Elsewhere the post's lines appear on request, with the rate since the first step. A `freq` of 0
-    turns off the live line, too.
+    Elsewhere the post's lines are printed on request, with the rate since the first step. A
+    progress_freq of 0 turns off both. `replicas` are the processes that train together.
     """
 
-    def __init__(self, schedule: Schedule, batch_size: int, freq: int) -> None:
-        self.schedule, self.batch_size = schedule, batch_size
+    def __init__(
+        self, steps: range, steps_per_epoch: int, config: Config, replicas: int = 1
+    ) -> None:
+        self.steps, self.steps_per_epoch = steps, steps_per_epoch
+        self.batch_size = config.batch_size * replicas
         self.start = time.monotonic()
-        self.recent = collections.deque([(self.start, schedule.first_step)])
+        self.recent = collections.deque([(self.start, steps.start)])
         self.bar = None
-        if freq and sys.stdout.isatty():
+        if config.progress_freq and sys.stdout.isatty():
             self.bar = tqdm(
-                total=schedule.last_step,
-                initial=schedule.first_step,
+                total=steps.stop,
+                initial=steps.start,
                 file=sys.stdout,
                 bar_format='{desc} {percentage:3.0f}%|{bar}|{postfix}',
                 dynamic_ncols=True,
@@ -56,7 +68,7 @@ class Progress:
     def rate(self, step: int) -> float:
         """Images per second since the first step of this process."""
         seconds = time.monotonic() - self.start
-        return (step - self.schedule.first_step) * self.batch_size / seconds
+        return (step - self.steps.start) * self.batch_size / seconds
 
     def recent_rate(self) -> float:
         """Images per second over the last minute, or since the first step if that is shorter."""
@@ -69,9 +81,9 @@ class Progress:
         while self.recent[-1][0] - self.recent[0][0] > WINDOW and len(self.recent) > 2:
             self.recent.popleft()
         if self.bar is not None:
-            rate, last_step = self.recent_rate(), self.schedule.last_step
-            epochs = math.ceil(last_step / self.schedule.steps_per_epoch)
-            epoch = math.ceil(step / self.schedule.steps_per_epoch)
+            rate, last_step = self.recent_rate(), self.steps.stop
+            epochs = math.ceil(last_step / self.steps_per_epoch)
+            epoch = math.ceil(step / self.steps_per_epoch)
             self.bar.set_description_str(
                 f'epoch {epoch}/{epochs}  step {step}/{last_step}', refresh=False
             )
@@ -86,11 +98,21 @@ class Progress:
     def report(self, step: int, losses: Losses, averages: Losses) -> None:
         """Prints the post's lines, unless there is a live line."""
         if self.bar is None:
-            line = format_progress(step, self.schedule, self.rate(step), self.batch_size)
-            print_line(f'{line}\n{format_losses(losses, averages)}')
+            print_line(f'{self._line(step)}\n{format_losses(losses, averages)}')
+
+    def _line(self, step):
+        """The post's progress line after global step `step`."""
+        epoch = math.ceil(step / self.steps_per_epoch)
+        epoch_step = (step - 1) % self.steps_per_epoch + 1
+        rate = self.rate(step)
+        remaining = (self.steps.stop - step) * self.batch_size / rate
+        return (
+            f'progress  epoch {epoch}  step {epoch_step}  image/sec {rate:0.1f}  '
+            f'remaining {int(remaining / 60)}m'
+        )
 
     def _remaining(self, step, rate):
-        minutes = int((self.schedule.last_step - step) * self.batch_size / rate / 60)
+        minutes = int((self.steps.stop - step) * self.batch_size / rate / 60)
         return f'{minutes // 60}h {minutes % 60:02}m' if minutes >= 60 else f'{minutes}m'
 
 
@@ -99,15 +121,4 @@ def format_losses(losses: Losses, averages: Losses) -> str:
     return '\n'.join(
         f'{label} {losses[name]!s}  average {averages[name]!s}'
         for label, name in LOSS_LABELS.items()
-    )
-
-
-def format_progress(step: int, schedule: Schedule, rate: float, batch_size: int) -> str:
-    """The post's progress line after global step `step`, at `rate` images per second."""
-    remaining = (schedule.last_step - step) * batch_size / rate
-    epoch = math.ceil(step / schedule.steps_per_epoch)
-    epoch_step = (step - 1) % schedule.steps_per_epoch + 1
-    return (
-        f'progress  epoch {epoch}  step {epoch_step}  image/sec {rate:0.1f}  '
-        f'remaining {int(remaining / 60)}m'
     )

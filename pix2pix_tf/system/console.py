@@ -7,6 +7,8 @@ import threading
 
 from tqdm import tqdm
 
+from pix2pix_tf.system.errors import with_flags
+
 # Set once standard output cannot be written any more, as after `| head`
 output_closed = threading.Event()
 
@@ -19,11 +21,12 @@ def count(number: int, noun: str) -> str:
 def print_line(line: str) -> None:
     """Prints a line to standard output, above the progress bar if there is one.
 
+    Options in backquotes become flags, as in the commands' errors.
     Characters that its encoding lacks become question marks. If it is closed, `output_closed` is
     set and the line is lost. On a full disk, the line alone is lost.
     """
     encoding = sys.stdout.encoding or 'utf-8'
-    text = (line + '\n').encode(encoding, 'replace').decode(encoding)
+    text = (with_flags(line) + '\n').encode(encoding, 'replace').decode(encoding)
     try:
         # One write, because the signal thread prints, too
         with tqdm.external_write_mode(file=sys.stdout):

@@ -58,7 +58,7 @@ def test_gradients_are_the_mean_of_the_replicas(tmp_path):
     both = [dict(np.load(str(tmp_path / f'{task}.npz'))) for task in range(2)]
     alone = []
     for task in range(2):
-        # A cluster of one, which averages nothing
+        # Without a cluster, nothing is averaged
         path = tmp_path / f'alone-{task}.npz'
         process = fork_script(REPLICA, 'gradients', '', task, path)
         assert process.communicate() == ('', '')

@@ -94,7 +94,7 @@ def test_workers_with_other_addresses_are_refused(pairs, tmp_path):
     chief.terminate()
     printed, errors = chief.communicate()
     assert (chief.returncode, errors) == (0, '')
-    assert 'stopped before all workers were here' in printed
+    assert 'stopped before all workers had joined' in printed
 
 
 @pytest.mark.slow

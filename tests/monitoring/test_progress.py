@@ -9,9 +9,9 @@ import types
 import pytest
 from support.helpers import fork_command
 
+from pix2pix_tf.config import Config
 from pix2pix_tf.monitoring import progress
-from pix2pix_tf.monitoring.progress import Progress
-from pix2pix_tf.monitoring.schedule import Schedule
+from pix2pix_tf.monitoring.progress import Progress, is_due
 
 LOSSES = {'discrim_loss': 1.5, 'gen_loss_gan': 0.25, 'gen_loss_l1': 0.125}
 
@@ -24,14 +24,26 @@ def clock(monkeypatch):
     return clock
 
 
-def test_progress_line_is_that_of_the_post():
-    line = progress.format_progress(450, Schedule(0, 80000, 400), rate=2.0, batch_size=1)
-    assert line == 'progress  epoch 2  step 50  image/sec 2.0  remaining 662m'
-    assert 'epoch 1  step 400 ' in progress.format_progress(400, Schedule(0, 800, 400), 1.0, 1)
+def test_progress_line_is_that_of_the_post(clock, capsys):
+    with Progress(range(80000), 400, Config()) as shown:
+        clock.now += 225
+        shown.report(450, LOSSES, LOSSES)
+        clock.now += 175
+        shown.report(400, LOSSES, LOSSES)
+    first, second = capsys.readouterr().out.splitlines()[::4]
+    assert first == 'progress  epoch 2  step 50  image/sec 2.0  remaining 662m'
+    assert second.startswith('progress  epoch 1  step 400  image/sec 1.0 ')
+
+
+def test_what_comes_every_few_steps_also_comes_after_the_last():
+    steps = range(5, 12)
+    assert [step for step in range(6, 13) if is_due(4, step, steps)] == [8, 12]
+    assert [step for step in range(6, 13) if is_due(5, step, steps)] == [10, 12]
+    assert not any(is_due(0, step, steps) for step in range(6, 13))
 
 
 def test_the_live_rate_is_that_of_the_last_minute_the_other_of_all(clock):
-    with Progress(Schedule(100, 1000, 400), batch_size=2, freq=50) as shown:
+    with Progress(range(100, 1000), 400, Config(batch_size=2)) as shown:
         for step in range(101, 201):  # a step a second
             clock.now += 1
             shown.show(step, LOSSES)
@@ -44,7 +56,7 @@ def test_the_live_rate_is_that_of_the_last_minute_the_other_of_all(clock):
 
 
 def test_a_report_is_the_posts_lines(clock, capsys):
-    with Progress(Schedule(0, 800, 400), batch_size=1, freq=50) as shown:
+    with Progress(range(800), 400, Config()) as shown:
         clock.now += 25
         shown.report(50, LOSSES, dict(LOSSES, gen_loss_l1=0.5))
     assert capsys.readouterr().out.splitlines() == [

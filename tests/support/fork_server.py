@@ -21,7 +21,7 @@ WRITING = os.O_WRONLY | os.O_APPEND | os.O_NOCTTY
 MODES = os.O_RDONLY | os.O_NOCTTY, WRITING, WRITING
 
 # What a command imports, apart from the modules that define its flags: absl takes a flag only once.
-LOADED = ('training', 'exporting', 'monitoring.plot')
+LOADED = ('distributed.train', 'exporting', 'monitoring.plot')
 
 
 def serve():

@@ -1,9 +1,10 @@
-"""One worker of a cluster, as tests/test_cluster.py starts it; not a test.
+"""One worker of a cluster, as tests/distributed/test_cluster.py starts it; not a test.
 
 replica.py weights|nan PAIRS OUT WORKERS TASK STEPS: trains, then saves its variables
 replica.py gradients WORKERS TASK OUT: saves its gradients of one step in float64
 """
 
+import contextlib
 import itertools
 import sys
 import threading
@@ -12,11 +13,11 @@ from dataclasses import replace
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import training
+from pix2pix_tf import dataset
 from pix2pix_tf.config import Config
 from pix2pix_tf.distributed.peers import Cluster
 from pix2pix_tf.distributed.replica import Replica
-from pix2pix_tf.loop import Loop
+from pix2pix_tf.distributed.train import train as train_replica
 from pix2pix_tf.model import build_model
 from pix2pix_tf.system import compat
 
@@ -33,15 +34,19 @@ def gradients(workers, task):
     compat.use_graph_mode()
     tf.float32 = tf.float64
     config = Config(ngf=2, ndf=2, dropout=0.0, learning_rate=0.0)
-    cluster = Cluster(workers, task)
-    with tf.Graph().as_default() as graph, Replica(cluster, threading.Event()) as replica:
-        replica.join(config, 0, 1, print)
+    with tf.Graph().as_default() as graph, contextlib.ExitStack() as stack:
+        replica, target, proto = None, '', tf.ConfigProto()
+        if workers:
+            replica = stack.enter_context(Replica(Cluster(workers, task), threading.Event()))
+            replica.join(config, 0, 1, print)
         tf.set_random_seed(9)
-        with tf.device(replica.device):
+        with tf.device(replica and replica.device):
             images = tf.constant(pair(task))
-            model = build_model(images[0], images[1], config, replica.average)
-        proto = replica.session_config(tf.ConfigProto())
-        with tf.Session(replica.target, graph, config=proto) as session:
+            model = build_model(images[0], images[1], config, replica and replica.average)
+        if workers:
+            proto = replica.session_config(proto)
+            target = replica.target
+        with tf.Session(target, graph, config=proto) as session:
             session.run(tf.global_variables_initializer())
             return session.run((model.gradients, model.train_op))[0]
 
@@ -49,7 +54,7 @@ def gradients(workers, task):
 def train(kind, pairs, out, workers, task, steps):
     """A training; with 'nan', the second worker's inputs are not numbers from its third step on."""
     if kind == 'nan' and task == 1:
-        load_data, numbers = training.dataset.load_data, map(np.float32, itertools.count())
+        load_data, numbers = dataset.load_data, map(np.float32, itertools.count())
 
         def spoil(*args, **kwargs):
             batches = load_data(*args, **kwargs)
@@ -60,19 +65,21 @@ def train(kind, pairs, out, workers, task, steps):
             spoilt.set_shape(batches.inputs.get_shape())
             return batches._replace(inputs=spoilt)
 
-        training.dataset.load_data = spoil
-    values = {}
-    follow = Loop.follow
+        dataset.load_data = spoil
+    values, sessions = {}, []
+    synchronize, note = Replica.synchronize, Replica.note
 
-    def remember(loop):
-        step = follow(loop)
-        names = {v.op.name: v for v in tf.global_variables()}
-        values.update(loop.session.run(names))
-        return step
+    def remember_session(replica, sess):
+        sessions.append(sess)
+        synchronize(replica, sess)
 
-    Loop.follow = remember
-    job = training.Job(pairs, out, replace(NARROW, max_steps=steps))
-    training.train_replica(job, Cluster(workers, task))
+    def remember_variables(replica, results):
+        note(replica, results)
+        if task and results['global_step'] == steps:
+            values.update(sessions[0].run({v.op.name: v for v in tf.global_variables()}))
+
+    Replica.synchronize, Replica.note = remember_session, remember_variables
+    train_replica(Cluster(workers, task), pairs, out, replace(NARROW, max_steps=steps))
     if values:
         np.savez(f'{out}-{task}.npz', **values)
 
@@ -80,7 +87,7 @@ def train(kind, pairs, out, workers, task, steps):
 if __name__ == '__main__':
     if sys.argv[1] == 'gradients':
         _, _, listed, number, path = sys.argv
-        np.savez(path, **gradients(tuple(listed.split(',')), int(number)))
+        np.savez(path, **gradients(tuple(filter(None, listed.split(','))), int(number)))
     else:
         _, what, folder, to, listed, number, last = sys.argv
         train(what, folder, to, tuple(listed.split(',')), int(number), int(last))

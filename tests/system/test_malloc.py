@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.helpers import ROOT, SMALL_FLAGS, fork_command, wait_for
 
-from pix2pix_tf import loop
+from pix2pix_tf import training
 
 HEAP = """
 import ctypes
@@ -48,7 +48,7 @@ def test_freed_blocks_are_kept_until_trimmed_unless_the_environment_says_how(env
 @pytest.mark.timeout(1200)
 def test_memory_stays_flat(pairs, tmp_path):
     """Over 450 steps, the resident size grows by less than 4 KiB each."""
-    freq = loop.TRIM_FREQ  # a report then comes right after the free memory was returned
+    freq = training.TRIM_FREQ  # a report then comes right after the free memory was returned
     flags = [f'--data={pairs}', f'--out={tmp_path}', '--ngf=1', '--ndf=1', '--max_epochs=1000']
     flags += SMALL_FLAGS
     flags += [f'--progress_freq={freq}', '--display_freq=0', '--save_freq=100000']
