@@ -39,7 +39,7 @@ def latest(directory: str) -> typing.Optional[str]:
 
 
 def resolve(name: str) -> str:
-    """The checkpoint that people mean by `name`: its path, one of its files, or its folder.
+    """The path of the checkpoint `name`: its path, one of its files, or its folder.
 
     Raises:
         CheckpointError: `name` is a folder without a checkpoint. Other paths are not checked.
@@ -55,8 +55,8 @@ def resolve(name: str) -> str:
 def named_in(directory: str) -> typing.List[str]:
     """The checkpoints that the state file of `directory` names, the newest last.
 
-    Only names inside `directory` count. In a folder that was moved, absolute paths lead to where it
-    was; in a stranger's folder they could lead anywhere, and Saver deletes old checkpoints.
+    Only the base names are used. In a folder that was moved, absolute paths lead to the old place;
+    in a downloaded folder they could lead anywhere, and `saving` removes old checkpoints.
     """
     path = os.path.join(directory, 'checkpoint')
     if not os.path.lexists(path):
@@ -65,7 +65,7 @@ def named_in(directory: str) -> typing.List[str]:
         state = tf.train.get_checkpoint_state(directory)
     except (tf.errors.OpError, ValueError) as error:
         raise CheckpointError(f'cannot read {path}: {compat.one_line(error)}') from error
-    if state is None:  # TensorFlow only warns, and what it warns of is hidden
+    if state is None:  # TensorFlow only warns, and its warnings are hidden
         raise CheckpointError(f'cannot read {path}: repair it, or delete it to start over')
     paths = [p for p in state.all_model_checkpoint_paths if p != state.model_checkpoint_path]
     names = [os.path.basename(path) for path in paths + [state.model_checkpoint_path]]
@@ -109,7 +109,7 @@ def restore(
 
 @contextlib.contextmanager
 def readable(checkpoint: str) -> typing.Iterator[None]:
-    """Turns an error while `checkpoint` is read into a Pix2PixError: mostly a CheckpointError."""
+    """Turns errors while `checkpoint` is read into Pix2PixErrors, mostly CheckpointErrors."""
     try:
         yield
     except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
@@ -136,7 +136,7 @@ def _check_fit(checkpoint, saved, variables):
 
 
 def files_of(checkpoint: str) -> typing.List[str]:
-    """Those of TensorFlow alone: people may keep an archive of them with a similar name."""
+    """The paths of the files of a checkpoint; an archive with a similar name is not one."""
     pattern = re.escape(checkpoint) + _ENDING + r'(\.tempstate[0-9]+)?'
     found = filter(os.path.isfile, glob.glob(glob.escape(checkpoint) + '.*'))
     return [path for path in found if re.fullmatch(pattern, path)]

@@ -1,4 +1,4 @@
-"""The table of options: every number of the post and of ours, each defined once."""
+"""The table of options: every number of the post and of this package, each defined once."""
 
 import dataclasses
 import math
@@ -14,7 +14,7 @@ Size = typing.Tuple[int, int]  # (height, width) of an image in pixels
 
 
 class Range(typing.NamedTuple):
-    """The values that an option accepts; they must be finite, too."""
+    """The values that an option accepts, all of them finite."""
 
     words: str  # completes "it must be ..."
     contains: typing.Callable[[typing.Any], bool]
@@ -142,7 +142,7 @@ class Config:
         False, SWITCH, 'Allocates GPU memory when it is needed instead of all at once.'
     )
     deterministic_ops: bool = _changeable(
-        False, SWITCH, 'Makes a run repeatable on a GPU, too; needs a `seed`.'
+        False, SWITCH, 'Makes a run repeatable on a GPU as well; needs a `seed`.'
     )
 
     def __post_init__(self) -> None:

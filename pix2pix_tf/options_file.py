@@ -1,4 +1,4 @@
-"""options.json: the options and the data of a run, next to its checkpoints."""
+"""options.json: the options and the training data of a run, next to its checkpoints."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, UsageError
 
 FILENAME = 'options.json'
-MARK = '"ngf"'  # is in every such file of ours
+MARK = '"ngf"'  # in every options.json of this package
 DATA = 'data'  # the key of the data in the file; all other keys are options
 
 
@@ -41,7 +41,7 @@ def save(config: Config, directory: str, data: typing.Optional[Data] = None) -> 
 def contents(
     config: Config, directory: str, data: typing.Optional[Data] = None
 ) -> typing.Dict[str, bytes]:
-    """What `save` writes: {path: bytes}."""
+    """The file that `save` writes: {path: bytes}."""
     values = as_written(config)
     if data:
         values[DATA] = data._asdict()
@@ -56,7 +56,7 @@ def load(directory: str) -> typing.Optional[Config]:
     ignored.
 
     Raises:
-        Pix2PixError: the file is not what `save` writes; the message names the file and the option.
+        Pix2PixError: the file was not written by `save`; the message names the file and the option.
     """
     values = _read(directory)
     if values is None:
@@ -73,7 +73,7 @@ def load_data(directory: str) -> typing.Optional[Data]:
     """The Data in options.json of `directory`; None if it has none.
 
     Raises:
-        Pix2PixError: the file is not what `save` writes.
+        Pix2PixError: the file was not written by `save`.
     """
     values = (_read(directory) or {}).get(DATA)
     if not isinstance(values, dict):
@@ -87,7 +87,7 @@ def _read(directory):
         with open(path, 'rb') as file:
             values = json.loads(file.read().decode())
         if not isinstance(values, dict):
-            raise ValueError('it holds no options')
+            raise ValueError('it has no options')
         return values
     except FileNotFoundError:
         return None
@@ -96,10 +96,10 @@ def _read(directory):
 
 
 def differences(directory: str, config: Config, data: typing.Optional[Data]) -> typing.List[str]:
-    """How `config` and `data` would change the run in `directory`: a phrase per difference.
+    """The differences of `config` and `data` from the run in `directory`: a phrase for each.
 
     Raises:
-        Pix2PixError: its options.json is not what `save` writes.
+        Pix2PixError: its options.json was not written by `save`.
     """
     saved, saved_data = load(directory), load_data(directory)
     phrases = []
@@ -122,7 +122,7 @@ def check_same(directory: str, config: Config, data: Data) -> None:
 
     Raises:
         CheckpointError: they would change it; the message names the differences.
-        Pix2PixError: its options.json is not what `save` writes.
+        Pix2PixError: its options.json was not written by `save`.
     """
     different = differences(directory, config, data)
     if different:

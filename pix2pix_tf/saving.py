@@ -16,12 +16,12 @@ from pix2pix_tf.system.errors import CheckpointError, Pix2PixError
 
 
 def remove_unfinished(directory: str) -> None:
-    """Removes what a process that was killed during a save has left in `directory`."""
+    """Removes the temporary files of a process that was killed during a save to `directory`."""
     for path in glob.glob(os.path.join(glob.escape(directory), BASENAME + '-*.tempstate*')):
         os.remove(path)
 
 
-def save(saver: tf.train.Saver, session: tf.Session, directory: str, step: int) -> str:
+def write(saver: tf.train.Saver, sess: tf.Session, directory: str, step: int) -> str:
     """Writes the files of `model-{step}` to `directory` and to the disk; returns its path.
 
     `keep_newest` makes it the newest checkpoint of the folder.
@@ -31,9 +31,7 @@ def save(saver: tf.train.Saver, session: tf.Session, directory: str, step: int) 
     """
     prefix = os.path.join(directory, BASENAME)
     try:
-        path = saver.save(
-            session, prefix, global_step=step, write_meta_graph=False, write_state=False
-        )
+        path = saver.save(sess, prefix, global_step=step, write_meta_graph=False, write_state=False)
         for file in checkpoints.files_of(path):
             files.sync(file)
         files.sync(directory)
@@ -55,17 +53,19 @@ def keep_newest(
     files `beside` it, {path: bytes}, are written together with that one.
 
     Raises:
-        Pix2PixError: a file cannot be written. Then all is as before, and the files of `checkpoint`
+        Pix2PixError: a file cannot be written. Then nothing has changed, and the files of `checkpoint`
             are removed; or an older checkpoint cannot be removed.
     """
     named = [path for path in checkpoints.named_in(directory) if path != checkpoint] + [checkpoint]
+    # Not tf.train.update_checkpoint_state, which neither syncs nor writes other files with it
     lines = [f'model_checkpoint_path: "{os.path.basename(checkpoint)}"']
     lines += [f'all_model_checkpoint_paths: "{os.path.basename(path)}"' for path in named[-keep:]]
     state = {os.path.join(directory, 'checkpoint'): ('\n'.join(lines) + '\n').encode()}
     try:
         files.write_together(dict(beside or {}, **state), durable=True)
     except Pix2PixError:
-        if checkpoint not in checkpoints.named_in(directory):  # it may have failed after the change
+        # It may have failed after the change
+        if checkpoint not in checkpoints.named_in(directory):
             _remove(checkpoint)
         raise
     try:
@@ -76,17 +76,17 @@ def keep_newest(
 
 
 class Saves:
-    """The saves of a run. A failed one leaves older checkpoints unchanged and the run going."""
+    """Saves the variables of a run. After a failed save, older checkpoints are as before."""
 
     def __init__(
         self,
         saver: tf.train.Saver,
-        session: tf.Session,
+        sess: tf.Session,
         out: str,
         config: Config,
         data: typing.Optional[options_file.Data] = None,
     ) -> None:
-        self.saver, self.session, self.out, self.config = saver, session, out, config
+        self.saver, self.sess, self.out, self.config = saver, sess, out, config
         self.data = data
         self.last_time = time.monotonic()
         self.saved_step: typing.Optional[int] = None  # of the last successful save of this process
@@ -104,7 +104,7 @@ class Saves:
         print_line('saving model')
         self.last_time = time.monotonic()
         try:
-            path = save(self.saver, self.session, self.out, step)
+            path = write(self.saver, self.sess, self.out, step)
             # Until the first save, the options are those of an earlier run
             beside = (
                 {} if self.saved_step else options_file.contents(self.config, self.out, self.data)
@@ -118,6 +118,6 @@ class Saves:
 
 
 def _remove(checkpoint):
-    """Removes the files of a checkpoint, or what an interrupted save of it has left."""
+    """Removes the files of a checkpoint, complete or not."""
     for path in checkpoints.files_of(checkpoint):
         os.remove(path)

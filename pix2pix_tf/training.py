@@ -100,9 +100,7 @@ def train(
             sv = make_supervisor(restore, monitor.writer)
             with sv.managed_session(config=session.session_config(config)) as sess:
                 origin = f'resuming from {checkpoint}' if first_step else 'starting from scratch'
-                print_line(
-                    f'{compat.describe_devices(sess)}; {describe_source(pairs, data)}; {origin}'
-                )
+                print_line(f'{describe_run(sess, pairs, data)}; {origin}')
                 saves = saving.Saves(saver, sess, out, config, described)
                 step = first_step
                 if is_reached(out, step, max_steps):
@@ -211,22 +209,23 @@ def describe(sizes: Sequence[find.Size], config: Config) -> str:
 def notes_on(
     pairs: find.Pairs, watched: Optional[find.Pairs], val_data: Optional[str]
 ) -> List[str]:
-    """Lines about the data that people should see, such as validation images that are trained on."""
+    """Lines about the data that people should see, such as leaks into the validation images."""
     notes = list(pairs.notes)
     if watched:
         notes += [note for note in watched.notes if note not in notes]
     return notes + (leaks.notes(pairs.paths, val_data) if val_data else [])
 
 
-def describe_source(pairs: find.Pairs, data: str) -> str:
-    """'400 pairs in data/train'."""
-    return f'{count(len(pairs.paths), "pair")} in {data}'
+def describe_run(sess: tf.Session, pairs: find.Pairs, data: str, part: str = '') -> str:
+    """What trains, and on which data; `part` is that of this process among several."""
+    number = count(len(pairs.paths), 'pair')
+    return f'{compat.describe_devices(sess)}{part}; {number} in {data}'
 
 
 def make_supervisor(
     restore: Callable[[tf.Session], object], writer: Optional[EventWriter]
 ) -> tf.train.Supervisor:
-    """The post's Supervisor; its managed session initializes all variables, then calls `restore`."""
+    """The post's Supervisor. Its session initializes all variables, then calls `restore`."""
     # With a logdir it would write the graph as text, which takes a tenth of the time to the first
     # step. TensorBoard gets the graph from the summary_writer. Its check that all variables have
     # values, with an op per variable, is not needed: `init_op` and `restore` give values to all.

@@ -27,7 +27,7 @@ def make_saver():
 
 def save(session, variable, directory, step, keep=1):
     variable.load(np.full(3, step), session)
-    path = saving.save(make_saver(), session, directory, step)
+    path = saving.write(make_saver(), session, directory, step)
     saving.keep_newest(directory, path, keep)
     return path
 
@@ -119,7 +119,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, session, variable):
     saver = make_saver()
     (tmp_path / 'file').write_text('in the way')
     with pytest.raises(CheckpointError) as error:
-        saving.save(saver, session, str(tmp_path / 'file' / 'out'), 5)
+        saving.write(saver, session, str(tmp_path / 'file' / 'out'), 5)
     assert f'cannot save {tmp_path}/file/out/model-5' in str(error.value)
 
 
@@ -147,7 +147,7 @@ def test_an_older_checkpoint_is_named_when_the_newest_is_gone(tmp_path, session,
 def test_what_is_named_as_the_newest_is_never_removed(tmp_path, session, variable, monkeypatch):
     """A disk that fails after the name was written, but before it is sure to have arrived."""
     save(session, variable, str(tmp_path), 5)
-    path = saving.save(make_saver(), session, str(tmp_path), 9)
+    path = saving.write(make_saver(), session, str(tmp_path), 9)
 
     def fail(folder):
         raise OSError(5, 'Input/output error')

@@ -48,7 +48,7 @@ def calls(monkeypatch):
 def test_a_save_reaches_the_disk_before_an_older_one_is_removed(tmp_path, session, calls):
     saver = tf.train.Saver(max_to_keep=None)
     for step in (1, 2):
-        path = saving.save(saver, session, str(tmp_path), step)
+        path = saving.write(saver, session, str(tmp_path), step)
         saving.keep_newest(str(tmp_path), path, 1)
         if step == 1:
             del calls[:]
@@ -66,9 +66,9 @@ def test_a_save_reaches_the_disk_before_an_older_one_is_removed(tmp_path, sessio
 
 def test_nothing_is_removed_when_the_state_cannot_be_written(tmp_path, session):
     saver = tf.train.Saver(max_to_keep=None)
-    path = saving.save(saver, session, str(tmp_path), 1)
+    path = saving.write(saver, session, str(tmp_path), 1)
     saving.keep_newest(str(tmp_path), path, 1)
-    path = saving.save(saver, session, str(tmp_path), 2)
+    path = saving.write(saver, session, str(tmp_path), 2)
     (tmp_path / 'checkpoint.tmp').mkdir()  # in the way
     with pytest.raises(Pix2PixError, match='cannot write .*/checkpoint'):
         saving.keep_newest(str(tmp_path), path, 1)

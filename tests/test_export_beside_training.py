@@ -30,7 +30,7 @@ def train_on(out):
         for name, value in values.items():
             tf.get_variable(name, initializer=value)
         session.run(tf.global_variables_initializer())
-        path = saving.save(tf.train.Saver(), session, out, 3)
+        path = saving.write(tf.train.Saver(), session, out, 3)
     saving.keep_newest(out, path, 1)
     assert not os.path.exists(os.path.join(out, 'model-2.index'))
 

@@ -154,7 +154,10 @@ def test_a_page_of_somebody_else_is_kept(trained, pairs, tmp_path):
     (tmp_path / 'index.html').write_text('<title>My page</title>')
     flags = f'--data={pairs}', f'--checkpoint={trained}', f'--out={tmp_path}'
     line = error_line(run_command('export', *flags), 2)
-    assert f'{tmp_path}/index.html is not by pix2pix_tf: choose another folder with --out' in line
+    assert (
+        f'{tmp_path}/index.html was not written by pix2pix_tf: choose another folder with --out'
+        in line
+    )
     assert contents(tmp_path) == {'index.html': b'<title>My page</title>'}
 
 

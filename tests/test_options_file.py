@@ -75,7 +75,7 @@ def test_options_of_another_version_take_defaults_for_what_they_lack(tmp_path):
     'text, words',
     [
         ('{', 'Expecting'),
-        ('[1]', 'it holds no options'),
+        ('[1]', 'it has no options'),
         ('\xff', ''),
         ('{"ngf": "many"}', '"ngf" is \'many\': it must be a whole number'),
         ('{"ngf": 4.5}', '"ngf" is 4.5: it must be a whole number'),

@@ -94,5 +94,7 @@ def test_files_of_other_programs_are_kept(pairs, tmp_path, name):
     (tmp_path / name).write_text('{"mine": 1}')
     flags = [f'--data={pairs}', f'--val_data={pairs}', f'--out={tmp_path}']
     line = error_line(run_command('train', *flags), 2)
-    assert f'{tmp_path}/{name} is not by pix2pix_tf: choose another folder with --out' in line
+    assert (
+        f'{tmp_path}/{name} was not written by pix2pix_tf: choose another folder with --out' in line
+    )
     assert (tmp_path / name).read_text() == '{"mine": 1}'

@@ -42,7 +42,7 @@ flags.DEFINE_string(
 flags.DEFINE_integer(
     'task',
     None,
-    'Which of the addresses in `workers` this process is; 0 saves and reports.',
+    'Index of the address in `workers` that is of this process; 0 saves and reports.',
     flag_values=FLAGS,
 )
 common.define_option_flags(
@@ -51,8 +51,7 @@ common.define_option_flags(
 
 
 def main() -> None:
-    """Runs the command."""
-    # Before TensorFlow takes its seconds to load, wrong flags are reported
+    # Wrong flags are reported before TensorFlow takes its seconds to load
     values = common.option_values(FLAGS)
     values['direction'] = FLAGS.direction or download.direction_of(FLAGS.data)
     options = config.create(**values)

@@ -1,4 +1,4 @@
-"""Messages between processes: lines of JSON over TCP; an empty line is a sign of life."""
+"""JSON over TCP, a line for each message; an empty line is a heartbeat."""
 
 import json
 import socket
@@ -12,10 +12,10 @@ Message = typing.Dict[str, typing.Any]
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on `host`, a name or an address.
+    """Returns a socket that listens on `host`, a name or an address.
 
     Raises:
-        Pix2PixError: it cannot; the message names the port.
+        Pix2PixError: the port cannot be used; the message names it.
     """
     try:
         listener = socket.socket(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0])
@@ -26,27 +26,27 @@ def listen(host: str, port: int) -> socket.socket:
         words = getattr(error, 'strerror', None) or error
         raise Pix2PixError(
             f'cannot listen on {host}:{port} ({words}): give each of `workers` an address '
-            'of its own machine, with two free ports in a row'
+            'of its machine, with two free ports in a row'
         ) from error
     return listener
 
 
 def send(connection: socket.socket, message: Message) -> None:
-    """Sends a message; an empty one is a sign of life."""
+    """Sends a message; an empty one is a heartbeat."""
     connection.sendall((json.dumps(message) if message else '').encode() + b'\n')
 
 
 def receive(lines: typing.BinaryIO) -> typing.Optional[Message]:
-    """The next message of a connection's file; None at its end.
+    """The next message from the file of a connection; None at its end.
 
     Raises:
-        OSError: the connection is lost, or its time is over.
-        ValueError: what came is no message.
+        OSError: the connection is lost, or timed out.
+        ValueError: the line is not a valid message.
     """
     line = lines.readline(_LONGEST)
     if not line:
         return None
     message = json.loads(line) if line.strip() else {}
     if not isinstance(message, dict):
-        raise ValueError(f'no message: {message}')
+        raise ValueError(f'not a message: {message}')
     return message

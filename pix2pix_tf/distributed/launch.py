@@ -1,4 +1,4 @@
-"""Which processes a training consists of, from --workers and --task or TF_CONFIG."""
+"""The processes of a training: read from --workers and --task or TF_CONFIG, and started here."""
 
 import contextlib
 import ctypes
@@ -27,7 +27,7 @@ def parse(
 ) -> typing.Union[int, Cluster]:
     """The cluster that the flags describe, or how many workers to start on this machine.
 
-    `tf_config` is the variable TF_CONFIG as cluster managers set it; it counts without `workers`.
+    `tf_config` is the variable TF_CONFIG as cluster managers set it, used without `workers`.
 
     Raises:
         UsageError: a value cannot be used; the message names it.
@@ -90,8 +90,8 @@ def _is_host(name):
 def start_here(count: int, devices: str = '/dev') -> Cluster:
     """Starts the same command `count` - 1 times more, as the other workers of this machine.
 
-    This process becomes the chief. Each worker, this process included, gets a GPU of its own, or
-    without GPUs an equal part of the cores. The others end when this one does.
+    This process becomes the chief. Each worker, including this process, gets one GPU, or without
+    GPUs an equal part of the cores. The others end when this one does.
 
     Raises:
         UsageError: there are GPUs, but fewer than `count`.
@@ -127,7 +127,7 @@ def start_here(count: int, devices: str = '/dev') -> Cluster:
 
 
 def _prepare(cores):
-    """In a new process: it ends with its parent, however that ends, and stays on its cores."""
+    """In a new process: it ends with its parent, even if that is killed, and stays on its cores."""
     with contextlib.suppress(OSError, AttributeError):  # macOS has no prctl
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if cores:
@@ -158,13 +158,13 @@ def _gpus(devices):
 
 
 def free_addresses(count: int) -> typing.Tuple[str, ...]:
-    """Addresses on loopback whose port and next port are free now.
+    """`count` addresses on loopback whose port and next port are free now.
 
     Raises:
-        UsageError: there are not as many.
+        UsageError: there are fewer.
     """
     addresses: typing.List[str] = []
-    with contextlib.ExitStack() as stack:  # all at once, so that no port comes twice
+    with contextlib.ExitStack() as stack:  # open together, so that no port is used twice
         for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
             with contextlib.suppress(OSError):
                 for one in (port, port + 1):

@@ -29,7 +29,7 @@ class Child(typing.NamedTuple):
     errors: typing.IO[str]  # its standard error
 
     def end(self, patience: float) -> str:
-        """Waits so many seconds for its end, then kills it; returns the last line of its errors."""
+        """Waits `patience` seconds for its end, then kills it; returns the last line of its errors."""
         try:
             self.process.wait(patience)
         except subprocess.TimeoutExpired:
@@ -42,8 +42,9 @@ class Child(typing.NamedTuple):
 class Cluster(typing.NamedTuple):
     """The processes of a training; by default this one alone."""
 
-    workers: typing.Tuple[str, ...] = ()  # 'host:port' of each, for TensorFlow; port + 1 is Peers'
-    task: int = 0  # which of them this process is; 0 is the chief, who saves and reports
+    # 'host:port' of each worker, for TensorFlow; Peers uses port + 1
+    workers: typing.Tuple[str, ...] = ()
+    task: int = 0  # index of this process in `workers`; 0 is the chief, which saves and reports
     children: typing.Tuple[Child, ...] = ()  # workers that this process has started
 
     @property
@@ -51,15 +52,15 @@ class Cluster(typing.NamedTuple):
         return self.task == 0
 
     def name(self, task: int) -> str:
-        """How messages call a worker."""
+        """The name of a worker in messages."""
         return f'worker {task} ({self.workers[task]})'
 
 
 class Peers:
     """The other workers of a `cluster`.
 
-    Each listens on the port after the one in its address, which is TensorFlow's. `on_loss` gets a
-    line, in a thread, when the first worker ends without having said that it is done.
+    Each listens on the port after the one in its address, which is TensorFlow's. When the first
+    worker ends without a message that it has finished, a thread calls `on_loss` with a line.
 
     Raises:
         Pix2PixError: one of this worker's two ports cannot be listened on.
@@ -70,8 +71,8 @@ class Peers:
         self.on_loss = on_loss
         self.greetings: typing.Dict[int, json_lines.Message] = {}
         self._sockets: typing.Dict[int, socket.socket] = {}
-        self._silent: typing.Dict[int, int] = {}  # own signs of life since the last of each worker
-        self._over: typing.Set[int] = set()  # workers that are done or lost
+        self._silent: typing.Dict[int, int] = {}  # own heartbeats since the last of each worker
+        self._over: typing.Set[int] = set()  # workers that have finished or are lost
         self._refused = ''
         self._changed = threading.Condition()
         self._joined, self._closing = threading.Event(), threading.Event()
@@ -88,10 +89,10 @@ class Peers:
         stop: threading.Event,
         notify: typing.Callable[[str], object],
     ) -> bool:
-        """Waits until all workers are here; False if `stop` was set before.
+        """Waits until all workers have joined; False if `stop` was set before.
 
-        Each gets the `greeting` of this one; theirs are then in `greetings`. While it waits,
-        `notify` gets a line every 10 seconds.
+        Each receives the `greeting` of this one; theirs are then in `greetings`. While it waits,
+        `notify` is called with a line every 10 seconds.
 
         Raises:
             Pix2PixError: a worker was given other addresses.
@@ -118,9 +119,9 @@ class Peers:
         return True
 
     def tell(self, reason: str) -> None:
-        """Says to all why this worker ends; afterwards nothing that they do is a loss.
+        """Tells all peers why this worker ends; disconnects after that are not failures.
 
-        It waits for `on_loss` if that has begun: a process that it ends prints one line.
+        It waits for `on_loss` if that has begun, so that a process that it ends prints one line.
         """
         with self._changed:
             self._closing.set()
@@ -128,7 +129,7 @@ class Peers:
         self._left.set()
 
     def close(self) -> None:
-        """Says to all that this worker is done, and leaves once all are done or lost.
+        """Tells all peers that this worker has finished; returns once all have, or are lost.
 
         Until then, TensorFlow may still be sending them parts of the last mean.
         """
@@ -150,7 +151,7 @@ class Peers:
                     _start(self._welcome, connection, mine)
 
     def _welcome(self, connection, mine):
-        """Anybody may connect: what is no greeting of a worker is closed."""
+        """Connections that do not start with a worker's greeting are closed."""
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             connection.settimeout(SILENCE)
             lines = connection.makefile('rb')
@@ -180,7 +181,7 @@ class Peers:
             time.sleep(_RETRY)
 
     def _add(self, greeting, connection, lines):
-        """Takes a worker in, and listens to it until it ends."""
+        """Registers a worker, and reads its messages until it ends."""
         task = greeting['task']
         with self._changed:
             if task in self.greetings:
@@ -211,10 +212,10 @@ class Peers:
                 self.on_loss(reason)
 
     def _beat(self):
-        """Says that this worker lives, and cuts off those that do not say so.
+        """Sends heartbeats, and closes the connections of workers that send none.
 
-        Their silence is counted in signs of life of this process: if Ctrl-Z stops all of them, or
-        the machine sleeps, that time does not count.
+        Their silence is measured in heartbeats of this process: if Ctrl-Z stops all of them, or the
+        machine sleeps, that time does not count.
         """
         while not self._left.wait(_BEAT):
             self._send({})
@@ -231,7 +232,7 @@ class Peers:
 
 
 def _watch_address(worker):
-    """The host and the port on which a worker is watched."""
+    """The host and the port of a worker for the connections of Peers."""
     host, _, port = worker.rpartition(':')
     return host.strip('[]'), int(port) + 1
 

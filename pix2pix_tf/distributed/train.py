@@ -83,7 +83,8 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
                     checkpoints.restore(saver, sess, checkpoint, tf.global_variables())
                 replica.synchronize(sess)
 
-            sv = training.make_supervisor(restore, monitor and monitor.writer)
+            writer = monitor.writer if monitor else None
+            sv = training.make_supervisor(restore, writer)
             proto = replica.session_config(session.session_config(config))
             fetches = dict(training.step_fetches(batches, model), **replica.fetches())
             step = first_step
@@ -92,10 +93,8 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
                     origin = 'starting from scratch'
                     if first_step:
                         origin = f'resuming from {checkpoint or cluster.name(0)}'
-                    print_line(
-                        f'{compat.describe_devices(sess)}{replica.describe()}; '
-                        f'{training.describe_source(pairs, data)}; {origin}'
-                    )
+                    run = training.describe_run(sess, pairs, data, replica.describe())
+                    print_line(f'{run}; {origin}')
                     if not monitor:
                         step = _follow(sess, sv, replica, fetches, steps, out)
                     elif not training.is_reached(out, step, max_steps):

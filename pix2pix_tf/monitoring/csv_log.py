@@ -1,4 +1,4 @@
-"""The record of a training run: losses.csv and the scalars of TensorBoard."""
+"""losses.csv: the losses and metrics of a run; the same as scalars for TensorBoard."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ def load(out: str) -> typing.List[Row]:
     """The rows of losses.csv in the folder `out`; [] if there is no such file.
 
     Raises:
-        Pix2PixError: the file is not what a training writes.
+        Pix2PixError: the file was not written by a training.
     """
     path = os.path.join(out, FILENAME)
     try:
@@ -75,7 +75,7 @@ class LossLog:
     A failed write is reported once and does not stop the training.
 
     Raises:
-        Pix2PixError: there is a losses.csv that no training has written.
+        Pix2PixError: there is a losses.csv that was not written by a training.
     """
 
     def __init__(self, out: str, writer: EventWriter, first_step: int) -> None:

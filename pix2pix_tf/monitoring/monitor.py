@@ -1,4 +1,4 @@
-"""Decides what to record during a run, and when."""
+"""Records a run while it trains: which values, and when."""
 
 import os
 import threading
@@ -26,7 +26,7 @@ class Monitor:
     Built into the default graph, after the model.
 
     Raises:
-        Pix2PixError: `out` holds a losses.csv that no training has written.
+        Pix2PixError: `out` has a losses.csv that was not written by a training.
     """
 
     def __init__(
@@ -54,13 +54,11 @@ class Monitor:
             op = tensorboard.build_images(batches.inputs, batches.targets, model)
             self.summaries['images'] = config.display_freq, op
         if config.histogram_freq:
-            self.summaries['histograms'] = (
-                config.histogram_freq,
-                tensorboard.build_histograms(model),
-            )
+            op = tensorboard.build_histograms(model)
+            self.summaries['histograms'] = config.histogram_freq, op
 
     def begin(self) -> None:
-        """Removes what an abandoned run has recorded after the first step of this one."""
+        """Removes the records of an abandoned run after the first step of this one."""
         self.log.begin()
         if self.validation:
             self.validation.begin()
@@ -68,7 +66,7 @@ class Monitor:
     def run_step(
         self, session: tf.Session, fetches: typing.Dict[str, typing.Any], step: int
     ) -> Results:
-        """Runs `fetches` and whatever else is due after `step`, with a trace if one is due."""
+        """Runs `fetches` and the summaries due after `step`, with a trace if one is due."""
         # The scalars are always fetched: TensorFlow prepares every new set of fetches for a second
         fetches = dict(fetches, **self.scalars)
         for name, (freq, op) in self.summaries.items():
@@ -85,9 +83,9 @@ class Monitor:
     def record(
         self, session: tf.Session, step: int, results: Results, rate: float, stop: threading.Event
     ) -> None:
-        """Writes what is due in `results`, and evaluates and displays the validation images.
+        """Writes the `results` that are due, and evaluates and displays the validation images.
 
-        `rate` is in images per second. Once `stop` is set, no validation image is looked at.
+        `rate` is in images per second. Once `stop` is set, no validation image is evaluated.
         """
         for name in self.summaries:
             if name in results:

@@ -1,4 +1,4 @@
-"""What a training prints: one live line on a terminal, otherwise the post's lines."""
+"""The progress of a training: one live line on a terminal, otherwise the post's lines."""
 
 import collections
 import math

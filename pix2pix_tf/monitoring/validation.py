@@ -62,7 +62,7 @@ class Validation:
                 for name in present:
                     match = re.fullmatch(r'(.*)-([0-9]+)\.png', name, re.DOTALL)
                     if not match or match.group(1) not in names:
-                        continue  # it may be anybody's
+                        continue  # a file of another program
                     step = int(match.group(2))
                     if step > self.first_step:
                         os.remove(os.path.join(self.directory, name))
@@ -80,7 +80,7 @@ class Validation:
     def evaluate(self, session: tf.Session, stop: threading.Event) -> typing.Dict[str, float]:
         """{column of losses.csv: value}, the mean metrics of all images.
 
-        {} if `stop` is set meanwhile, or if an image cannot be decoded, which is printed.
+        {} if `stop` is set before the last image, or an image cannot be decoded; that is printed.
         """
         rows = []
         with self.evaluating:
@@ -97,7 +97,7 @@ class Validation:
         }
 
     def display(self, session: tf.Session, step: int) -> None:
-        """Adds a column to development.html; a failure is printed once and does no harm."""
+        """Adds a column to development.html; a failure is printed once, and training continues."""
         with self.displaying:
             files.prepare_directory(self.directory)
             for path, name in zip(self.paths[:IMAGES_ON_PAGE], self.names):

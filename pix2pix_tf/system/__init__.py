@@ -1,1 +1,1 @@
-"""What the machine and the two TensorFlow versions ask for."""
+"""The machine, its files and processes, and the two versions of TensorFlow."""

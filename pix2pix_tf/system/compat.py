@@ -1,4 +1,4 @@
-"""What TensorFlow 1.15 and 2.x need to run the same graph."""
+"""The differences between TensorFlow 1.15 and 2.x."""
 
 import typing
 
@@ -66,8 +66,10 @@ def check_path(path: str) -> None:
         UsageError: it cannot.
     """
     if set(path) & set('[\\'):
-        raise UsageError(f'{path} has a [ or \\ in its path, where TensorFlow finds no checkpoint')
+        raise UsageError(
+            f'{path} has a [ or \\ in its path, where TensorFlow cannot find checkpoints'
+        )
     try:
         path.encode()
     except UnicodeEncodeError as error:
-        raise UsageError(f'{path!r} is no UTF-8, which TensorFlow needs for a folder') from error
+        raise UsageError(f'{path!r} is not valid UTF-8, which TensorFlow requires') from error

@@ -1,4 +1,4 @@
-"""Lines on standard output: above a progress bar, in any encoding, until it is closed."""
+"""Prints lines: above a progress bar, in any encoding, on a full disk, into a closed pipe."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from pix2pix_tf.system.errors import with_flags
 
-# Set once standard output cannot be written any more, as after `| head`
+# Set once standard output is closed, as after `| head`
 output_closed = threading.Event()
 
 
@@ -28,7 +28,7 @@ def print_line(line: str) -> None:
     encoding = sys.stdout.encoding or 'utf-8'
     text = (with_flags(line) + '\n').encode(encoding, 'replace').decode(encoding)
     try:
-        # One write, because the signal thread prints, too
+        # One write, because the signal thread prints as well
         with tqdm.external_write_mode(file=sys.stdout):
             sys.stdout.write(text)
             sys.stdout.flush()
@@ -43,7 +43,7 @@ def print_line(line: str) -> None:
 
 
 def _drop_what_waits():
-    """Empties the buffer of standard output, which would be written once more."""
+    """Empties the buffer of standard output, which Python would write again."""
     number = sys.stdout.fileno()
     kept, nowhere = os.dup(number), os.open(os.devnull, os.O_WRONLY)
     try:

@@ -37,5 +37,5 @@ def with_flags(message: str) -> str:
 
 
 def how_to_install(extra: str) -> str:
-    """What to do if packages of one of setup.py's extras are missing."""
+    """The advice for missing packages of one of the extras in setup.py."""
     return f"`make setup` installs it, or `pip install '.[{extra}]'` in a clone"

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never finds half of one."""
+"""Writes files so that a reader never finds half of one."""
 
 import os
 import tempfile
@@ -36,7 +36,7 @@ def write_whole(path: str, contents: bytes, durable: bool = False) -> None:
 
 
 def write_together(contents: typing.Dict[str, bytes], durable: bool = False) -> None:
-    """Writes files that belong together, {path: bytes}: if one fails, none of them changes.
+    """Writes files that belong together, {path: bytes}: if one cannot be written, none changes.
 
     They are replaced in the given order, once all are written. `durable` is as in `write_whole`.
 
@@ -73,15 +73,17 @@ def sync(path: str) -> None:
 
 
 def check_ours(path: str, mark: str, option: str = 'to') -> None:
-    """Checks that the file `path` has the words `mark`, or does not exist: it will be replaced.
+    """Checks that the file `path`, which will be replaced, contains `mark` or does not exist.
 
-    `option` is the one that names its folder.
+    `option` is the option for its folder.
 
     Raises:
-        UsageError: somebody else's file is there.
+        UsageError: the file was written by another program.
     """
     if os.path.exists(path) and mark.encode() not in read(path):
-        raise UsageError(f'{path} is not by pix2pix_tf: choose another folder with `{option}`')
+        raise UsageError(
+            f'{path} was not written by pix2pix_tf: choose another folder with `{option}`'
+        )
 
 
 def unwritable(path: str, error: OSError) -> Pix2PixError:
@@ -105,9 +107,9 @@ def prepare_directory(path: str) -> None:
 
 
 class OptionalWrites:
-    """Writes that a training can do without, as a context manager around each.
+    """Writes that a training can continue without, as a context manager around each.
 
-    A Pix2PixError inside is printed and swallowed: the first one only, until a write succeeds.
+    A Pix2PixError inside is suppressed. The first one is printed, and the next after a success.
     """
 
     def __init__(self) -> None:

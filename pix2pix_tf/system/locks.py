@@ -1,4 +1,4 @@
-"""One process at a time in an output folder."""
+"""Locks a folder for one process."""
 
 import contextlib
 import fcntl
@@ -11,7 +11,7 @@ from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import Pix2PixError
 
 FILENAME = '.lock'
-PATIENCE = 30  # seconds that the workers of a killed process may take to end
+PATIENCE = 30  # seconds that the children of a killed process may take to end
 
 
 @contextlib.contextmanager
@@ -21,9 +21,9 @@ def locked(
     """Locks `directory` for this process, whose number is written to the file `filename` there.
 
     With `wait`, it waits for another process that holds the lock. The operating system releases the
-    lock once the process and its workers have ended, however they end. A leftover file therefore
-    locks nobody out. On a file system without locks, such as some network drives, it prints a
-    warning and locks nothing. `work` is what the message says that the other process is doing.
+    lock once the process and its children have ended, even if they are killed. A leftover file
+    therefore does no harm. On a file system without locks, such as some network drives, it prints a
+    warning and locks nothing. `work` is what the other process does, for the message.
 
     Raises:
         Pix2PixError: another process holds the lock; the message names the folder and the process.
@@ -66,12 +66,12 @@ def _read(file):
 
 
 def _is_gone(process):
-    """Whether the number is that of a process that has ended."""
+    """Whether `process` is the number of a process that has ended."""
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:
         return True
-    except (ValueError, OSError):  # no number yet, or somebody else's process
+    except (ValueError, OSError):  # no number yet, or a process of another user
         pass
     return False
 

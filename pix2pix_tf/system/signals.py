@@ -1,4 +1,4 @@
-"""Stopping a run from outside: SIGINT, SIGTERM and SIGHUP end it after the current step."""
+"""SIGINT, SIGTERM and SIGHUP end a run after its current step."""
 
 import contextlib
 import os
@@ -39,7 +39,7 @@ def stopping_on_signals(
                 notify(f'{name}: {ending}; interrupt again to leave at once')
 
     # The handlers do nothing, but without one Python does not write the number to the pipe.
-    # With `nohup`, the end of the terminal is not ours to hear of.
+    # With nohup, SIGHUP stays ignored.
     heard = [n for n in SIGNALS if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, lambda *_: None) for number in heard}
     wakeup = signal.set_wakeup_fd(writer)

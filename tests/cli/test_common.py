@@ -108,4 +108,4 @@ def test_a_command_does_not_load_keras(tmp_path):
 def test_an_output_folder_whose_name_is_no_utf_8_is_refused(pairs, tmp_path):
     out = os.path.join(str(tmp_path), os.fsdecode(b'caf\xe9'))
     line = error_line(run_command('train', f'--data={pairs}', f'--out={out}'), 2)
-    assert 'is no UTF-8' in line
+    assert 'is not valid UTF-8' in line

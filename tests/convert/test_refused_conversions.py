@@ -48,10 +48,14 @@ def test_nothing_is_written_over(source, tmp_path):
 
 def test_a_readme_of_somebody_else_is_kept(source, tmp_path):
     (tmp_path / 'README.md').write_text('# My project')
-    with pytest.raises(UsageError, match='/README.md is not by pix2pix_tf: choose another folder'):
+    with pytest.raises(
+        UsageError, match='/README.md was not written by pix2pix_tf: choose another folder'
+    ):
         convert.convert(source, 'onnx', str(tmp_path))
     (tmp_path / 'index.html').write_text('<title>My project</title>')
-    with pytest.raises(UsageError, match='/index.html is not by pix2pix_tf: choose another folder'):
+    with pytest.raises(
+        UsageError, match='/index.html was not written by pix2pix_tf: choose another folder'
+    ):
         static_page.write(source, str(tmp_path), 'x')
     assert sorted(os.listdir(str(tmp_path))) == ['README.md', 'index.html']
 
@@ -92,7 +96,7 @@ def test_the_command(trained, tmp_path):
 
 def test_the_options_of_another_model_are_kept(source, trained, tmp_path):
     (tmp_path / 'options.json').write_text('{"name": "my project"}')
-    with pytest.raises(UsageError, match='/options.json is not by pix2pix_tf'):
+    with pytest.raises(UsageError, match='/options.json was not written by pix2pix_tf'):
         convert.convert(source, 'tflite', str(tmp_path))
     assert (tmp_path / 'options.json').read_text() == '{"name": "my project"}'
     saved = dataclasses.replace(options_file.load(trained), ngf=8)

@@ -48,7 +48,7 @@ def test_what_is_in_the_way_is_named_and_kept(trained, tmp_path):
     to.mkdir()
     (to / 'index.html').write_text('<title>My page</title>')
     command = 'predict', f'--model={trained}', f'--to={to}', str(tmp_path / 'x.png')
-    assert f'{to}/index.html is not by pix2pix_tf' in error_line(run_command(*command), 2)
+    assert f'{to}/index.html was not written by pix2pix_tf' in error_line(run_command(*command), 2)
     assert contents(to) == {'index.html': b'<title>My page</title>'}
     (to / 'index.html').unlink()
     (to / 'previews').write_text('')
