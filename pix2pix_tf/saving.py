@@ -53,8 +53,8 @@ def keep_newest(
     files `beside` it, {path: bytes}, are written together with that one.
 
     Raises:
-        Pix2PixError: a file cannot be written. Then nothing has changed, and the files of `checkpoint`
-            are removed; or an older checkpoint cannot be removed.
+        Pix2PixError: a file cannot be written; then nothing has changed, and the files of
+            `checkpoint` are removed. Or an older checkpoint cannot be removed.
     """
     named = [path for path in checkpoints.named_in(directory) if path != checkpoint] + [checkpoint]
     # Not tf.train.update_checkpoint_state, which neither syncs nor writes other files with it

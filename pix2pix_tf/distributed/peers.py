@@ -29,7 +29,7 @@ class Child(typing.NamedTuple):
     errors: typing.IO[str]  # its standard error
 
     def end(self, patience: float) -> str:
-        """Waits `patience` seconds for its end, then kills it; returns the last line of its errors."""
+        """Waits `patience` seconds, then kills the process; returns the last line of its errors."""
         try:
             self.process.wait(patience)
         except subprocess.TimeoutExpired:
