@@ -48,11 +48,11 @@ def generator_onnx():
     with a_model() as out:
         import onnxruntime
 
-        from pix2pix_tf.convert import onnx_file
+        from pix2pix_tf.convert import onnx
         from pix2pix_tf.inference import trained
 
         path = os.path.join(out, 'model.onnx')
-        onnx_file.write(trained.find_model(out), path)
+        onnx.write(trained.find_model(out), path)
         session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
     image = {'input': noise()}
     yield lambda: time_of(lambda: [session.run(None, image) for _ in range(GENERATED)]) / GENERATED

@@ -10,8 +10,8 @@ import tarfile
 import tempfile
 import typing
 
-from pix2pix_tf.convert import onnx_file
-from pix2pix_tf.convert.layers import MASKED, mask_shape
+from pix2pix_tf.convert import onnx
+from pix2pix_tf.convert.graph import MASKED, mask_shape
 from pix2pix_tf.inference.trained import Source
 from pix2pix_tf.serve import canvas
 from pix2pix_tf.system import files
@@ -45,7 +45,7 @@ def write(
 ) -> None:
     """Writes the page for the generator of `source` to the folder `to`; index.html is the page.
 
-    `name` is shown on it; `weights` and `data` are as in `onnx_file.write` and `canvas.prepare`.
+    `name` is shown on it; `weights` and `data` are as in `onnx.write` and `canvas.prepare`.
 
     Raises:
         UsageError: there is another page in `to`, or one of the files that are written.
@@ -63,7 +63,7 @@ def write(
     description = dict(drawn.describe(source.step), name=name, onnx=model)
     # First what shows that the folder is ours
     written = {name: files.read(os.path.join(canvas.PAGE, name)) for name in _PAGE_FILES}
-    written[MODEL] = onnx_file.build(source, weights, masks=True).SerializeToString()
+    written[MODEL] = onnx.build(source, weights, masks=True).SerializeToString()
     written['model.json'] = json.dumps(description).encode()
     written.update((os.path.join('ort', name), contents) for name, contents in runtime.items())
     for number, example in enumerate(drawn.examples):
