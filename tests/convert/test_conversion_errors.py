@@ -108,7 +108,7 @@ def test_the_options_of_another_model_are_kept(source, trained, tmp_path):
 def test_a_page_replaces_only_an_earlier_page(source, tmp_path, name):
     (tmp_path / name).write_text('mine')
     with pytest.raises(
-        UsageError, match=f'/{name} is there without a page of ours: choose another folder'
+        UsageError, match=f'/{name} is not part of an earlier page: choose another folder'
     ):
         static_page.write(source, str(tmp_path), 'x')
     assert os.listdir(str(tmp_path)) == [name]

@@ -61,7 +61,7 @@ def test_a_saved_model_can_be_loaded(written, trained):
 
 
 def test_a_saved_model_has_only_ops_of_both_runtimes(written):
-    """It has no ops that 1.15 lacks, and no matrix products, which suit this machine's CPU alone."""
+    """No ops that 1.15 lacks, and no matrix products, which suit only this machine's CPU."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     model = saved_model_pb2.SavedModel()
