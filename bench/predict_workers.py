@@ -48,11 +48,11 @@ def generator_onnx():
     with a_model() as out:
         import onnxruntime
 
-        from pix2pix_tf.convert import onnx_file
+        from pix2pix_tf.convert import onnx
         from pix2pix_tf.inference import trained
 
         path = os.path.join(out, 'model.onnx')
-        onnx_file.write(trained.find_model(out), path)
+        onnx.write(trained.find_model(out), path)
         session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
     image = {'input': noise()}
     yield lambda: time_of(lambda: [session.run(None, image) for _ in range(GENERATED)]) / GENERATED
@@ -65,19 +65,21 @@ def serve():
         from PIL import Image
 
         from pix2pix_tf.inference import trained
-        from pix2pix_tf.serve import app, canvas, server
-        from pix2pix_tf.serve.guard import Access
-        from pix2pix_tf.serve.incoming import Limits
+        from pix2pix_tf.serve import canvas
+        from pix2pix_tf.serve.access import Access
+        from pix2pix_tf.serve.app import Application
+        from pix2pix_tf.serve.hot_reload import CurrentGenerator
+        from pix2pix_tf.serve.image_request import Limits
         from pix2pix_tf.serve.job_queue import JobQueue
-        from pix2pix_tf.serve.models import Models
+        from pix2pix_tf.serve.server import Server
         from pix2pix_tf.system import machine
 
         limits, workers = Limits(), machine.cores() + 1
         jobs, drawn = JobQueue(workers, limits.queue, 60), canvas.prepare(trained.find_model(out))
-        wsgi = app.create('m', Models(out), drawn, jobs, limits, Access())
-    listening = server.listen(wsgi, '127.0.0.1', 0, workers, limits)
+        wsgi = Application('m', CurrentGenerator(out), drawn, jobs, limits, Access())
+    listening = Server(wsgi, '127.0.0.1', 0, workers, limits)
     stop = threading.Event()
-    thread = threading.Thread(target=server.run, args=(listening, stop, 60))
+    thread = threading.Thread(target=listening.run, args=(stop,))
     thread.start()
     png = io.BytesIO()
     Image.fromarray(((noise()[0] + 1) * 127.5).astype('uint8')).save(png, 'PNG')

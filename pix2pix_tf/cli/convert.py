@@ -18,29 +18,31 @@ flags.DEFINE_enum(
     'format', 'saved_model', ['saved_model', 'onnx', 'tflite'], 'What to write.', flag_values=FLAGS
 )
 flags.DEFINE_string(
-    'to', None, 'Folder for the result; by default FORMAT/ in that of `model`.', flag_values=FLAGS
+    'to',
+    None,
+    'Folder for the result; by default FORMAT/ in the folder of `model`.',
+    flag_values=FLAGS,
 )
 flags.DEFINE_enum(
     'weights',
     'float32',
     ['float32', 'float16', 'int8'],
-    'Type in which ONNX and TFLite store the filters.',
+    'Type of the filters in ONNX and TFLite files.',
     flag_values=FLAGS,
 )
 flags.DEFINE_boolean(
     'masks',
     False,
-    'Makes the noise an input of an ONNX file; otherwise it has none.',
+    'Makes the noise an input of an ONNX file, which otherwise has no noise.',
     flag_values=FLAGS,
 )
 
 
 def main() -> None:
-    """Runs the command."""
-    converting, sources = common.load('convert.convert'), common.load('inference.trained')
-    source = sources.find_model(FLAGS.model)
+    convert, trained = common.load('convert.convert'), common.load('inference.trained')
+    source = trained.find_model(FLAGS.model)
     to = FLAGS.to or os.path.join(common.folder_of(FLAGS.model), FLAGS.format)
-    done = converting.convert(source, FLAGS.format, to, FLAGS.weights, FLAGS.masks)
+    done = convert.convert(source, FLAGS.format, to, FLAGS.weights, FLAGS.masks)
     if done.difference is None:
         checked = 'not run: onnxruntime is not installed'
     else:

@@ -1,7 +1,7 @@
 """Writes the drawing page with its model to a folder that any static host can serve.
 
-The model runs in the visitor's browser, by onnxruntime-web, which npm downloads. Nothing that is
-drawn leaves the browser.
+The model runs in the visitor's browser with onnxruntime-web, which npm downloads. Drawings do not
+leave the browser.
 """
 
 import os
@@ -14,10 +14,13 @@ from pix2pix_tf.system.console import print_line
 FLAGS = flags.FlagValues()
 flags.DEFINE_string('model', 'out/facades', common.MODEL, flag_values=FLAGS)
 flags.DEFINE_string(
-    'to', None, 'Folder for the page; by default page/ in that of `model`.', flag_values=FLAGS
+    'to', None, 'Folder for the page; by default page/ in the folder of `model`.', flag_values=FLAGS
 )
 flags.DEFINE_string(
-    'name', None, 'Name of the model on the page; by default that of its folder.', flag_values=FLAGS
+    'name',
+    None,
+    'Name of the model on the page; by default the name of its folder.',
+    flag_values=FLAGS,
 )
 flags.DEFINE_enum(
     'weights',
@@ -29,16 +32,15 @@ flags.DEFINE_enum(
 flags.DEFINE_string(
     'data',
     None,
-    'Folder of training images, for the palette; by default that of the training.',
+    "Folder of training images, for the palette; by default the training's own.",
     flag_values=FLAGS,
 )
 
 
 def main() -> None:
-    """Runs the command."""
     common.require('onnx', 'onnx')
-    sources, static_page = common.load('inference.trained'), common.load('serve.static_page')
-    source = sources.find_model(FLAGS.model)
+    trained, static_page = common.load('inference.trained'), common.load('serve.static_page')
+    source = trained.find_model(FLAGS.model)
     to = FLAGS.to or os.path.join(source.folder, 'page')
     name = FLAGS.name or common.model_name(FLAGS.model)
     static_page.write(source, to, name, FLAGS.weights, FLAGS.data)

@@ -1,8 +1,8 @@
 """Serves a trained generator over HTTP, with a page to draw inputs on.
 
-The page is at /. POST /predict takes an image and returns a PNG. /v1/models/NAME is the REST API of
-TensorFlow Serving, /metrics is for Prometheus, /healthz for health checks. Other machines can reach
-the server only with --host.
+The page is at /. POST /predict takes an image and returns a PNG file. /v1/models/NAME is the REST
+API of TensorFlow Serving, /metrics is for Prometheus, /healthz for health checks. Other machines
+can reach the server only with --host.
 """
 
 import os
@@ -18,19 +18,19 @@ _DAY = 24 * 60 * 60  # in seconds
 FLAGS = flags.FlagValues()
 flags.DEFINE_string('model', 'out/facades', common.MODEL, flag_values=FLAGS)
 flags.DEFINE_string(
-    'host', '127.0.0.1', 'Address to listen on; 0.0.0.0 stands for all of them.', flag_values=FLAGS
+    'host', '127.0.0.1', 'Address to listen on; 0.0.0.0: all addresses.', flag_values=FLAGS
 )
 flags.DEFINE_integer('port', 8000, 'Port to listen on; 0: a free one.', flag_values=FLAGS)
 flags.DEFINE_string(
     'token',
     None,
-    f'What clients must send as "Authorization: Bearer TOKEN"; also as {TOKEN} in the environment.',
+    f'Clients must send "Authorization: Bearer TOKEN"; also from the environment variable {TOKEN}.',
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
     'name',
     None,
-    'Name of the model in addresses; by default its folder.',
+    'Name of the model in addresses; by default the name of its folder.',
     flag_values=FLAGS,
 )
 flags.DEFINE_list(
@@ -39,27 +39,28 @@ flags.DEFINE_list(
 flags.DEFINE_list(
     'cors',
     [],
-    'Origins of other pages that may use it, such as https://example.org; *: all.',
+    'Origins of other pages that may use the server, such as https://example.org; *: all.',
     flag_values=FLAGS,
 )
 flags.DEFINE_boolean('watch', False, 'Loads newer checkpoints as they appear.', flag_values=FLAGS)
-flags.DEFINE_integer('queue', 16, 'Requests that may wait; more get a 503.', flag_values=FLAGS)
-flags.DEFINE_float('seconds', 60, 'Time for a request; then it gets a 504.', flag_values=FLAGS)
+flags.DEFINE_integer('queue', 16, 'Requests that may wait; others get a 503.', flag_values=FLAGS)
+flags.DEFINE_float(
+    'seconds', 60, 'Time for a request; after that it gets a 504.', flag_values=FLAGS
+)
 flags.DEFINE_integer('max_pixels', 2**24, 'Pixels of the largest image.', flag_values=FLAGS)
 flags.DEFINE_string(
     'data',
     None,
-    'Folder of training images, for the palette of the page; by default that of the training.',
+    "Folder of training images, for the palette of the page; by default the training's own.",
     flag_values=FLAGS,
 )
 common.define_changes(FLAGS, ('crop_size', 'xla', 'mixed_precision', 'memory_growth'))
 
 
 def main() -> None:
-    """Runs the command."""
     changes = common.given_changes(FLAGS)
     for name, least in (('queue', 0), ('seconds', 1), ('max_pixels', 1), ('port', 0)):
-        if not FLAGS[name].value >= least:  # it may be nan
+        if not FLAGS[name].value >= least:  # also if it is nan
             raise UsageError(f'`{name}` is {FLAGS[name].value}: it must be at least {least}')
     if FLAGS.seconds > _DAY:
         raise UsageError(f'`seconds` is {FLAGS.seconds}: it must be at most {_DAY}, a day')
@@ -69,9 +70,9 @@ def main() -> None:
     if token and not all(' ' < character <= '~' for character in token):
         raise UsageError('`token` must consist of ASCII letters, digits and signs, without blanks')
     common.require('serve', 'prometheus_client', 'waitress', 'werkzeug')
-    serve = common.load('serve.serve')
-    limits = serve.Limits(pixels=FLAGS.max_pixels, queue=FLAGS.queue, seconds=FLAGS.seconds)
-    access = serve.Access(tuple(FLAGS.names), token, tuple(FLAGS.cors))
+    server = common.load('serve.server')
     name = FLAGS.name or common.model_name(FLAGS.model)
-    place = serve.Place(FLAGS.host, FLAGS.port, name, FLAGS.data, FLAGS.watch)
-    serve.serve(FLAGS.model, place, limits, access, **changes)
+    names, origins = tuple(FLAGS.names), tuple(FLAGS.cors)
+    access = server.Access(FLAGS.host, FLAGS.port, names, token, origins)
+    limits = server.Limits(pixels=FLAGS.max_pixels, queue=FLAGS.queue, seconds=FLAGS.seconds)
+    server.serve(FLAGS.model, name, access, limits, FLAGS.data, FLAGS.watch, **changes)

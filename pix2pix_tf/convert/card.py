@@ -2,7 +2,7 @@
 
 import json
 import os
-import typing
+from typing import Iterator, Tuple
 
 from pix2pix_tf import __version__, options_file
 from pix2pix_tf.config import describe_size
@@ -24,8 +24,8 @@ tags:
 def write(source: Source, format: str, usage: str) -> str:
     """The text of the card: what the model is, how it was trained, how it is used.
 
-    `usage` is a block of Markdown. The license is that of whoever trained the model: they fill it
-    in.
+    `usage` is a block of Markdown. The license stays "unknown": the person who trained the model
+    chooses it.
     """
     config = options_file.load(source.folder) or source.config
     data = options_file.load_data(source.folder)
@@ -48,12 +48,12 @@ def write(source: Source, format: str, usage: str) -> str:
 
 
 def _name_of(folder):
-    """What a dataset is called: by the folder of its parts, if it has parts."""
+    """The name of a dataset: its folder, or the folder above if that is the part `train`."""
     above, name = os.path.split(folder)
     return os.path.basename(above) if name == 'train' else name
 
 
-def _metrics(folder: str, checkpoint: str) -> typing.Iterator[typing.Tuple[str, str]]:
+def _metrics(folder: str, checkpoint: str) -> Iterator[Tuple[str, str]]:
     """The metrics of the last evaluation, if it was of this checkpoint."""
     try:
         with open(os.path.join(folder, 'metrics.json')) as file:

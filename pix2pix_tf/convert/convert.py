@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-import typing
+from typing import Dict, NamedTuple, Optional
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -14,7 +14,6 @@ from PIL import Image
 
 from pix2pix_tf import options_file, session
 from pix2pix_tf.convert import card, graph, saved_model, tflite
-from pix2pix_tf.convert.layers import MASKED, mask_shape
 from pix2pix_tf.inference.generator import Generator
 from pix2pix_tf.inference.noise import image_seeds
 from pix2pix_tf.inference.trained import Source
@@ -27,30 +26,26 @@ from pix2pix_tf.system.errors import Pix2PixError, UsageError, how_to_install
 FORMATS = ('saved_model', 'onnx', 'tflite')
 WEIGHTS = ('float32', 'float16', 'int8')
 
-# The largest difference to the checkpoint, in [-1, 1]. PNG files are rounded: 2 of 255.
+# The largest allowed difference from the checkpoint, in [-1, 1]. PNG files are rounded: 2 of 255.
 _TOLERANCES = {'float32': 1e-4, 'float16': 0.02, 'int8': 0.2}
 _TOLERANCE_OF_PNGS = 2 / 127.5
 
 _USAGE = {
-    'saved_model': 'Signatures: `serving_default` takes the bytes of image files and gives those '
-    'of PNG files, `seeded` does so with a seed per image, `floats` takes and gives '
+    'saved_model': 'Signatures: `serving_default` takes the bytes of image files and returns those '
+    'of PNG files, `seeded` also takes a seed per image, `floats` takes and returns float32 '
     '[batch, height, width, 3] in [-1, 1]. TensorFlow Serving serves this folder.',
     'onnx': '`input` and `output` are float32 [batch, height, width, 3] in [-1, 1].',
     'tflite': 'Input and output are float32 [1, height, width, 3] in [-1, 1].',
 }
-
-
 _USAGE_OF_MASKS = (
     ' `mask_8`, `mask_7` and `mask_6` are the noise: dropout multiplies by them, 0 or '
     '1 / (1 - dropout).'
 )
 
 
-class Converted(typing.NamedTuple):
-    """What `convert` returns."""
-
+class Converted(NamedTuple):
     path: str
-    difference: typing.Optional[float]  # the largest to the checkpoint; None: not checked
+    difference: Optional[float]  # the largest from the checkpoint, in [-1, 1]; None: not checked
 
 
 def convert(
@@ -58,15 +53,14 @@ def convert(
 ) -> Converted:
     """Writes the generator of `source` to the folder `to`, with a model card and options.json.
 
-    `format` is one of FORMATS; a SavedModel goes to a folder named by its step. `weights` (not for
-    a SavedModel) is the type in which filters are stored. `masks` (for ONNX) makes the noise an
-    input. The result is run in a process of its own on three images and compared with the
-    checkpoint; what differs or does not load is removed. Without onnxruntime an ONNX file is not
-    run.
+    `format` is one of FORMATS; a SavedModel goes to a folder named after its step. `weights` (not
+    for a SavedModel) is the type of the stored filters. `masks` (ONNX only) makes the noise an
+    input. The result is run on three images in a separate process and compared with the checkpoint;
+    a result that differs or does not load is removed. Without onnxruntime an ONNX file is not run.
 
     Raises:
-        UsageError: an argument cannot be used, the result exists already, or `to` has
-            a README.md that is no model card, or another model.
+        UsageError: an argument is invalid, the result exists already, or `to` has another model or
+            a README.md of another program.
         CheckpointError: the checkpoint is missing or damaged, or does not fit.
         Pix2PixError: the result differs or does not load, or cannot be written.
     """
@@ -79,10 +73,8 @@ def convert(
     if os.path.exists(os.path.join(to, 'checkpoint')) and not os.path.samefile(to, source.folder):
         raise UsageError(f'{to} is the folder of another training: choose another with `to`')
     files.check_ours(os.path.join(to, options_file.FILENAME), options_file.MARK)
-    saved, data = (
-        options_file.load(source.folder) or source.config,
-        options_file.load_data(source.folder),
-    )
+    saved = options_file.load(source.folder) or source.config
+    data = options_file.load_data(source.folder)
     others = options_file.differences(to, saved, data)
     if others:
         raise UsageError(f'{to} has another model ({others[0]}): choose another folder with `to`')
@@ -112,15 +104,15 @@ def convert(
 
 
 def _check(source, format, weights, masks):
-    """The name of the result in its folder."""
+    """Checks the arguments; returns the name of the result in its folder."""
     if format not in FORMATS:
         raise UsageError(f'`format` is {format}: it must be one of {", ".join(FORMATS)}')
     if weights not in WEIGHTS:
         raise UsageError(f'`weights` is {weights}: it must be one of {", ".join(WEIGHTS)}')
     if weights != 'float32' and format == 'saved_model':
-        raise UsageError('`weights` is for ONNX and TFLite: a SavedModel has the variables')
+        raise UsageError('`weights` requires ONNX or TFLite: a SavedModel has the variables')
     if masks and format != 'onnx':
-        raise UsageError('`masks` is for ONNX')
+        raise UsageError('`masks` requires ONNX')
     if format == 'onnx' and importlib.util.find_spec('onnx') is None:
         raise Pix2PixError(f'ONNX needs the package onnx: {how_to_install("onnx")}')
     return {'saved_model': str(source.step), 'onnx': 'model.onnx', 'tflite': 'model.tflite'}[format]
@@ -130,16 +122,16 @@ def _write(source, format, path, weights, masks):
     if format == 'saved_model':
         saved_model.write(source, path)
     elif format == 'onnx':
-        from pix2pix_tf.convert import onnx_file  # here: onnx may be missing
+        from pix2pix_tf.convert import onnx  # here, because the library may be missing
 
-        onnx_file.write(source, path, weights, masks)
+        onnx.write(source, path, weights, masks)
     else:
         with open(path, 'wb') as file:
             file.write(tflite.build(source, weights))
 
 
 def _compare(source, format, path, masks, folder):
-    """The largest difference to the checkpoint in a process of its own; None: it cannot run."""
+    """The largest difference from the checkpoint in a separate process; None: it cannot run."""
     if format == 'onnx' and importlib.util.find_spec('onnxruntime') is None:
         return None
     inputs, expected = _expected(source, format, masks)
@@ -151,7 +143,7 @@ def _compare(source, format, path, masks, folder):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         universal_newlines=True,
-        env=dict(os.environ, CUDA_VISIBLE_DEVICES='-1'),  # this process has the memory of the GPU
+        env=dict(os.environ, CUDA_VISIBLE_DEVICES='-1'),  # this process holds the GPU's memory
     )
     if process.returncode != 0:
         last = (process.stdout.strip().splitlines() or [f'status {process.returncode}'])[-1]
@@ -161,7 +153,7 @@ def _compare(source, format, path, masks, folder):
 
 
 def _expected(source, format, masks):
-    """(what the artefact gets, what the checkpoint makes of it)."""
+    """(inputs of the converted generator, outputs of the checkpoint for them)."""
     seeds = np.arange(3)
     height, width = source.config.crop_size
     drawn = [
@@ -180,8 +172,8 @@ def _expected(source, format, masks):
 
 
 def _run_checkpoint(source, images, seeds, masks):
-    """(`images` and the masks that belong to `seeds`, outputs of the checkpoint)."""
-    results: typing.Dict[str, list] = {}
+    """(`images` and the masks of `seeds` by name, outputs of the checkpoint)."""
+    results: Dict[str, list] = {}
     proto = session.session_config(source.config)
     proto.device_count['GPU'] = 0  # whose float32 may be less exact
     with tf.Graph().as_default(), tf.Session(config=proto) as sess:
@@ -203,7 +195,7 @@ def _run_checkpoint(source, images, seeds, masks):
 
 def _masks(config, seed):
     """The masks that `ops.dropout` applies with `seed`, [2] int64."""
-    for layer, decoder in enumerate(MASKED):
-        shape = [1, *mask_shape(decoder, config)]
+    for layer, decoder in enumerate(graph.MASKED):
+        shape = [1, *graph.mask_shape(decoder, config)]
         kept = kept_values(shape, config.dropout, seed + [0, layer])
         yield f'mask_{decoder}', tf.cast(kept, tf.float32) / (1 - config.dropout)

@@ -1,29 +1,39 @@
 """The graph of the generator alone, in TensorFlow's plain ops, for other machines."""
 
-import typing
+from typing import NamedTuple, Tuple
 
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import checkpoints, dataset, images, kernels
+from pix2pix_tf.config import Config
 from pix2pix_tf.inference import noise
 from pix2pix_tf.inference.trained import Source
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.system import compat
 
+MASKED = (8, 7, 6)  # decoders with dropout, in the order of the data
 
-class Exported(typing.NamedTuple):
-    """Placeholders and outputs; a batch is of any size, and every image is computed alone."""
+
+def mask_shape(decoder: int, config: Config) -> Tuple[int, int, int]:
+    """(height, width, channels) of what a decoder with dropout computes, and so of its mask."""
+    height, width = config.crop_size
+    stride = 2 ** (decoder - 1)
+    return height // stride, width // stride, 8 * config.ngf
+
+
+class Exported(NamedTuple):
+    """Placeholders and outputs; a batch has any size, and every image is computed alone."""
 
     image_bytes: tf.Tensor  # [batch] string: JPEG or PNG files
     seed: tf.Tensor  # [batch] int64
     inputs: tf.Tensor  # [batch, height, width, 3] float32 in [-1, 1]
-    outputs: tf.Tensor  # the same, with new noise every time
+    outputs: tf.Tensor  # [batch, height, width, 3] float32 in [-1, 1], with new noise every time
     output_bytes: tf.Tensor  # [batch] string: PNG files, with new noise every time
-    seeded_bytes: tf.Tensor  # the same, with the noise that `seed` gives
+    seeded_bytes: tf.Tensor  # [batch] string: PNG files, with the noise of `seed`
 
 
 def build(source: Source) -> Exported:
-    """Builds the graph of `source` into the default graph; `restore` gives it values."""
+    """Builds the graph of `source` into the default graph; `restore` sets its variables."""
     config = source.config
     kernels.use_plain_ops(tf.get_default_graph())
     image_bytes = tf.placeholder(tf.string, [None], 'image_bytes')
@@ -56,7 +66,7 @@ def _random_seeds(batch):
 
 
 def restore(source: Source, session: tf.Session) -> None:
-    """Gives the variables of the default graph their values.
+    """Sets the variables of the default graph to their values in the checkpoint.
 
     Raises:
         CheckpointError: the checkpoint is missing or damaged, or does not fit.

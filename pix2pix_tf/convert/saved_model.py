@@ -9,9 +9,9 @@ from pix2pix_tf.inference.trained import Source
 def write(source: Source, path: str) -> None:
     """Writes the generator of `source` to the new folder `path`.
 
-    Signatures: 'serving_default' takes the bytes of image files and gives those of PNG files;
-    'seeded' does the same with a seed per image; 'floats' takes and gives [batch, height, width, 3]
-    in [-1, 1].
+    Signatures: 'serving_default' takes the bytes of image files and returns those of PNG files;
+    'seeded' also takes a seed per image; 'floats' takes and returns float32
+    [batch, height, width, 3] in [-1, 1].
 
     Raises:
         CheckpointError: the checkpoint is missing or damaged, or does not fit.

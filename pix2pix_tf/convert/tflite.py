@@ -14,9 +14,9 @@ from pix2pix_tf.model import build_generator
 
 
 def build(source: Source, weights: str = 'float32') -> bytes:
-    """The file: [1, height, width, 3] float32 in [-1, 1] => the same. Nothing is dropped.
+    """The bytes of the file; its input and output are float32 [1, height, width, 3] in [-1, 1].
 
-    `weights` is the type in which filters are stored: float32, float16 or int8.
+    It has no dropout. `weights` is the type of the stored filters: float32, float16 or int8.
 
     Raises:
         CheckpointError: the checkpoint is missing or damaged, or does not fit.
@@ -38,7 +38,7 @@ def build(source: Source, weights: str = 'float32') -> bytes:
 
 @contextlib.contextmanager
 def _programs_of_this_python():
-    """Puts them on the path, because TensorFlow 1.15 converts by one of them."""
+    """Puts the programs beside this Python on the path: TensorFlow 1.15 needs one of them."""
     before = os.environ.get('PATH', os.defpath)
     os.environ['PATH'] = os.path.dirname(sys.executable) + os.pathsep + before
     try:

@@ -1,23 +1,24 @@
-"""Runs a converted generator in a process of its own, as its user will.
+"""Runs a converted generator in a separate process, as its users will.
 
     python -m pix2pix_tf.convert.verify FORMAT PATH INPUTS.npz OUTPUTS.npz
 
-INPUTS.npz holds 'images' [n, height, width, 3] in [-1, 1], for ONNX also masks; for a SavedModel
-'pixels', uint8, and 'seeds' instead. OUTPUTS.npz gets 'outputs', of the same shape and range.
+INPUTS.npz holds 'images', float32 [n, height, width, 3] in [-1, 1], and for ONNX the masks; for a
+SavedModel it holds 'pixels', uint8 [n, height, width, 3], and 'seeds' [n]. OUTPUTS.npz gets
+'outputs', float32 [n, height, width, 3] in [-1, 1].
 """
 
 import io
 import sys
-import typing
+from typing import Dict
 
 import numpy as np
 from PIL import Image
 
-Inputs = typing.Dict[str, np.ndarray]
+Inputs = Dict[str, np.ndarray]
 
 
 def run_saved_model(path: str, inputs: Inputs) -> np.ndarray:
-    """The signature 'seeded' on PNG files."""
+    """Runs the signature 'seeded' on PNG files."""
     import tensorflow.compat.v1 as tf
 
     with tf.Graph().as_default(), tf.Session() as session:
@@ -39,7 +40,7 @@ def _png(pixels):
 
 
 def run_onnx(path: str, inputs: Inputs) -> np.ndarray:
-    """All images as one batch."""
+    """Runs all images as one batch."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
@@ -49,7 +50,7 @@ def run_onnx(path: str, inputs: Inputs) -> np.ndarray:
 
 
 def run_tflite(path: str, inputs: Inputs) -> np.ndarray:
-    """One image after the other."""
+    """Runs one image after the other."""
     import tensorflow.compat.v1 as tf
 
     interpreter = tf.lite.Interpreter(path)

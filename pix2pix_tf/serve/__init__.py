@@ -1,1 +1,1 @@
-"""A trained generator outside this package: converted, or served."""
+"""The HTTP server of a trained generator, and its drawing page."""

@@ -1,32 +1,55 @@
-"""The server as a WSGI callable: the page, /predict, TensorFlow Serving's REST API, metrics."""
+"""The WSGI application: the page, /predict, TensorFlow Serving's REST API, /metrics."""
 
-import contextlib
 import json
 import os
 import time
-import typing
+from typing import Any, Iterable
 
 from werkzeug import exceptions
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from pix2pix_tf.serve import guard, incoming, rest
+from pix2pix_tf.inference.generator import Generator
+from pix2pix_tf.serve import access, image_request, tf_serving
+from pix2pix_tf.serve.access import Access
 from pix2pix_tf.serve.canvas import PAGE, Canvas
-from pix2pix_tf.serve.guard import Access
-from pix2pix_tf.serve.incoming import Limits
+from pix2pix_tf.serve.hot_reload import CurrentGenerator
+from pix2pix_tf.serve.image_request import Limits
 from pix2pix_tf.serve.job_queue import Full, JobQueue, Overdue
-from pix2pix_tf.serve.meters import Meters
-from pix2pix_tf.serve.models import Models
-from pix2pix_tf.system.console import print_line
+from pix2pix_tf.serve.log import log_bug
+from pix2pix_tf.serve.prometheus import RequestCounters
 from pix2pix_tf.system.errors import DataError, UsageError
 
 PAGE_FILES = {
-    '': 'text/html; charset=utf-8',
+    'index.html': 'text/html; charset=utf-8',
     'draw.js': 'text/javascript; charset=utf-8',
     'style.css': 'text/css; charset=utf-8',
 }
 
-_ANYBODY = ('page', 'health')  # endpoints that need no token: they tell nothing
+# A request for the endpoint NAME is answered by `Application._NAME`
+_ROUTES = Map(
+    [
+        Rule('/', endpoint='page', methods=['GET'], defaults={'file': 'index.html'}),
+        Rule('/<any("draw.js", "style.css"):file>', endpoint='page', methods=['GET']),
+        Rule('/model.json', endpoint='model', methods=['GET']),
+        Rule('/examples/<int:number>.png', endpoint='example', methods=['GET']),
+        Rule('/predict', endpoint='predict', methods=['POST']),
+        Rule('/healthz', endpoint='health', methods=['GET']),
+        Rule('/metrics', endpoint='metrics', methods=['GET']),
+        *(
+            Rule(f'/v1/models/<name>{version}{path}', endpoint=endpoint, methods=[method])
+            for version in ('', '/versions/<int:version>')
+            for path, endpoint, method in (
+                ('', 'status', 'GET'),
+                ('/metadata', 'metadata', 'GET'),
+                (':predict', 'rest_predict', 'POST'),
+            )
+        ),
+    ],
+    strict_slashes=False,
+    redirect_defaults=False,
+)
+_PUBLIC = ('page', 'health')  # endpoints without a token: they reveal nothing about the model
 _HEADERS = {
     'Content-Security-Policy': "default-src 'self'; img-src 'self' blob: data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -35,159 +58,112 @@ _HEADERS = {
 }
 
 
-class Application(typing.NamedTuple):
-    """What the endpoints need."""
+class Application:
+    """The endpoints, as a WSGI callable; `name` is that of the model in addresses."""
 
-    name: str  # of the model in addresses
-    models: Models
-    canvas: Canvas
-    jobs: JobQueue
-    limits: Limits
-    access: Access
-    meters: Meters
+    def __init__(
+        self,
+        name: str,
+        current: CurrentGenerator,
+        canvas: Canvas,
+        jobs: JobQueue,
+        limits: Limits,
+        allowed: Access,
+    ) -> None:
+        self.name, self.current, self.canvas = name, current, canvas
+        self.jobs, self.limits, self.access = jobs, limits, allowed
+        self.counters = RequestCounters(jobs.waiting, lambda: current.generator.step)
 
+    def __call__(self, environ: dict, start_response: Any) -> Iterable[bytes]:
+        with Request(environ) as request:
+            return self._respond(request)(environ, start_response)
 
-def create(
-    name: str, models: Models, canvas: Canvas, jobs: JobQueue, limits: Limits, access: Access
-) -> typing.Callable[..., typing.Any]:
-    """The WSGI callable for `models`."""
+    def _respond(self, request):
+        """The Response to any request, which it also counts."""
+        start = time.monotonic()
+        endpoint = 'other'
+        try:
+            access.check_host(request, self.access)
+            access.check_origin(request, self.access)
+            if request.method == 'OPTIONS':
+                response = Response(status=204)
+            else:
+                endpoint, values = _ROUTES.bind_to_environ(request.environ).match()
+                if endpoint not in _PUBLIC:
+                    access.check_token(request, self.access)
+                if (request.content_length or 0) > self.limits.body:
+                    raise exceptions.RequestEntityTooLarge('the body is too long')
+                response = getattr(self, f'_{endpoint}')(request, **values)
+        except Exception as error:
+            response = _error_response(error)
+        response.headers.extend(_HEADERS)
+        response.headers.extend(access.cors_headers(request, self.access))
+        self.counters.count(endpoint, response.status_code, time.monotonic() - start)
+        return response
 
-    def step():
-        with models.newest() as generator:
-            return generator.step
+    def _page(self, _, file):
+        with open(os.path.join(PAGE, file), 'rb') as page:
+            return Response(page.read(), content_type=PAGE_FILES[file])
 
-    application = Application(
-        name, models, canvas, jobs, limits, access, Meters(jobs.waiting, step)
-    )
-    rules = _rules()
+    def _model(self, _):
+        description = self.canvas.describe(self.current.generator.step)
+        return _json(dict(description, name=self.name))
 
-    @Request.application
-    def answer(request: Request) -> Response:
-        return _answer(application, rules, request)
+    def _example(self, _, number):
+        if number >= len(self.canvas.examples):
+            raise exceptions.NotFound('there is no such example')
+        response = Response(self.canvas.examples[number], mimetype='image/png')
+        response.headers['Cache-Control'] = 'no-cache'  # another model has another image here
+        return response
 
-    return answer
+    def _health(self, _):
+        return _json({'status': 'ok'})
 
+    def _metrics(self, _):
+        return Response(self.counters.page(), content_type='text/plain; version=0.0.4')
 
-def _rules():
-    version = '/v1/models/<name>'
-    numbered = version + '/versions/<int:version>'
-    rules = [
-        Rule('/', endpoint='page', methods=['GET'], defaults={'file': ''}),
-        Rule('/<any("draw.js", "style.css"):file>', endpoint='page', methods=['GET']),
-        Rule('/model.json', endpoint='model', methods=['GET']),
-        Rule('/examples/<int:number>.png', endpoint='example', methods=['GET']),
-        Rule('/predict', endpoint='predict', methods=['POST']),
-        Rule('/healthz', endpoint='health', methods=['GET']),
-        Rule('/metrics', endpoint='metrics', methods=['GET']),
-    ]
-    for prefix in (version, numbered):
-        rules += [
-            Rule(prefix, endpoint='status', methods=['GET']),
-            Rule(prefix + '/metadata', endpoint='metadata', methods=['GET']),
-            Rule(prefix + ':predict', endpoint='rest_predict', methods=['POST']),
-        ]
-    return Map(rules, strict_slashes=False, redirect_defaults=False)
+    def _predict(self, request):
+        """POST /predict: an image, or a form with one => a PNG file."""
+        request.max_content_length = self.limits.body
+        contents = _image_of(request)
+        seed, fit = image_request.read_seed(request.args), request.args.get('fit', 'scale')
 
-
-def _answer(application, rules, request):
-    """The Response to any request, and its count."""
-    start = time.monotonic()
-    endpoint = 'other'
-    try:
-        guard.check_host(request, application.access)
-        guard.check_origin(request, application.access)
-        if request.method == 'OPTIONS':
-            response = Response(status=204)
-        else:
-            adapter = rules.bind_to_environ(request.environ)
-            endpoint, values = adapter.match()
-            if endpoint not in _ANYBODY:
-                guard.check_token(request, application.access)
-            if (request.content_length or 0) > application.limits.body:
-                raise exceptions.RequestEntityTooLarge('the body is too long')
-            response = _ENDPOINTS[endpoint](application, request, **values)
-    except Exception as error:
-        response = _error_response(error)
-    response.headers.extend(_HEADERS)
-    response.headers.extend(guard.cors_headers(request, application.access))
-    application.meters.count(endpoint, response.status_code, time.monotonic() - start)
-    return response
-
-
-def _error_response(error):
-    """The Response for whatever went wrong; what clients cannot know is printed instead."""
-    headers = {}
-    if isinstance(error, Full):
-        status, words = 503, 'too many requests wait already: try again'
-        headers['Retry-After'] = '1'
-    elif isinstance(error, Overdue):
-        status, words = 504, 'this took too long'
-    elif isinstance(error, (DataError, UsageError)):
-        status, words = 400, str(error)
-    elif isinstance(error, exceptions.HTTPException) and error.code:
-        status, words = error.code, error.name
-        if error.description != type(error).description:  # not werkzeug's, which is longer
-            words = error.description
-        if isinstance(error, exceptions.MethodNotAllowed):
-            headers['Allow'] = ', '.join(sorted(error.valid_methods or []))
-        if isinstance(error, exceptions.Unauthorized):
-            headers['WWW-Authenticate'] = 'Bearer'
-    else:
-        print_line(f'a request failed: {type(error).__name__}: {" ".join(str(error).split())}')
-        status, words = 500, 'the server failed; its output says why'
-    response = _json({'error': words}, status)
-    response.headers.extend(headers)
-    return response
-
-
-def _json(values, status=200):
-    return Response(json.dumps(values), status, mimetype='application/json')
-
-
-def _page(_, __, file):
-    with open(os.path.join(PAGE, file or 'index.html'), 'rb') as page:
-        return Response(page.read(), content_type=PAGE_FILES[file])
-
-
-def _model(application, _):
-    with application.models.newest() as generator:
-        return _json(dict(application.canvas.describe(generator.step), name=application.name))
-
-
-def _example(application, _, number):
-    if number >= len(application.canvas.examples):
-        raise exceptions.NotFound('there is no such example')
-    response = Response(application.canvas.examples[number], mimetype='image/png')
-    response.headers['Cache-Control'] = 'no-cache'  # another model has another image here
-    return response
-
-
-def _health(_, __):
-    return _json({'status': 'ok'})
-
-
-def _metrics(application, _):
-    return Response(application.meters.page(), content_type='text/plain; version=0.0.4')
-
-
-def _predict(application, request):
-    """POST /predict: an image, or a form with one => a PNG."""
-    request.max_content_length = application.limits.body
-    contents = _contents(request)
-    settings = incoming.read_settings(request.args)
-
-    def job():
-        with application.models.newest() as generator:
-            pixels = incoming.read_pixels(generator, contents, settings, application.limits)
-            output = incoming.compute(generator, pixels, settings)
+        def job():
+            generator = self.current.generator
+            pixels = image_request.read_pixels(generator, contents, self.limits, fit)
+            output = image_request.compute(generator, pixels, seed, fit)
             return generator.encode(output), generator.step
 
-    image, step = application.jobs.run(job)
-    headers = {'X-Seed': settings.seed, 'X-Step': step, 'Cache-Control': 'no-store'}
-    return Response(image, headers=headers, mimetype='image/png')
+        image, step = self.jobs.run(job)
+        headers = {'X-Seed': seed, 'X-Step': step, 'Cache-Control': 'no-store'}
+        return Response(image, headers=headers, mimetype='image/png')
+
+    def _status(self, _, name, version=None):
+        return _json(tf_serving.describe_status(self._generator(name, version)))
+
+    def _metadata(self, _, name, version=None):
+        return _json(tf_serving.describe_model(self._generator(name, version), name))
+
+    def _rest_predict(self, request, name, version=None):
+        body = request.get_data()
+
+        def job():
+            generator = self._generator(name, version)
+            return json.dumps(tf_serving.predict(generator, body, self.limits))
+
+        return Response(self.jobs.run(job), mimetype='application/json')
+
+    def _generator(self, name: str, version: Any) -> Generator:
+        """The current generator, if an address names it."""
+        if name != self.name:
+            raise exceptions.NotFound(f'there is no model {name[:80]}, but {self.name}')
+        generator = self.current.generator
+        if version not in (None, generator.step):
+            raise exceptions.NotFound(f'there is no version {version}, but {generator.step}')
+        return generator
 
 
-def _contents(request):
+def _image_of(request):
     """The bytes of the image in a request."""
     if not request.mimetype.startswith('multipart/'):
         return request.get_data()
@@ -199,45 +175,31 @@ def _contents(request):
         raise exceptions.BadRequest('the form cannot be read') from error
 
 
-def _status(application, _, name, version=None):
-    with _chosen(application, name, version) as generator:
-        return _json(rest.describe_status(generator))
+def _error_response(error):
+    """The Response for an exception; a bug is logged instead of shown to the client."""
+    headers = {}
+    if isinstance(error, Full):
+        status, message = 503, 'too many requests are waiting: try again'
+        headers['Retry-After'] = '1'
+    elif isinstance(error, Overdue):
+        status, message = 504, 'the request took too long'
+    elif isinstance(error, (DataError, UsageError)):
+        status, message = 400, str(error)
+    elif isinstance(error, exceptions.HTTPException) and error.code:
+        status, message = error.code, error.name
+        if error.description != type(error).description:  # not werkzeug's, which is longer
+            message = error.description
+        if isinstance(error, exceptions.MethodNotAllowed):
+            headers['Allow'] = ', '.join(sorted(error.valid_methods or []))
+        if isinstance(error, exceptions.Unauthorized):
+            headers['WWW-Authenticate'] = 'Bearer'
+    else:
+        log_bug(error)
+        status, message = 500, 'the server failed: see its output'
+    response = _json({'error': message}, status)
+    response.headers.extend(headers)
+    return response
 
 
-def _metadata(application, _, name, version=None):
-    with _chosen(application, name, version) as generator:
-        return _json(rest.describe_model(generator, name))
-
-
-def _rest_predict(application, request, name, version=None):
-    body = request.get_data()
-
-    def job():
-        with _chosen(application, name, version) as generator:
-            return json.dumps(rest.predict(generator, body, application.limits))
-
-    return Response(application.jobs.run(job), mimetype='application/json')
-
-
-@contextlib.contextmanager
-def _chosen(application, name, version):
-    """The generator, if it is the one that an address names."""
-    if name != application.name:
-        raise exceptions.NotFound(f'there is no model {name[:80]}, but {application.name}')
-    with application.models.newest() as generator:
-        if version not in (None, generator.step):
-            raise exceptions.NotFound(f'there is no version {version}, but {generator.step}')
-        yield generator
-
-
-_ENDPOINTS = {
-    'page': _page,
-    'model': _model,
-    'example': _example,
-    'predict': _predict,
-    'health': _health,
-    'metrics': _metrics,
-    'status': _status,
-    'metadata': _metadata,
-    'rest_predict': _rest_predict,
-}
+def _json(values, status=200):
+    return Response(json.dumps(values), status, mimetype='application/json')

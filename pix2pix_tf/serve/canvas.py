@@ -1,10 +1,10 @@
-"""What the page needs to know: the size of an input, the palette, inputs to start from."""
+"""The drawing area of the page: its size, its palette, and examples to start from."""
 
 import contextlib
 import io
 import os
 import random
-import typing
+from typing import Any, Dict, List, NamedTuple, Optional
 
 import numpy as np
 from PIL import Image
@@ -24,16 +24,16 @@ _SAMPLED = 60  # training inputs whose colors are counted
 _EXAMPLES = 12
 
 
-class Canvas(typing.NamedTuple):
-    """What one draws on, and with."""
+class Canvas(NamedTuple):
+    """The drawing area, its palette and examples."""
 
-    width: int
+    width: int  # in pixels
     height: int
     palette: Palette
-    examples: typing.List[bytes]  # PNG files
+    examples: List[bytes]  # PNG files
 
-    def describe(self, step: int) -> typing.Dict[str, typing.Any]:
-        """As JSON values, with the step of the model."""
+    def describe(self, step: int) -> Dict[str, Any]:
+        """The values of model.json, with the training step of the model."""
         colors = [color._asdict() for color in self.palette.colors]
         return {
             'step': step,
@@ -46,11 +46,11 @@ class Canvas(typing.NamedTuple):
         }
 
 
-def prepare(source: Source, data: typing.Optional[str] = None) -> Canvas:
-    """The Canvas of a model: from the folder `data`, by default that of its training.
+def prepare(source: Source, data: Optional[str] = None) -> Canvas:
+    """The Canvas of a model: from the pairs in `data`, by default those of its training.
 
-    Examples come from val/ next to that folder, or else from the folder itself. If the training's
-    folder is gone or has no pairs, there are some plain colors, and no examples.
+    Examples come from val/ next to that folder, or else from the folder itself. If the folder of
+    the training is gone or has no pairs, the Canvas has a few plain colors and no examples.
 
     Raises:
         DataError: the folder `data` has no pairs.
@@ -72,10 +72,10 @@ def prepare(source: Source, data: typing.Optional[str] = None) -> Canvas:
     return Canvas(*size, palette.find(inputs), [_png(image, size) for image in examples])
 
 
-def _inputs(folder: str, config: Config, count: int) -> typing.List[Image.Image]:
-    """What the generator gets of `count` of the usable pairs, always the same ones."""
+def _inputs(folder: str, config: Config, count: int) -> List[Image.Image]:
+    """The input halves of at most `count` valid pairs, always the same ones."""
     paths, _ = find.find_images(folder)
-    found: typing.List[Image.Image] = []
+    found: List[Image.Image] = []
     for path in random.Random(1).sample(paths, len(paths)):
         if len(found) < count and find.read_header(path).fault is None:
             with contextlib.suppress(DataError):  # its pixels are damaged

@@ -1,17 +1,17 @@
-"""A queue of jobs for a few threads: bounded in length and in time."""
+"""A queue of jobs for a few threads, limited in length and in time."""
 
 import concurrent.futures
 import threading
 import time
-import typing
+from typing import Callable, TypeVar
 
-Job = typing.Callable[[], typing.Any]
+Result = TypeVar('Result')
 
-_end = threading.local()  # its `time`: when the job of a thread must have ended
+_current = threading.local()  # its `deadline`: that of the job in this thread
 
 
 class Full(Exception):
-    """Too many jobs wait already."""
+    """Too many jobs are waiting."""
 
 
 class Overdue(Exception):
@@ -19,13 +19,13 @@ class Overdue(Exception):
 
 
 class JobQueue:
-    """Runs jobs in `workers` threads. At most `waiting` more jobs wait for one.
+    """Runs jobs in `workers` threads, while at most `waiting` more jobs wait for a thread.
 
-    `seconds` is the most that a job may wait and run.
+    A job may wait and run for `seconds` in total.
     """
 
     def __init__(self, workers: int, waiting: int, seconds: float) -> None:
-        self.places, self.workers, self.seconds = workers + waiting, workers, seconds
+        self.workers, self.places, self.seconds = workers, workers + waiting, seconds
         self._jobs = 0
         self._lock = threading.Lock()
         self._pool = concurrent.futures.ThreadPoolExecutor(workers, 'generator')
@@ -34,55 +34,49 @@ class JobQueue:
         """The number of jobs that wait."""
         return max(0, self._jobs - self.workers)
 
-    def run(self, job: Job) -> typing.Any:
-        """What `job()` returns.
+    def run(self, job: Callable[[], Result]) -> Result:
+        """Returns what `job()` returns.
 
-        A job that is overdue cannot be interrupted: its thread and its place stay taken until it
-        looks at `check`, or ends.
+        A job that runs cannot be interrupted: if it is overdue, it keeps its thread and its place
+        until it calls `check_time` or ends.
 
         Raises:
-            Full: there is no place left.
+            Full: there is no free place.
             Overdue: the time is over.
         """
         with self._lock:
             if self._jobs >= self.places:
                 raise Full
             self._jobs += 1
-        end = time.monotonic() + self.seconds
-        try:
-            future = self._pool.submit(self._run, end, job)
-        except RuntimeError as error:  # closed
-            self._leave()
-            raise Full from error
-        done, _ = concurrent.futures.wait([future], self.seconds)
-        if not done:
-            if future.cancel():  # it has not begun
+        future = self._pool.submit(self._run, time.monotonic() + self.seconds, job)
+        if not concurrent.futures.wait([future], self.seconds).done:
+            if future.cancel():  # it was still waiting
                 self._leave()
             raise Overdue
         return future.result()
 
-    def _run(self, end, job):
-        _end.time = end
+    def _run(self, deadline, job):
+        _current.deadline = deadline
         try:
-            check()
+            check_time()
             return job()
         finally:
-            self._leave()  # before the result is known: who has it may send the next job
+            self._leave()  # before its client has the response, and can send the next request
 
     def _leave(self):
         with self._lock:
             self._jobs -= 1
 
     def close(self) -> None:
-        """Waits for the jobs that run."""
+        """Waits for the running jobs."""
         self._pool.shutdown()
 
 
-def check() -> None:
-    """Ends a job between two of its steps.
+def check_time() -> None:
+    """Ends the job of this thread if it is overdue.
 
     Raises:
-        Overdue: its time is over.
+        Overdue: it is.
     """
-    if time.monotonic() > _end.time:
+    if time.monotonic() > _current.deadline:
         raise Overdue

@@ -1,21 +1,21 @@
-"""The colors that people draw with: the most frequent flat colors of the training inputs."""
+"""The palette of the page: the most frequent flat colors of the training inputs."""
 
 import colorsys
-import typing
+from typing import List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
 
-LABELS, LINES, PHOTOS = 'labels', 'lines', 'photos'  # what the inputs are
+LABELS, LINES, PHOTOS = 'labels', 'lines', 'photos'  # kinds of inputs
 
 _MOST = 16  # colors
-_FLAT = 8  # largest step to a neighbor, of 255
-_NEAR = 40  # distance at which two colors are the same one
-_FEWEST = 0.001  # share of the flat pixels that makes a color one of the palette
+_FLAT = 8  # largest difference from a neighbor, of 255
+_NEAR = 40  # largest difference between colors that count as one
+_FEWEST = 0.001  # share of the flat pixels that makes a color part of the palette
 _GRAY = 16  # largest difference between the channels of a gray
 
-# The labels of the CMP facades, http://cmp.felk.cvut.cz/~tylecr1/facade/, and their colors: those
-# of the archive, and those of `make demo`
+# The labels of the CMP facades, http://cmp.felk.cvut.cz/~tylecr1/facade/, with their colors in the
+# archive and, if it draws them, in `make demo`
 _FACADES = {
     'background': ((0, 0, 222), (0, 0, 170)),
     'wall': ((0, 48, 255), (0, 0, 255)),
@@ -31,23 +31,27 @@ _FACADES = {
     'shop': ((174, 0, 0), (170, 0, 0)),
 }
 _SAME = 12  # largest difference from such a color, of 255
+_HUES = (
+    *('red', 'orange', 'yellow', 'green', 'green', 'turquoise', 'cyan', 'blue', 'blue'),
+    *('violet', 'magenta', 'pink', 'red'),
+)
 
-Rgb = typing.Tuple[int, int, int]
+Rgb = Tuple[int, ...]
 
 
-class Color(typing.NamedTuple):
+class Color(NamedTuple):
     """A color of the palette."""
 
     color: str  # '#0000ff'
     name: str
 
 
-class Palette(typing.NamedTuple):
-    """What to draw with."""
+class Palette(NamedTuple):
+    """The colors to draw with."""
 
     kind: str  # LABELS, LINES or PHOTOS
     background: str  # '#0000aa'
-    colors: typing.List[Color]
+    colors: List[Color]
 
 
 def _palette(kind, background, colors, names):
@@ -55,111 +59,88 @@ def _palette(kind, background, colors, names):
     return Palette(kind, _hex(background), colors)
 
 
-def find(inputs: typing.Sequence[Image.Image]) -> Palette:
-    """The Palette of training inputs, images of mode RGB."""
-    colors, counts, flat = _count([np.asarray(image) for image in inputs])
-    found = _merge(colors, counts)
-    if not found:
-        return PLAIN
-    first, share = found[0]
-    covered = sum(share for _, share in found)
-    if share > 0.5 and all(_is_gray(color) for color, _ in found):
-        pen = (0, 0, 0) if sum(first) > 382 else (255, 255, 255)
-        return _palette(LINES, first, [pen, first], ['pen', 'background'])
-    kind = LABELS if flat > 0.5 and covered > 0.8 and len(found) > 2 else PHOTOS
-    chosen = [color for color, _ in found]
-    names = _facade_names(chosen)
-    if names:  # in the order of the labels, which the page is known for
-        order = list(_FACADES)
-        names, chosen = zip(*sorted(zip(names, chosen), key=lambda pair: order.index(pair[0])))
-        return _palette(kind, chosen[0], chosen, names)
-    return _palette(kind, first, chosen, _distinct([describe(color) for color in chosen]))
-
-
-def _count(images):
-    """(colors [n, 3], counts [n], share of flat pixels) of the flat pixels, most frequent first."""
-    packed, pixels = [], 0
-    for image in images:
-        values = image.astype(np.int32)
-        down, across = (np.abs(np.diff(values, axis=axis)).max(axis=2) <= _FLAT for axis in (0, 1))
-        flat = np.ones(values.shape[:2], bool)  # like all four neighbors
-        flat[1:] &= down
-        flat[:-1] &= down
-        flat[:, 1:] &= across
-        flat[:, :-1] &= across
-        pixels += flat.size
-        chosen = values[flat]
-        packed.append(chosen[:, 0] << 16 | chosen[:, 1] << 8 | chosen[:, 2])
-    unique, counts = np.unique(np.concatenate(packed), return_counts=True)
-    order = np.argsort(-counts, kind='stable')[:4096]
-    colors = np.stack([unique >> 16, unique >> 8 & 255, unique & 255], axis=1)
-    return colors[order], counts[order], counts.sum() / max(pixels, 1)
-
-
-def _merge(colors, counts):
-    """[(color, share)]: each with those that are near to it, most frequent first."""
-    found = []
-    total = max(counts.sum(), 1)
-    while len(counts) and len(found) < _MOST:
-        top = np.argmax(counts)
-        near = np.abs(colors - colors[top]).max(axis=1) <= _NEAR
-        share = counts[near].sum() / total
-        if share >= _FEWEST:
-            found.append((tuple(int(_snap(value)) for value in colors[top]), float(share)))
-        colors, counts = colors[~near], counts[~near]
-    return sorted(found, key=lambda pair: -pair[1])
-
-
-def _snap(value):
-    """JPEG moves black and white a little."""
-    return 0 if value <= 4 else 255 if value >= 251 else value
-
-
-def _is_gray(color):
-    return max(color) - min(color) <= _GRAY
-
-
 def _hex(color):
     return '#' + ''.join(f'{value:02x}' for value in color)
 
 
+def find(inputs: Sequence[Image.Image]) -> Palette:
+    """The Palette of training inputs, images of mode RGB."""
+    flat = np.concatenate([_flat_pixels(image) for image in inputs])
+    found, covered = _most_frequent(flat)
+    if not found:
+        return PLAIN
+    background, share = found[0]
+    colors = [color for color, _ in found]
+    if share > 0.5 and all(max(color) - min(color) <= _GRAY for color in colors):
+        pen = (0, 0, 0) if sum(background) > 382 else (255, 255, 255)
+        return _palette(LINES, background, [pen, background], ['pen', 'background'])
+    is_flat = len(flat) > 0.5 * sum(image.width * image.height for image in inputs)
+    kind = LABELS if is_flat and covered > 0.8 and len(found) > 2 else PHOTOS
+    names = _facade_names(colors)
+    if not names:
+        return _palette(kind, background, colors, _unique([color_name(c) for c in colors]))
+    # In the order of the labels, the first of which is the background
+    order = list(_FACADES)
+    names, colors = zip(*sorted(zip(names, colors), key=lambda pair: order.index(pair[0])))
+    return _palette(kind, colors[0], colors, names)
+
+
+def _flat_pixels(image):
+    """The pixels that are like their four neighbors: [n, 4] uint8, of which the last is padding."""
+    values = np.pad(np.asarray(image, np.int16), [(1, 1), (1, 1), (0, 0)], 'edge')
+    down, across = (np.abs(np.diff(values, axis=axis)).max(axis=2) <= _FLAT for axis in (0, 1))
+    is_flat = down[:-1, 1:-1] & down[1:, 1:-1] & across[1:-1, :-1] & across[1:-1, 1:]
+    return np.asarray(image.convert('RGBX'))[is_flat]
+
+
+def _most_frequent(pixels):
+    """([(color, share of `pixels`)], sum of the shares), each color with those that are near it."""
+    unique, counts = np.unique(pixels.view(np.uint32), return_counts=True)
+    order = np.argsort(-counts, kind='stable')[:4096]
+    colors, counts = unique.view(np.uint8).reshape(-1, 4)[order, :3].astype(int), counts[order]
+    total = counts.sum()
+    found = []
+    while len(colors) and len(found) < _MOST:
+        near = np.abs(colors - colors[0]).max(axis=1) <= _NEAR
+        share = counts[near].sum() / total
+        if share >= _FEWEST:
+            found.append((tuple(_snap(int(value)) for value in colors[0]), share))
+        colors, counts = colors[~near], counts[~near]
+    return sorted(found, key=lambda pair: -pair[1]), sum(share for _, share in found)
+
+
+def _snap(value):
+    """Undoes that JPEG moves black and white a little."""
+    return 0 if value <= 4 else 255 if value >= 251 else value
+
+
 def _facade_names(colors):
-    """The labels of the facades for `colors`; None if one of them is no such label."""
-    for variant in (0, -1):
-        table = {name: labels[variant] for name, labels in _FACADES.items()}
-        names = [
-            name
-            for color in colors
-            for name, label in table.items()
-            if max(abs(a - b) for a, b in zip(color, label)) <= _SAME
-        ]
-        if len(names) == len(set(names)) == len(colors) > 3:
-            return names
-    return None
+    """The facade labels of `colors`, or None if there are few colors or another color."""
+    names = [
+        name
+        for color in colors
+        for name, labels in _FACADES.items()
+        if any(max(abs(a - b) for a, b in zip(color, label)) <= _SAME for label in labels)
+    ]
+    return names if len(names) == len(set(names)) == len(colors) > 3 else None
 
 
-def describe(color: Rgb) -> str:
+def color_name(color: Rgb) -> str:
     """A color in words, such as 'dark blue'."""
     hue, lightness, saturation = colorsys.rgb_to_hls(*(value / 255 for value in color))
-    if saturation < 0.15 or lightness < 0.06 or lightness > 0.97:
-        for least, name in ((0.95, 'white'), (0.65, 'light gray'), (0.35, 'gray')):
-            if lightness >= least:
-                return name
-        return 'dark gray' if lightness > 0.08 else 'black'
-    hues = ('red', 'orange', 'yellow', 'green', 'green', 'turquoise', 'cyan', 'blue', 'blue')
-    hues += ('violet', 'magenta', 'pink', 'red')
-    name = hues[int(hue * 12 + 0.5)]
-    return f'light {name}' if lightness > 0.7 else f'dark {name}' if lightness < 0.35 else name
+    shade = 'light ' if lightness > 0.66 else 'dark ' if lightness < 0.35 else ''
+    if saturation < 0.15 or not 0.06 <= lightness <= 0.97:
+        if lightness >= 0.95:
+            return 'white'
+        return 'black' if lightness <= 0.08 else f'{shade}gray'
+    return shade + _HUES[round(hue * 12)]
 
 
-def _distinct(names):
-    """Names of which none is there twice."""
-    result: typing.List[str] = []
-    for name in names:
-        before = sum(other.split(' (')[0] == name for other in result)
-        result.append(f'{name} ({before + 1})' if before else name)
-    return result
+def _unique(names):
+    """Makes the names unique: 'blue', 'blue (2)', ..."""
+    numbers = [names[: at + 1].count(name) for at, name in enumerate(names)]
+    return [f'{name} ({n})' if n > 1 else name for name, n in zip(names, numbers)]
 
 
 _GIVEN = [(0, 0, 0), (255, 255, 255), (128, 128, 128), (220, 50, 47), (38, 139, 210), (80, 160, 60)]
-PLAIN = _palette(PHOTOS, (255, 255, 255), _GIVEN, [describe(color) for color in _GIVEN])
+PLAIN = _palette(PHOTOS, (255, 255, 255), _GIVEN, [color_name(color) for color in _GIVEN])

@@ -8,10 +8,10 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-import typing
+from typing import Dict, Optional
 
-from pix2pix_tf.convert import onnx_file
-from pix2pix_tf.convert.layers import MASKED, mask_shape
+from pix2pix_tf.convert import onnx
+from pix2pix_tf.convert.graph import MASKED, mask_shape
 from pix2pix_tf.inference.trained import Source
 from pix2pix_tf.serve import canvas
 from pix2pix_tf.system import files
@@ -24,7 +24,7 @@ ORT = 'onnxruntime-web@1.30.0'
 _ORT_SHA512 = (
     'q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=='
 )
-_MARK = '<title>pix2pix</title>'  # is in index.html
+_MARK = '<title>pix2pix</title>'  # in index.html
 _PAGE_FILES = ('index.html', 'draw.js', 'style.css', 'onnx.js')
 _ORT_FILES = (
     'ort.wasm.min.js',
@@ -41,39 +41,40 @@ def write(
     to: str,
     name: str,
     weights: str = 'int8',
-    data: typing.Optional[str] = None,
+    data: Optional[str] = None,
 ) -> None:
     """Writes the page for the generator of `source` to the folder `to`; index.html is the page.
 
-    `name` is shown on it; `weights` and `data` are as in `onnx_file.write` and `canvas.prepare`.
+    `name` is shown on it. `weights` is the type of the stored filters: float32, float16 or int8.
+    `data` is the folder of training images for the palette, by default that of the training.
 
     Raises:
-        UsageError: there is another page in `to`, or one of the files that are written.
+        UsageError: `to` has another page, or another file of the same name.
         CheckpointError: the checkpoint is damaged, or does not fit.
         Pix2PixError: there is no npm, or a file cannot be written.
     """
     _check_free(to)
-    drawn = canvas.prepare(source, data)
+    drawing = canvas.prepare(source, data)
     runtime = download()
     files.prepare_directory(to)
     for folder in ('ort', 'examples'):
         files.prepare_directory(os.path.join(to, folder))
     masks = {f'mask_{number}': mask_shape(number, source.config) for number in MASKED}
     model = {'file': MODEL, 'dropout': source.config.dropout, 'masks': masks}
-    description = dict(drawn.describe(source.step), name=name, onnx=model)
-    # First what shows that the folder is ours
+    description = dict(drawing.describe(source.step), name=name, onnx=model)
+    # index.html first: it marks the folder as a page of this package
     written = {name: files.read(os.path.join(canvas.PAGE, name)) for name in _PAGE_FILES}
-    written[MODEL] = onnx_file.build(source, weights, masks=True).SerializeToString()
+    written[MODEL] = onnx.build(source, weights, masks=True).SerializeToString()
     written['model.json'] = json.dumps(description).encode()
     written.update((os.path.join('ort', name), contents) for name, contents in runtime.items())
-    for number, example in enumerate(drawn.examples):
+    for number, example in enumerate(drawing.examples):
         written[os.path.join('examples', f'{number}.png')] = example
     for path, contents in written.items():
         files.write_whole(os.path.join(to, path), contents)
 
 
 def _check_free(to):
-    """Checks that only an earlier page is replaced."""
+    """Checks that `to` has no files of other programs that the page would replace."""
     index = os.path.join(to, 'index.html')
     if os.path.exists(index):
         files.check_ours(index, _MARK)
@@ -82,19 +83,19 @@ def _check_free(to):
         path = os.path.join(to, name)
         if os.path.lexists(path):
             raise UsageError(
-                f'{path} is there without a page of ours: choose another folder with `to`'
+                f'{path} is not part of an earlier page: choose another folder with `to`'
             )
 
 
-def download() -> typing.Dict[str, bytes]:
+def download() -> Dict[str, bytes]:
     """{name: contents} of the files of onnxruntime-web that the page needs.
 
     Raises:
-        Pix2PixError: there is no npm, or it does not give the package of this checksum.
+        Pix2PixError: npm is missing or fails, or the package has another checksum.
     """
     npm = shutil.which('npm')
     if not npm:
-        raise Pix2PixError(f'there is no npm to get {ORT} with: install Node.js')
+        raise Pix2PixError(f'cannot download {ORT} without npm: install Node.js')
     with tempfile.TemporaryDirectory() as folder:
         result = subprocess.run(
             [npm, 'pack', ORT, '--silent', '--pack-destination', folder],
@@ -105,11 +106,11 @@ def download() -> typing.Dict[str, bytes]:
         packed = os.listdir(folder)
         if result.returncode or len(packed) != 1:
             words = ' '.join(result.stdout.split())[-200:] or f'exit status {result.returncode}'
-            raise Pix2PixError(f'npm cannot get {ORT} ({words}): is the registry reachable?')
+            raise Pix2PixError(f'npm cannot download {ORT} ({words}): is the registry reachable?')
         path = os.path.join(folder, packed[0])
         digest = base64.b64encode(hashlib.sha512(files.read(path)).digest()).decode()
         if digest != _ORT_SHA512:
-            raise Pix2PixError(f'npm has given another {ORT}: its checksum is {digest}')
+            raise Pix2PixError(f'npm returned another {ORT}: its checksum is {digest}')
         with tarfile.open(path) as archive:
             return {name: _member(archive, name) for name in _ORT_FILES}
 

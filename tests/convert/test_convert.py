@@ -1,4 +1,4 @@
-"""What is converted gives what the checkpoint gives."""
+"""Converted generators return what the checkpoint returns."""
 
 import io
 import os
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.post_networks, pytest.mark.usefixtures('forked_checks'
 
 @pytest.fixture(scope='module')
 def written(source, forked_checks, tmp_path_factory):
-    """A folder with a SavedModel."""
+    """The path of a folder with a SavedModel."""
     to = str(tmp_path_factory.mktemp('models') / 'mine')
     assert convert.convert(source, 'saved_model', to).difference <= 2 / 127.5
     return to
@@ -33,7 +33,7 @@ def run_signature(folder, name, **feeds):
         return session.run(output.name, {signature.inputs[k].name: v for k, v in feeds.items()})
 
 
-def test_a_saved_model_answers_as_the_checkpoint(written, trained):
+def test_a_saved_model_returns_what_the_checkpoint_returns(written, trained):
     folder = os.path.join(written, '2')  # TensorFlow Serving's version: the step
     image = pair_pixels(7, 300, 200)
     with pix2pix_tf.load(trained) as generator:
@@ -50,7 +50,7 @@ def test_a_saved_model_answers_as_the_checkpoint(written, trained):
     assert floats.shape == (3, 256, 256, 3) and np.abs(floats).max() <= 1
 
 
-def test_a_saved_model_is_a_model_to_load(written, trained):
+def test_a_saved_model_can_be_loaded(written, trained):
     image = pair_pixels(8, 100, 100)
     with pix2pix_tf.load(trained) as generator:
         wanted = generator(image, seed=1)
@@ -60,8 +60,8 @@ def test_a_saved_model_is_a_model_to_load(written, trained):
             assert (generator.step, generator.config.ngf) == (2, 4)
 
 
-def test_only_ops_that_both_runtimes_know(written):
-    """Ops of 2.x that 1.15 lacks, and matrix products, which are for this machine's CPU."""
+def test_a_saved_model_has_only_ops_of_both_runtimes(written):
+    """No ops that 1.15 lacks, and no matrix products, which suit only this machine's CPU."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     model = saved_model_pb2.SavedModel()
@@ -74,7 +74,7 @@ def test_only_ops_that_both_runtimes_know(written):
     assert not any('discriminator' in node.name or 'Adam' in node.name for node in graph.node)
 
 
-def test_card_and_options_lie_beside_it(written, trained):
+def test_the_card_and_the_options_are_written_beside_it(written, trained):
     with open(os.path.join(written, 'README.md')) as file:
         card = file.read()
     assert card.startswith(

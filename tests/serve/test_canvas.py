@@ -1,4 +1,4 @@
-"""What the page offers, from folders as people have them."""
+"""The palette and the examples of the page, from folders with and without pairs."""
 
 import shutil
 
@@ -13,7 +13,7 @@ from pix2pix_tf.system.errors import DataError
 
 @pytest.fixture
 def photos(tmp_path):
-    """A folder of files that are no pairs: one has an odd width, the pixels of one end early."""
+    """A folder without pairs: one image has an odd width, another is cut off."""
     folder = tmp_path / 'photos'
     folder.mkdir()
     Image.new('RGB', (33, 32)).save(str(folder / '1.png'))
@@ -23,22 +23,22 @@ def photos(tmp_path):
 
 def test_damaged_files_are_left_out(source, photos):
     write_pair(photos / '3.png', seed=3)
-    drawn = canvas.prepare(source, str(photos))
-    assert len(drawn.examples) == 1 and drawn.palette != palette.PLAIN
+    drawing = canvas.prepare(source, str(photos))
+    assert len(drawing.examples) == 1 and drawing.palette != palette.PLAIN
 
 
-def test_a_folder_without_pairs_is_refused_if_it_was_asked_for(source, photos):
+def test_a_folder_without_pairs_is_an_error_if_it_was_given(source, photos):
     with pytest.raises(DataError, match=f'none of the files in {photos} is a pair'):
         canvas.prepare(source, str(photos))
 
 
-@pytest.mark.parametrize('is_there', [True, False])
-def test_without_the_pairs_of_its_training_a_model_is_served_with_plain_colors(
-    trained, pairs, photos, tmp_path, is_there
+@pytest.mark.parametrize('exists', [True, False])
+def test_without_the_pairs_of_the_training_the_palette_is_plain(
+    trained, pairs, photos, tmp_path, exists
 ):
     shutil.copytree(trained, str(tmp_path / 'out'))
     path = tmp_path / 'out' / 'options.json'
     assert pairs in path.read_text()
-    path.write_text(path.read_text().replace(pairs, str(photos if is_there else tmp_path / 'gone')))
-    drawn = canvas.prepare(find_model(str(tmp_path / 'out')))
-    assert (drawn.palette, drawn.examples) == (palette.PLAIN, [])
+    path.write_text(path.read_text().replace(pairs, str(photos if exists else tmp_path / 'gone')))
+    drawing = canvas.prepare(find_model(str(tmp_path / 'out')))
+    assert (drawing.palette, drawing.examples) == (palette.PLAIN, [])

@@ -10,7 +10,7 @@ from pix2pix_tf.serve import job_queue
 from pix2pix_tf.serve.job_queue import Full, JobQueue, Overdue
 
 
-def test_jobs_beyond_the_places_are_refused_at_once():
+def test_jobs_beyond_the_places_are_rejected_at_once():
     jobs, gate = JobQueue(1, 1, 60), threading.Event()
 
     def work(number):
@@ -19,10 +19,10 @@ def test_jobs_beyond_the_places_are_refused_at_once():
             with pytest.raises(Full):
                 jobs.run(lambda: 0)
             gate.set()
-            return 'refused'
+            return 'rejected'
         return jobs.run(lambda: gate.wait(30))
 
-    assert together(3, work) == [True, True, 'refused']
+    assert together(3, work) == [True, True, 'rejected']
     assert jobs.waiting() == 0
     jobs.close()
 
@@ -32,7 +32,7 @@ def test_an_overdue_job_keeps_its_place_until_it_ends():
 
     def job():
         gate.wait(30)
-        job_queue.check()
+        job_queue.check_time()
 
     with pytest.raises(Overdue):
         jobs.run(job)
@@ -45,10 +45,8 @@ def test_an_overdue_job_keeps_its_place_until_it_ends():
     jobs.close()
 
 
-def test_errors_are_those_of_the_job():
+def test_an_error_of_a_job_is_raised():
     jobs = JobQueue(1, 0, 60)
     with pytest.raises(ZeroDivisionError):
         jobs.run(lambda: 1 / 0)
     jobs.close()
-    with pytest.raises(Full):
-        jobs.run(lambda: 0)

@@ -1,4 +1,4 @@
-"""The page in a real Chromium, by a real mouse, a finger and keys."""
+"""The page in Chromium, with mouse, finger and keys."""
 
 import io
 import json
@@ -31,7 +31,7 @@ def browser():
 
 @pytest.fixture
 def page(browser, server):
-    """The page, with its first answer."""
+    """The page, after its first result."""
     browser.open(server.url)
     browser.wait(READY)
     yield browser
@@ -42,7 +42,7 @@ def choose(page, name, value):
     page.click(f'label:has(> input[name={name}][value="{value}"])')
 
 
-def test_a_rectangle_changes_the_answer_where_it_is_drawn(page, server):
+def test_a_rectangle_changes_the_result_where_it_is_drawn(page, server):
     before = pixels(page, 'input'), pixels(page, 'output')
     choose(page, 'tool', 'rectangle')
     choose(page, 'color', '#00aaff')
@@ -60,7 +60,7 @@ def test_a_rectangle_changes_the_answer_where_it_is_drawn(page, server):
     np.testing.assert_array_equal(before[0][~border], after[0][~border])
     changed = np.abs(after[1] - before[1]).mean(axis=2)
     assert changed[inside].mean() > 3 * changed[~border].mean()
-    # It is the server's answer for exactly these pixels
+    # It is the server's result for exactly these pixels
     image = encoded(after[0].astype(np.uint8))
     answer = Image.open(io.BytesIO(server.ask('/predict?seed=1', image).body))
     np.testing.assert_array_equal(np.asarray(answer), after[1])
@@ -126,7 +126,7 @@ def test_keys_draw(page):
     page.key('ArrowLeft')
     page.key('Escape')
     assert (pixels(page, 'input') == DOOR).all(axis=2).sum() == 33 * 16
-    # What replaces an unfinished stroke stays
+    # A drawing that replaces an unfinished stroke stays
     page.key(' ')
     page.click('#clear')
     page.drag([page.place('#input', 0.2, 0.2)])
@@ -167,7 +167,7 @@ def test_the_newest_drawing_wins(page, server):
     np.testing.assert_array_equal(np.asarray(answer), pixels(page, 'output'))
 
 
-def test_files_and_examples_are_starts(page, tmp_path):
+def test_files_and_examples_start_a_drawing(page, tmp_path):
     path = str(tmp_path / 'x.png')
     Image.fromarray(pair_pixels(3, 256, 256)).save(path)
     data = {'items': [], 'files': [path], 'dragOperationsMask': 1}
@@ -207,12 +207,12 @@ def test_another_sample_has_another_seed(page):
     assert page.run('window.saved') == f'result-{seed}.png'
 
 
-def test_opened_as_a_file_the_page_says_what_to_do(browser):
+def test_the_page_opened_as_a_file_says_what_to_do(browser):
     browser.open('file://' + os.path.join(canvas.PAGE, 'index.html'))
     browser.wait("document.querySelector('#status').textContent.startsWith('Opened as a file')")
 
 
-def test_a_screen_reader_finds_a_name_for_everything(page):
+def test_every_control_has_a_name_for_screen_readers(page):
     page.call('Accessibility.enable')
     nodes = page.call('Accessibility.getFullAXTree')['nodes']
     roles = {'button', 'radio', 'slider', 'spinbutton', 'image', 'application', 'heading'}

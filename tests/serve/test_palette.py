@@ -1,4 +1,4 @@
-"""The colors that the page offers."""
+"""The palette of the page."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -21,7 +21,14 @@ def test_the_labels_of_the_demo_have_their_names(tmp_path):
     assert {'background', 'wall', 'window', 'door', 'cornice', 'balcony', 'shop'} <= names
 
 
-def test_other_labels_are_named_by_their_colors():
+def test_the_labels_of_the_archive_have_their_names():
+    stripes = [(0, 0, 222), (0, 48, 255), (0, 128, 255), (0, 207, 255), (255, 239, 0)]
+    image = Image.fromarray(np.repeat(np.array([stripes], np.uint8), 20, axis=1).repeat(64, axis=0))
+    names = [color.name for color in palette.find([image]).colors]
+    assert names == ['background', 'wall', 'window', 'door', 'shutter']
+
+
+def test_other_labels_are_named_after_their_colors():
     image = Image.new('RGB', (64, 64), (128, 64, 128))
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, 0, 30, 30), (70, 130, 180))

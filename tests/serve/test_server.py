@@ -1,4 +1,4 @@
-"""The server as its clients meet it: real connections to a real process."""
+"""The server in a process, with real connections."""
 
 import contextlib
 import glob
@@ -58,7 +58,7 @@ def test_eight_clients_get_what_predict_writes(server, predicted, requests):
     assert 'pix2pix_queue 0.0' in metrics
 
 
-def test_every_endpoint_answers(server):
+def test_every_endpoint_responds(server):
     assert server.ask('/healthz').json() == {'status': 'ok'}
     assert server.ask('/model.json').json()['width'] == 64
     for path, kind in (
@@ -73,7 +73,7 @@ def test_every_endpoint_answers(server):
     assert example.size == (64, 64)
 
 
-def test_slow_senders_block_nobody(server, predicted):
+def test_slow_clients_do_not_block_others(server, predicted):
     image, result = predicted[0]
     slow = [socket.create_connection(('127.0.0.1', server.port)) for _ in range(60)]
     for number, connection in enumerate(slow):
@@ -82,7 +82,7 @@ def test_slow_senders_block_nobody(server, predicted):
     for _ in range(5):
         start = time.monotonic()
         assert server.ask(f'/predict?seed={SEED}', image).body == result
-        assert time.monotonic() - start < 12  # the slow ones are given 15 s
+        assert time.monotonic() - start < 12  # the slow ones have 15 s
     for connection in slow:
         connection.close()
 
@@ -93,7 +93,7 @@ def memory_of(pid):
 
 
 @pytest.mark.slow
-def test_over_capacity_there_are_only_200_and_503_and_memory_stays_flat(trained_small):
+def test_an_overloaded_server_returns_only_200_and_503_and_its_memory_stays_flat(trained_small):
     image = png(1, 256, 256)
     with served(trained_small, '--queue=2') as server:
 
@@ -114,7 +114,7 @@ def test_over_capacity_there_are_only_200_and_503_and_memory_stays_flat(trained_
 
 
 def test_a_signal_lets_requests_finish(trained):
-    """A client sees whole answers only, up to the one that says that it is the last."""
+    """Clients get only complete responses, up to one that closes the connection."""
     image = png(1, 1024, 1024)
     with served(trained) as server:
         answered = []
@@ -127,13 +127,13 @@ def test_a_signal_lets_requests_finish(trained):
             for _ in range(1000):
                 try:
                     answer = ask(connection, '/predict', image)
-                except ConnectionError:  # before the first byte of an answer
+                except ConnectionError:  # before the first byte of a response
                     return None
                 assert answer.status == 200
                 answered.append(answer)
                 if answer.headers['Connection'] == 'close':
                     return None
-            raise AssertionError('it goes on')
+            raise AssertionError('the connection stays open')
 
         answer = together(5, work)[4]
         assert (answer.status, answer.headers['Connection']) == (200, 'close')
@@ -142,7 +142,7 @@ def test_a_signal_lets_requests_finish(trained):
 
 
 def terminate_within_a_request(server, image):
-    """The Answer to a request of which the server had a part when it was told to end."""
+    """The Answer to a request that had arrived in part when the server got SIGTERM."""
     with contextlib.closing(server.connect()) as connection:
         assert ask(connection, '/healthz').status == 200
         connection.putrequest('POST', '/predict')
@@ -195,7 +195,7 @@ def version(server):
     return server.ask('/v1/models/m').json()['model_version_status'][0]['version']
 
 
-def test_what_cannot_be_served_is_one_line(server, trained, tmp_path):
+def test_an_error_at_the_start_is_one_line(server, trained, tmp_path):
     result = run_command('serve', f'--model={trained}', f'--port={server.port}')
     assert f'cannot listen on 127.0.0.1:{server.port}' in error_line(result, 1)
     result = run_command('serve', f'--model={tmp_path}')

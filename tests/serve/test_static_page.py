@@ -1,4 +1,4 @@
-"""The page without a server, in Chromium over a plain static server."""
+"""The page without its server, in Chromium from a static host."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def test_the_browser_computes_what_tensorflow_does(facades, tmp_path):
     with open(os.path.join(to, 'model.json')) as file:
         model = json.load(file)
     assert model['onnx']['masks'].keys() == {'mask_6', 'mask_7', 'mask_8'}
-    # The noise of the browser is not TensorFlow's
+    # The noise of the browser differs from that of TensorFlow
     model['onnx']['dropout'] = 0
     with open(os.path.join(to, 'model.json'), 'w') as file:
         json.dump(model, file)
@@ -53,9 +53,9 @@ def test_the_browser_computes_what_tensorflow_does(facades, tmp_path):
     assert difference.max() < 0.02
 
 
-def test_without_npm_it_is_one_line(trained, tmp_path):
+def test_without_npm_the_error_is_one_line(trained, tmp_path):
     result = run_command(
         'page', f'--model={trained}', f'--to={tmp_path}/page', environment={'PATH': '/nowhere'}
     )
-    assert 'there is no npm to get onnxruntime-web@' in error_line(result, 1)
+    assert 'cannot download onnxruntime-web@' in error_line(result, 1)
     assert not os.path.exists(str(tmp_path / 'page'))

@@ -1,4 +1,4 @@
-"""What the endpoints answer, without a network."""
+"""The endpoints, without a network."""
 
 import base64
 import io
@@ -18,29 +18,29 @@ from werkzeug.wrappers import Response
 
 import pix2pix_tf
 from pix2pix_tf.inference.trained import find_model
-from pix2pix_tf.serve import app, canvas
-from pix2pix_tf.serve.guard import Access
-from pix2pix_tf.serve.incoming import Limits
+from pix2pix_tf.serve import canvas
+from pix2pix_tf.serve.access import Access
+from pix2pix_tf.serve.app import Application
+from pix2pix_tf.serve.hot_reload import CurrentGenerator
+from pix2pix_tf.serve.image_request import Limits
 from pix2pix_tf.serve.job_queue import JobQueue
-from pix2pix_tf.serve.models import Models
 
 LIMITS = Limits(body=2 * 10**6, pixels=10**6, whole_pixels=4 * 256**2, queue=1)
 
 
 @pytest.fixture(scope='module')
 def create(trained, graph_mode):
-    """A function: a client of the application for `trained`."""
-    models = Models(trained)
-    drawn = canvas.prepare(find_model(trained))
+    """A function that returns a client of the application for `trained`."""
+    current = CurrentGenerator(trained)
+    drawing = canvas.prepare(find_model(trained))
     jobs = JobQueue(1, LIMITS.queue, 60)
 
     def create(access=Access(), jobs=jobs, limits=LIMITS):
-        wsgi = app.create('m', models, drawn, jobs, limits, access)
-        return Client(wsgi, Response)
+        return Client(Application('m', current, drawing, jobs, limits, access), Response)
 
     yield create
     jobs.close()
-    models.close()
+    current.generator.close()
 
 
 @pytest.fixture(scope='module')
@@ -63,7 +63,7 @@ def error_of(response):
     return response.status_code, response.json['error']
 
 
-def test_an_image_is_the_body_or_in_a_form(client, generator):
+def test_an_image_is_the_body_or_part_of_a_form(client, generator):
     expected = generator.encode(generator(pair_pixels(1, 64, 64), seed=3))
     response = client.post('/predict?seed=3', data=png())
     assert (response.mimetype, response.headers['X-Seed']) == ('image/png', '3')
@@ -71,23 +71,23 @@ def test_an_image_is_the_body_or_in_a_form(client, generator):
     assert response.data == expected
     form = {'file': (io.BytesIO(png()), 'photo.png')}
     assert client.post('/predict?seed=3', data=form).data == expected
-    curl = {'Content-Type': 'application/x-www-form-urlencoded'}  # what curl says by itself
+    curl = {'Content-Type': 'application/x-www-form-urlencoded'}  # the default of curl
     assert client.post('/predict?seed=3', data=png(), headers=curl).data == expected
 
 
-def test_without_a_seed_the_answer_says_which_it_was(client):
+def test_without_a_seed_the_response_has_a_random_one(client):
     response = client.post('/predict', data=png())
     again = client.post(f'/predict?seed={response.headers["X-Seed"]}', data=png())
     assert again.data == response.data != client.post('/predict', data=png()).data
 
 
-def test_whole_keeps_the_size(client):
+def test_fit_whole_keeps_the_size(client):
     response = client.post('/predict?fit=whole', data=png(1, 300, 70))
     assert Image.open(io.BytesIO(response.data)).size == (300, 70)
 
 
 def bomb(width, height):
-    """The header of a PNG of this size, and no pixels."""
+    """A PNG file with a header of this size, but without pixels."""
     chunk = b'IHDR' + struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
     header = b'\x89PNG\r\n\x1a\n' + struct.pack('>I', 13) + chunk
     return header + struct.pack('>II', zlib.crc32(chunk), 100) + b'IDAT' + b'x' * 104
@@ -112,19 +112,19 @@ def bomb(width, height):
         ('/v1/models/m/versions/77:predict', b'{}', 404, 'no version 77'),
     ],
 )
-def test_bad_requests_are_refused(client, address, body, status, words):
+def test_invalid_requests_are_rejected(client, address, body, status, words):
     got, error = error_of(client.post(address, data=body))
     assert got == status and words in error
 
 
-def test_whole_images_have_both_limits(create):
+def test_fit_whole_has_both_limits(create):
     client = create(limits=LIMITS._replace(pixels=2500))
     assert client.post('/predict?fit=whole', data=png(1, 50, 50)).status_code == 200
     status, words = error_of(client.post('/predict?fit=whole', data=png(1, 52, 50)))
     assert (status, words) == (413, 'the image has more than 2500 pixels: scale it down')
 
 
-def test_methods_and_addresses(client):
+def test_unknown_methods_and_addresses(client):
     response = client.get('/predict')
     assert error_of(response)[0] == 405 and response.headers['Allow'] == 'POST'
     assert error_of(client.get('/nothing'))[0] == 404
@@ -150,7 +150,7 @@ def test_tensorflow_serving_in_rows_and_columns(client, generator):
     assert got == {'predictions': expected}
     columns = {'image_bytes': [b64(image) for image in images], 'seed': [5, 6]}
     assert rest(client, signature_name='seeded', inputs=columns) == {'outputs': expected}
-    # One input and one output go without their names
+    # A single input and a single output need no name
     for instance in (b64(images[0]), {'image_bytes': b64(images[0])}):
         [prediction] = rest(client, instances=[instance])['predictions']
         decoded = Image.open(io.BytesIO(base64.b64decode(prediction['b64'])))
@@ -177,32 +177,32 @@ def test_tensorflow_serving_describes_the_model(client):
 
 
 @pytest.mark.parametrize('host', ['localhost', 'localhost:80', '127.0.0.1:1', '[::1]:8000', 'a.b'])
-def test_names_of_this_server_are_answered(create, host):
+def test_names_of_this_server_are_accepted(create, host):
     client = create(Access(names=('A.b',)))
     assert client.get('/healthz', headers={'Host': host}).status_code == 200
 
 
 @pytest.mark.parametrize('host', ['evil.example', 'localhost.evil.example', '127.0.0.1.x', 'a b'])
-def test_other_names_are_refused(client, host):
+def test_other_names_are_rejected(client, host):
     assert error_of(client.get('/healthz', headers={'Host': host}))[0] == 403
 
 
-def test_pages_elsewhere_are_refused_unless_asked(create, client):
+def test_pages_of_other_origins_are_rejected_unless_allowed(create, client):
     origin = {'Origin': 'https://example.org', 'Host': 'localhost'}
     assert error_of(client.post('/predict', data=png(), headers=origin))[0] == 403
     damaged = {'Origin': 'http://[', 'Host': 'localhost'}
     assert error_of(client.post('/predict', data=png(), headers=damaged))[0] == 403
     same = {'Origin': 'http://localhost', 'Host': 'localhost'}
     assert client.post('/predict', data=png(), headers=same).status_code == 200
-    asked = create(Access(origins=('https://example.org',)))
-    response = asked.post('/predict', data=png(), headers=origin)
+    allowed = create(Access(origins=('https://example.org',)))
+    response = allowed.post('/predict', data=png(), headers=origin)
     assert response.headers['Access-Control-Allow-Origin'] == 'https://example.org'
-    preflight = asked.open('/predict', method='OPTIONS', headers=origin)
+    preflight = allowed.open('/predict', method='OPTIONS', headers=origin)
     assert preflight.status_code == 204 and preflight.headers['Access-Control-Allow-Headers']
-    assert error_of(asked.get('/', headers={'Origin': 'null', 'Host': 'localhost'}))[0] == 403
+    assert error_of(allowed.get('/', headers={'Origin': 'null', 'Host': 'localhost'}))[0] == 403
 
 
-def test_a_token_guards_all_but_the_page(create):
+def test_a_token_protects_all_but_the_page(create):
     client = create(Access(token='secret'))
     for address in ('/', '/draw.js', '/style.css', '/healthz'):
         assert client.get(address).status_code == 200
@@ -215,7 +215,7 @@ def test_a_token_guards_all_but_the_page(create):
     assert error_of(client.post('/predict', data=png()))[0] == 401
 
 
-def test_a_full_queue_is_a_503_and_a_late_answer_a_504(create):
+def test_a_full_queue_is_status_503_and_an_overdue_request_504(create):
     jobs, gate = JobQueue(1, 0, 60), threading.Event()
     client = create(jobs=jobs)
     thread = threading.Thread(target=lambda: jobs.run(lambda: gate.wait(30)), daemon=True)
@@ -233,7 +233,20 @@ def test_a_full_queue_is_a_503_and_a_late_answer_a_504(create):
     jobs.close()
 
 
-def test_nothing_comes_from_elsewhere():
+def test_a_bug_is_one_line_and_on_request_a_traceback(create, monkeypatch, capsys):
+    def failing(self, request):
+        raise ZeroDivisionError('a bug')
+
+    monkeypatch.setattr(Application, '_health', failing)
+    for level in ('3', '0'):
+        monkeypatch.setenv('TF_CPP_MIN_LOG_LEVEL', level)
+        assert error_of(create().get('/healthz')) == (500, 'the server failed: see its output')
+        printed = capsys.readouterr().out
+        assert printed.endswith('a request failed: ZeroDivisionError: a bug\n')
+        assert ('Traceback' in printed) == (level == '0')
+
+
+def test_the_page_loads_nothing_from_other_hosts():
     for name in ('index.html', 'draw.js', 'style.css'):
         with open(os.path.join(canvas.PAGE, name), encoding='utf-8') as file:
             assert re.search('https?://|@import|url\\(', file.read()) is None, name

@@ -1,4 +1,4 @@
-"""A conversion as a command, and those that fail: nothing of them is left behind."""
+"""The command, and conversions that fail: they leave nothing behind."""
 
 import dataclasses
 import os
@@ -15,10 +15,10 @@ from pix2pix_tf.serve import static_page
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, UsageError
 
 
-def test_what_differs_is_not_left_behind(source, forked_checks, tmp_path, monkeypatch):
+def test_a_result_that_differs_is_removed(source, forked_checks, tmp_path, monkeypatch):
     to = tmp_path / 'to'
 
-    def wrong(source, path):  # other weights: those of a generator that was never trained
+    def wrong(source, path):  # the weights of a generator that was never trained
         with tf.Graph().as_default(), tf.Session() as session:
             exported = saved_model.graph.build(source)
             session.run(tf.global_variables_initializer())
@@ -38,7 +38,7 @@ def test_what_differs_is_not_left_behind(source, forked_checks, tmp_path, monkey
     assert not to.exists()
 
 
-def test_nothing_is_written_over(source, tmp_path):
+def test_an_existing_version_is_not_overwritten(source, tmp_path):
     version = tmp_path / 'mine' / '2'
     version.mkdir(parents=True)
     with pytest.raises(UsageError, match='/mine/2 exists already'):
@@ -46,7 +46,7 @@ def test_nothing_is_written_over(source, tmp_path):
     assert os.listdir(str(tmp_path / 'mine')) == ['2'] and os.listdir(str(version)) == []
 
 
-def test_a_readme_of_somebody_else_is_kept(source, tmp_path):
+def test_a_readme_of_another_program_is_kept(source, tmp_path):
     (tmp_path / 'README.md').write_text('# My project')
     with pytest.raises(
         UsageError, match='/README.md was not written by pix2pix_tf: choose another folder'
@@ -60,7 +60,7 @@ def test_a_readme_of_somebody_else_is_kept(source, tmp_path):
     assert sorted(os.listdir(str(tmp_path))) == ['README.md', 'index.html']
 
 
-def test_another_training_keeps_its_options(source, tmp_path):
+def test_the_options_of_another_training_are_kept(source, tmp_path):
     (tmp_path / 'checkpoint').write_text('model_checkpoint_path: "model-7"')
     (tmp_path / 'options.json').write_text('{}')
     with pytest.raises(UsageError, match='is the folder of another training'):
@@ -68,7 +68,7 @@ def test_another_training_keeps_its_options(source, tmp_path):
     assert (tmp_path / 'options.json').read_text() == '{}'
 
 
-def test_a_training_is_newer_than_what_was_converted_into_its_folder(trained, tmp_path):
+def test_a_training_is_preferred_to_a_conversion_in_its_folder(trained, tmp_path):
     out = tmp_path / 'out'
     shutil.copytree(trained, str(out))
     (out / '1').mkdir()
@@ -85,8 +85,8 @@ def test_the_command(trained, tmp_path):
     assert (result.returncode, result.stderr) == (0, '')
     assert f'wrote {out}/tflite/model.tflite (differs from the checkpoint by' in result.stdout
     for flags, words in (
-        (['--weights=int8'], '--weights is for ONNX and TFLite'),
-        (['--masks'], '--masks is for ONNX'),
+        (['--weights=int8'], '--weights requires ONNX or TFLite'),
+        (['--masks'], '--masks requires ONNX'),
         (['--format=h5'], 'format'),
     ):
         assert words in error_line(run_command('convert', f'--model={out}', *flags), 2)
@@ -109,30 +109,30 @@ def test_the_options_of_another_model_are_kept(source, trained, tmp_path):
 
 
 @pytest.mark.parametrize('name', ['style.css', 'model.onnx', 'examples'])
-def test_a_page_replaces_only_a_page(source, tmp_path, name):
+def test_a_page_replaces_only_an_earlier_page(source, tmp_path, name):
     (tmp_path / name).write_text('mine')
     with pytest.raises(
-        UsageError, match=f'/{name} is there without a page of ours: choose another folder'
+        UsageError, match=f'/{name} is not part of an earlier page: choose another folder'
     ):
         static_page.write(source, str(tmp_path), 'x')
     assert os.listdir(str(tmp_path)) == [name]
 
 
 @pytest.mark.post_networks
-def test_a_checkpoint_that_is_no_generator_of_ours_is_one_line(source, tmp_path):
-    onnx_file = pytest.importorskip('pix2pix_tf.convert.onnx_file')
+def test_a_checkpoint_of_another_model_is_an_error_of_one_line(source, tmp_path):
+    onnx = pytest.importorskip('pix2pix_tf.convert.onnx')
     other = source._replace(config=dataclasses.replace(source.config, ngf=8))
     with pytest.raises(CheckpointError, match='does not begin with 8 filters'):
-        onnx_file.build(other)
+        onnx.build(other)
     shutil.copytree(source.folder, str(tmp_path / 'out'))
     for path in (tmp_path / 'out').glob('model-2.data*'):
         path.write_bytes(path.read_bytes()[:1000])
     damaged = source._replace(checkpoint=str(tmp_path / 'out' / 'model-2'))
     with pytest.raises(CheckpointError, match='cannot read the checkpoint .*/out/model-2'):
-        onnx_file.build(damaged)
+        onnx.build(damaged)
 
 
-def test_a_card_names_the_dataset_and_not_its_part(trained, tmp_path):
+def test_a_card_names_the_dataset_instead_of_its_part(trained, tmp_path):
     out = tmp_path / 'out'
     shutil.copytree(trained, str(out))
     written = (out / 'options.json').read_text()

@@ -1,9 +1,9 @@
-"""Who may ask: the Host header, the origin of a page, and the token."""
+"""Who can reach the server: its address, the Host header, the origin of a page, and the token."""
 
 import hmac
 import ipaddress
-import typing
 import urllib.parse
+from typing import Dict, NamedTuple, Optional, Tuple
 
 from werkzeug import exceptions
 from werkzeug.wrappers import Request
@@ -11,48 +11,54 @@ from werkzeug.wrappers import Request
 from pix2pix_tf.system.errors import with_flags
 
 
-class Access(typing.NamedTuple):
-    """Who may ask."""
+class Access(NamedTuple):
+    """Where the server listens, and which requests it accepts."""
 
-    names: typing.Tuple[str, ...] = ()  # names of this server, besides localhost and addresses
-    token: typing.Optional[str] = None
-    origins: typing.Tuple[str, ...] = ()  # of other pages that may ask, as in https://example.org
+    host: str = '127.0.0.1'  # address to listen on
+    port: int = 8000  # 0: a free one
+    names: Tuple[str, ...] = ()  # of this server, besides `host`, localhost and IP addresses
+    token: Optional[str] = None
+    origins: Tuple[str, ...] = ()  # of other pages that are allowed, such as https://example.org
+
+    def allows_origin(self, origin: str) -> bool:
+        """Whether pages of another origin may use the server."""
+        return origin in self.origins or '*' in self.origins
 
 
 def check_host(request: Request, access: Access) -> None:
-    """Refuses a name that is not one of this server.
+    """Rejects requests to a name that is not one of this server.
 
-    A page elsewhere can point a name of its own to 127.0.0.1 (DNS rebinding). A browser then takes
-    us for that page's server, but sends its name. An address as a name cannot be pointed elsewhere.
+    Another page can point its own host name to 127.0.0.1 (DNS rebinding). A browser then treats
+    this server as that page's server, but sends its host name. IP addresses cannot be redirected.
 
     Raises:
-        Forbidden: the name is another one.
+        Forbidden: the Host header has another name.
     """
     host = request.headers.get('Host', '')
-    if not host or _name_of(host) in ('localhost', *(name.lower() for name in access.names)):
+    names = {'localhost', access.host.lower(), *(name.lower() for name in access.names)}
+    if not host or _without_port(host) in names:
         return
     try:
-        ipaddress.ip_address(_name_of(host).strip('[]'))
+        ipaddress.ip_address(_without_port(host).strip('[]'))
     except ValueError as error:
         raise exceptions.Forbidden(
             with_flags(f'{host[:80]} is not a name of this server: allow it with `names`')
         ) from error
 
 
-def _name_of(host):
-    """A Host header without its port."""
+def _without_port(host):
     name, colon, port = host.lower().rpartition(':')
     return (name if colon and port.isdecimal() else host.lower()).rstrip('.')
 
 
 def check_origin(request: Request, access: Access) -> None:
-    """Refuses requests from pages elsewhere.
+    """Rejects requests from pages of other origins.
 
     Raises:
-        Forbidden: the page is not ours, and not one of `access.origins`.
+        Forbidden: the page is not from this server, and its origin is not in `access.origins`.
     """
     origin = request.headers.get('Origin')
-    if origin is None or origin in access.origins or '*' in access.origins:
+    if origin is None or access.allows_origin(origin):
         return
     try:
         host = urllib.parse.urlsplit(origin).netloc.lower()
@@ -60,12 +66,12 @@ def check_origin(request: Request, access: Access) -> None:
         host = None
     if host != request.headers.get('Host', '').lower():
         raise exceptions.Forbidden(
-            with_flags('pages of another origin may not ask: allow it with `cors`')
+            with_flags('requests from other origins are not allowed: see `cors`')
         )
 
 
 def check_token(request: Request, access: Access) -> None:
-    """Refuses requests without the token, if there is one.
+    """Rejects requests without the token, if the server has one.
 
     Raises:
         Unauthorized: the header Authorization is not "Bearer" and the token.
@@ -78,10 +84,10 @@ def check_token(request: Request, access: Access) -> None:
         raise exceptions.Unauthorized('the token is missing or wrong')
 
 
-def cors_headers(request: Request, access: Access) -> typing.Dict[str, str]:
-    """The headers that let pages of `access.origins` read an answer."""
+def cors_headers(request: Request, access: Access) -> Dict[str, str]:
+    """The headers that let pages of `access.origins` read a response."""
     origin = request.headers.get('Origin')
-    if origin is None or not (origin in access.origins or '*' in access.origins):
+    if origin is None or not access.allows_origin(origin):
         return {}
     return {
         'Access-Control-Allow-Origin': origin,

@@ -1,11 +1,11 @@
 """A generator as an ONNX file, written from the arrays of its checkpoint.
 
-Batch normalization by the statistics of a batch of one is instance normalization, so every image of
-a batch is computed alone, as in an export.
+Batch normalization with the statistics of a batch of one is instance normalization, so every image
+of a batch is computed alone, as in an export. `import onnx` below means the library.
 """
 
 import re
-import typing
+from typing import List
 
 import numpy as np
 import onnx
@@ -13,7 +13,7 @@ import tensorflow.compat.v1 as tf
 from onnx import TensorProto, helper, numpy_helper
 
 from pix2pix_tf import __version__, checkpoints
-from pix2pix_tf.convert.layers import MASKED, mask_shape
+from pix2pix_tf.convert.graph import MASKED, mask_shape
 from pix2pix_tf.inference.trained import Source
 from pix2pix_tf.system.errors import CheckpointError
 
@@ -21,8 +21,8 @@ _ENCODERS, _DECODERS = range(1, 9), range(8, 0, -1)  # in the order of the data
 
 _OPSET, _IR_VERSION = 13, 8  # read by onnxruntime 1.10 and later
 
-# Layers with a smaller share of all weights keep float16 in an int8 file: they are the outer ones,
-# whose rounding shows the most in the output, and make the file 2% larger.
+# Layers with a smaller share of all weights keep float16 in an int8 file: these are the outer
+# layers, whose rounding shows most in the output. The file becomes 2% larger.
 _SMALL = 0.01
 
 
@@ -30,10 +30,10 @@ def write(source: Source, path: str, weights: str = 'float32', masks: bool = Fal
     """Writes the generator of `source` to the file `path`.
 
     Its input 'input' and output 'output' are float32 [batch, height, width, 3] in [-1, 1]. With
-    `masks` it has the inputs 'mask_8', 'mask_7' and 'mask_6', which the layers of dropout multiply
-    their values by: 0, or 1 / (1 - dropout). Without, nothing is dropped. `weights` is the type in
-    which filters are stored; the arithmetic is in float32. With 'int8', the smallest layers keep
-    float16.
+    `masks` it also has the inputs 'mask_8', 'mask_7' and 'mask_6', [batch, *mask_shape], which the
+    dropout layers multiply their values by: 0, or 1 / (1 - dropout). Without `masks`, there is no
+    dropout. `weights` is the type of the stored filters: float32, float16 or int8; with int8, the
+    smallest layers keep float16. The arithmetic is in float32.
 
     Raises:
         CheckpointError: the checkpoint is damaged, or does not fit.
@@ -43,7 +43,7 @@ def write(source: Source, path: str, weights: str = 'float32', masks: bool = Fal
 
 
 def build(source: Source, weights: str = 'float32', masks: bool = False) -> onnx.ModelProto:
-    """The ModelProto that `write` writes.
+    """The model that `write` writes.
 
     Raises:
         CheckpointError: the checkpoint is damaged, or does not fit.
@@ -70,8 +70,8 @@ class _Writer:
             for name, shape in shapes.items()
             if re.fullmatch('generator/.*/filter', name)
         )
-        self.nodes: typing.List[onnx.NodeProto] = []
-        self.initializers: typing.List[onnx.TensorProto] = []
+        self.nodes: List[onnx.NodeProto] = []
+        self.initializers: List[onnx.TensorProto] = []
 
     def model(self, masks):
         height, width = self.config.crop_size
@@ -142,7 +142,7 @@ class _Writer:
         return self._add('InstanceNormalization', [images, *values], epsilon=epsilon)
 
     def _filters(self, name, axis):
-        """The name of float32 filters [.., .., 4, 4]; `axis` is that of the output channels."""
+        """The name of float32 filters [.., .., 4, 4]; `axis` is the axis of the output channels."""
         values = np.ascontiguousarray(self._read(name).transpose(3, 2, 0, 1))
         is_small = values.size < _SMALL * self.count
         if self.weights == 'float16' or (self.weights == 'int8' and is_small):

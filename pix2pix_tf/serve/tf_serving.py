@@ -6,18 +6,18 @@ https://www.tensorflow.org/tfx/serving/api_rest
 import base64
 import binascii
 import json
-import typing
+from typing import Any, Dict
 
 import numpy as np
 from werkzeug import exceptions
 
 from pix2pix_tf.inference.generator import Generator
 from pix2pix_tf.inference.noise import random_seed
-from pix2pix_tf.serve import incoming
-from pix2pix_tf.serve.incoming import Limits, Settings
+from pix2pix_tf.serve import image_request
+from pix2pix_tf.serve.image_request import Limits
 
-# {signature: (inputs, output)} as in a SavedModel of ours. A name that ends in _bytes stands for
-# the bytes of an image file.
+# {signature: (inputs, output)}, as `convert.saved_model` writes them. A name that ends in _bytes
+# stands for the bytes of an image file.
 SIGNATURES = {
     'serving_default': (('image_bytes',), 'output_bytes'),
     'seeded': (('image_bytes', 'seed'), 'output_bytes'),
@@ -25,15 +25,15 @@ SIGNATURES = {
 }
 
 
-def describe_status(generator: Generator) -> typing.Dict[str, typing.Any]:
-    """The answer to GET /v1/models/NAME; the version is the step of the training."""
+def describe_status(generator: Generator) -> Dict[str, Any]:
+    """The response to GET /v1/models/NAME; the version is the training step."""
     status = {'error_code': 'OK', 'error_message': ''}
     version = {'version': str(generator.step), 'state': 'AVAILABLE', 'status': status}
     return {'model_version_status': [version]}
 
 
-def describe_model(generator: Generator, name: str) -> typing.Dict[str, typing.Any]:
-    """The answer to GET /v1/models/NAME/metadata."""
+def describe_model(generator: Generator, name: str) -> Dict[str, Any]:
+    """The response to GET /v1/models/NAME/metadata."""
     sides = generator.config.crop_size
     tensors = {
         'image_bytes': _tensor('image_bytes', 'DT_STRING', [-1]),
@@ -63,11 +63,11 @@ def _tensor(name, dtype, shape):
     return {'dtype': dtype, 'tensor_shape': shape, 'name': name + ':0'}
 
 
-def predict(generator: Generator, body: bytes, limits: Limits) -> typing.Dict[str, typing.Any]:
-    """The answer to POST /v1/models/NAME:predict.
+def predict(generator: Generator, body: bytes, limits: Limits) -> Dict[str, Any]:
+    """The response to POST /v1/models/NAME:predict.
 
     Raises:
-        HTTPException: the body is not a request.
+        HTTPException: the body is not a valid request.
         DataError: an image cannot be decoded.
     """
     request = _parse(body)
@@ -76,12 +76,12 @@ def predict(generator: Generator, body: bytes, limits: Limits) -> typing.Dict[st
         raise exceptions.BadRequest(f'signature_name must be one of {", ".join(SIGNATURES)}')
     names, output = SIGNATURES[signature]
     if ('instances' in request) == ('inputs' in request):
-        raise exceptions.BadRequest('give either "instances" or "inputs"')
+        raise exceptions.BadRequest('send either "instances" or "inputs"')
     rows = 'instances' in request
     instances = _rows(request['instances'], names) if rows else _columns(request['inputs'], names)
     results = [_compute(generator, instance, limits) for instance in instances]
     encode = _encode if output.endswith('_bytes') else _floats
-    # With a single output, its name is left out
+    # A single output has no name in the response
     return {'predictions' if rows else 'outputs': [encode(generator, pixels) for pixels in results]}
 
 
@@ -105,7 +105,7 @@ def _rows(instances, names):
 def _columns(inputs, names):
     """[{input: value}] of the column form."""
     columns = _named(inputs, names)
-    # A list of one may stand without its brackets only for bytes, as TensorFlow Serving has it
+    # As in TensorFlow Serving, only a list of one {"b64": ...} may lack its brackets
     columns = {n: [c] if isinstance(c, dict) else c for n, c in columns.items()}
     if not all(isinstance(column, list) for column in columns.values()):
         raise exceptions.BadRequest('every one of "inputs" must be a list')
@@ -115,7 +115,7 @@ def _columns(inputs, names):
 
 
 def _named(value, names):
-    """{input: value}; a single input may stand without its name."""
+    """{input: value}; a single input may lack its name."""
     if isinstance(value, dict) and set(value) == set(names):
         return value
     if len(names) == 1 and not (isinstance(value, dict) and set(value) != {'b64'}):
@@ -129,18 +129,17 @@ def _compute(generator, instance, limits):
         seed = random_seed()
     elif type(seed) is not int:
         raise exceptions.BadRequest('seed must be a whole number')
-    settings = Settings(seed)
     if 'image_bytes' in instance:
         contents = _decode(instance['image_bytes'])
-        pixels = incoming.read_pixels(generator, contents, settings, limits)
+        pixels = image_request.read_pixels(generator, contents, limits)
     else:
         pixels = _pixels(instance['inputs'], generator)
-    return incoming.compute(generator, pixels, settings)
+    return image_request.compute(generator, pixels, seed)
 
 
 def _decode(value):
     if not (isinstance(value, dict) and set(value) == {'b64'}):
-        raise exceptions.BadRequest('bytes must be given as {"b64": "..."}')
+        raise exceptions.BadRequest('bytes must be sent as {"b64": "..."}')
     try:
         return base64.b64decode(value['b64'], validate=True)
     except (TypeError, ValueError, binascii.Error) as error:

@@ -1,4 +1,4 @@
-"""Bytes that no client should send: an error or nothing comes back, and the server goes on."""
+"""Malformed requests: the server returns an error or nothing, and keeps running."""
 
 import os
 import random
@@ -17,7 +17,7 @@ def server(trained_small, graph_mode):
 
 
 @pytest.mark.parametrize('count', [60, pytest.param(500, marks=pytest.mark.slow)])
-def test_mutated_images_are_refused_or_answered(server, count):
+def test_mutated_images_are_rejected_or_computed(server, count):
     rng = random.Random(1)
     images = encoded(pair_pixels(1, 64, 64), 'PNG'), encoded(pair_pixels(1, 64, 64), 'JPEG')
     connection = server.connect()
@@ -33,7 +33,7 @@ def test_mutated_images_are_refused_or_answered(server, count):
 
 
 def malformed():
-    """Fifty requests that no client should send."""
+    """Fifty malformed requests."""
     post = b'POST /predict HTTP/1.1\r\nHost: localhost\r\n'
     rest = b'POST /v1/models/%s:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s'
     yield from (

@@ -1,0 +1,87 @@
+"""A request for an image: its limits, its seed, its pixels, and the output for them."""
+
+import io
+import warnings
+from typing import Mapping, NamedTuple
+
+import numpy as np
+from PIL import Image
+from werkzeug import exceptions
+
+from pix2pix_tf.config import GENERATOR_STRIDE
+from pix2pix_tf.inference.generator import Generator
+from pix2pix_tf.inference.noise import random_seed
+from pix2pix_tf.serve import job_queue
+
+# The formats of browsers and cameras; Pillow's other formats are rejected
+FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP')
+
+
+class Limits(NamedTuple):
+    """What a request may cost."""
+
+    body: int = 20 * 2**20  # bytes
+    pixels: int = 2**24  # of an image; a larger one is not decoded
+    whole_pixels: int = 2**22  # of an image for fit=whole, whose time depends on its size
+    queue: int = 16  # waiting requests
+    seconds: float = 60.0  # from the arrival of a request to its response
+    header_seconds: float = 15.0  # for the header to arrive
+    body_seconds: float = 60.0  # for the whole request to arrive
+
+
+def read_seed(query: Mapping[str, str]) -> int:
+    """The seed in a query; without one, a random seed.
+
+    Raises:
+        BadRequest: the seed is not a number. Its range is checked by the generator.
+    """
+    seed = query.get('seed', '')
+    if not seed:
+        return random_seed()
+    if not (seed.isdecimal() and len(seed) < 20):
+        raise exceptions.BadRequest('seed must be a whole number')
+    return int(seed)
+
+
+def read_pixels(
+    generator: Generator, contents: bytes, limits: Limits, fit: str = 'scale'
+) -> np.ndarray:
+    """The bytes of an image file => uint8 [height, width, 3].
+
+    Raises:
+        HTTPException: it is not an image, or too large.
+        DataError: it cannot be decoded.
+    """
+    if not contents:
+        raise exceptions.BadRequest('the request contains no image')
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # Pillow warns of large images
+            with Image.open(io.BytesIO(contents), formats=FORMATS) as image:
+                width, height = image.size
+    except Image.DecompressionBombError:
+        width = height = 2**20
+    except Exception as error:  # damaged files raise more kinds than Pillow documents
+        raise exceptions.UnsupportedMediaType(
+            f'this is not an image in one of these formats: {", ".join(FORMATS)}'
+        ) from error
+    most = limits.pixels
+    if fit == 'whole' and width * height <= most:  # it is padded
+        width, height = (side + -side % GENERATOR_STRIDE for side in (width, height))
+        most = limits.whole_pixels
+    if width * height > most:
+        raise exceptions.RequestEntityTooLarge(
+            f'the image has more than {most} pixels: scale it down'
+        )
+    return np.asarray(generator.read(contents))
+
+
+def compute(generator: Generator, pixels: np.ndarray, seed: int, fit: str = 'scale') -> np.ndarray:
+    """The output for `pixels`, uint8 [height, width, 3], unless the request is overdue.
+
+    Raises:
+        Overdue: the time for the request is over.
+        Pix2PixError: `seed` or `fit` is invalid, or there is too little memory.
+    """
+    job_queue.check_time()
+    return generator(pixels, seed, fit=fit)
