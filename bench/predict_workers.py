@@ -52,7 +52,7 @@ def generator_onnx():
         from pix2pix_tf.inference import trained
 
         path = os.path.join(out, 'model.onnx')
-        onnx_file.write(trained.find_model(out), path)
+        onnx_file.write(trained.find(out), path)
         session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
     image = {'input': noise()}
     yield lambda: time_of(lambda: [session.run(None, image) for _ in range(GENERATED)]) / GENERATED
@@ -73,7 +73,7 @@ def serve():
         from pix2pix_tf.system import machine
 
         limits, workers = Limits(), machine.cores() + 1
-        jobs, drawn = JobQueue(workers, limits.queue, 60), canvas.prepare(trained.find_model(out))
+        jobs, drawn = JobQueue(workers, limits.queue, 60), canvas.prepare(trained.find(out))
         wsgi = app.create('m', Models(out), drawn, jobs, limits, Access())
     listening = server.listen(wsgi, '127.0.0.1', 0, workers, limits)
     stop = threading.Event()

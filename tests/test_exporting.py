@@ -88,7 +88,9 @@ def test_a_checkpoint_can_be_named(out, pairs, tmp_path):
     export(pairs, other, checkpoint=os.path.join(out, 'model-2'))
     assert len(os.listdir(os.path.join(other, 'images'))) == 15
     result = run_command('export', f'--data={pairs}', f'--out={out}', f'--checkpoint={out}/model-9')
-    assert f'there is no checkpoint {out}/model-9: choose another' in error_line(result, 1)
+    assert f'there is no folder and no checkpoint {out}/model-9: train first' in error_line(
+        result, 1
+    )
     odd = str(tmp_path / 'odd[1]')
     shutil.copytree(out, odd)
     result = run_command('evaluate', f'--data={pairs}', f'--checkpoint={odd}/model-2')
@@ -97,7 +99,7 @@ def test_a_checkpoint_can_be_named(out, pairs, tmp_path):
 
 def test_a_folder_without_a_checkpoint_is_named(pairs, tmp_path):
     result = run_command('export', f'--data={pairs}', f'--out={tmp_path}')
-    assert f'no checkpoint in {tmp_path}: train first' in error_line(result, 1)
+    assert f'no checkpoint in the folder {tmp_path}: train first' in error_line(result, 1)
     assert os.listdir(str(tmp_path)) == []
 
 

@@ -37,8 +37,8 @@ flags.DEFINE_boolean(
 
 def main() -> None:
     """Runs the command."""
-    converting, sources = common.load('convert.convert'), common.load('inference.trained')
-    source = sources.find_model(FLAGS.model)
+    converting, trained = common.load('convert.convert'), common.load('inference.trained')
+    source = trained.find(FLAGS.model)
     to = FLAGS.to or os.path.join(common.folder_of(FLAGS.model), FLAGS.format)
     done = converting.convert(source, FLAGS.format, to, FLAGS.weights, FLAGS.masks)
     if done.difference is None:

@@ -103,6 +103,7 @@ def call(function: str, flag_values: flags.FlagValues) -> None:
         if flag_values[name].present and not flag_values.features:
             raise UsageError(f'`{name}` is for `features`: name a network')
 
+    model = flag_values.checkpoint or flag_values.out
     parsed = shard.parse(flag_values.shard)
     exporting = common.load('exporting')
     network = None
@@ -113,9 +114,7 @@ def call(function: str, flag_values: flags.FlagValues) -> None:
     getattr(exporting, function)(
         flag_values.data,
         flag_values.out,
-        common.load('inference.trained').saved_config(
-            flag_values.out, flag_values.checkpoint, **given
-        ),
+        common.load('inference.trained').find(model, **given).config,
         flag_values.checkpoint,
         flag_values.skip_bad_files,
         exporting.Measures(flag_values.samples, network, parsed),

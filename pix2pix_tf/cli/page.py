@@ -37,8 +37,8 @@ flags.DEFINE_string(
 def main() -> None:
     """Runs the command."""
     common.require('onnx', 'onnx')
-    sources, static_page = common.load('inference.trained'), common.load('serve.static_page')
-    source = sources.find_model(FLAGS.model)
+    trained, static_page = common.load('inference.trained'), common.load('serve.static_page')
+    source = trained.find(FLAGS.model)
     to = FLAGS.to or os.path.join(source.folder, 'page')
     name = FLAGS.name or common.model_name(FLAGS.model)
     static_page.write(source, to, name, FLAGS.weights, FLAGS.data)

@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import checkpoints, dataset, images, kernels
 from pix2pix_tf.inference import noise
-from pix2pix_tf.inference.trained import Source
+from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.system import compat
 
@@ -22,7 +22,7 @@ class Exported(typing.NamedTuple):
     seeded_bytes: tf.Tensor  # the same, with the noise that `seed` gives
 
 
-def build(source: Source) -> Exported:
+def build(source: Trained) -> Exported:
     """Builds the graph of `source` into the default graph; `restore` gives it values."""
     config = source.config
     kernels.use_plain_ops(tf.get_default_graph())
@@ -55,7 +55,7 @@ def _random_seeds(batch):
     return tf.random_uniform(tf.shape(batch)[:1], 0, 2**31 - 1, tf.int64)
 
 
-def restore(source: Source, session: tf.Session) -> None:
+def restore(source: Trained, session: tf.Session) -> None:
     """Gives the variables of the default graph their values.
 
     Raises:

@@ -7,7 +7,7 @@ import typing
 import numpy as np
 
 from pix2pix_tf.inference.generator import Generator, load
-from pix2pix_tf.inference.trained import find_model
+from pix2pix_tf.inference import trained
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import Pix2PixError
 
@@ -45,7 +45,7 @@ class Models:
         A checkpoint that cannot be used is named once, and the old one stays.
         """
         try:
-            checkpoint = find_model(self._model, **self._changes).checkpoint
+            checkpoint = trained.find(self._model, **self._changes).checkpoint
             if checkpoint == self._newest.checkpoint:
                 return False
             generator = _load(self._model, self._changes)

@@ -4,7 +4,7 @@ import threading
 import typing
 import urllib.parse
 
-from pix2pix_tf.inference.trained import find_model
+from pix2pix_tf.inference import trained
 from pix2pix_tf.serve import app, canvas, server
 from pix2pix_tf.serve.guard import Access
 from pix2pix_tf.serve.incoming import Limits
@@ -39,7 +39,7 @@ def serve(
     Raises:
         Pix2PixError: there is no model, or the address cannot be used.
     """
-    drawn = canvas.prepare(find_model(model, **changes), place.data)
+    drawn = canvas.prepare(trained.find(model, **changes), place.data)
     models = Models(model, **changes)
     workers = machine.cores() + 1  # one reads and writes while the others compute
     jobs = JobQueue(workers, limits.queue, limits.seconds)

@@ -12,7 +12,7 @@ import typing
 
 from pix2pix_tf.convert import onnx_file
 from pix2pix_tf.convert.layers import MASKED, mask_shape
-from pix2pix_tf.inference.trained import Source
+from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.serve import canvas
 from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
@@ -37,7 +37,7 @@ _ORT_FILES = (
 
 
 def write(
-    source: Source,
+    source: Trained,
     to: str,
     name: str,
     weights: str = 'int8',

@@ -16,7 +16,7 @@ import pix2pix_tf
 from pix2pix_tf import checkpoints, training
 from pix2pix_tf.evaluation.evaluator import Measures
 from pix2pix_tf.inference import tiling
-from pix2pix_tf.inference.trained import BATCH_SIZE, saved_config
+from pix2pix_tf.inference.trained import BATCH_SIZE, find
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, UsageError
 
 
@@ -193,10 +193,10 @@ def test_rectangles(pairs, tmp_path):
 
 
 def test_the_options_of_an_export_are_those_of_the_training(trained):
-    config = saved_config(trained)
+    config = find(trained).config
     assert (config.ngf, config.batch_size, config.seed) == (4, BATCH_SIZE, None)
     with pytest.raises(Pix2PixError, match='`crop_size` is 100'):
-        saved_config(trained, crop_size=100)
+        find(trained, crop_size=100)
 
 
 def test_the_session_is_not_the_default_graph(generator):
