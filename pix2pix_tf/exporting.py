@@ -19,7 +19,7 @@ from pix2pix_tf.inference import noise
 from pix2pix_tf.inference.trained import Trained, find
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.pairs.find import find_pairs
-from pix2pix_tf.system import compat, files
+from pix2pix_tf.system import files
 from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import CheckpointError, DataError, UsageError
 

@@ -59,9 +59,8 @@ def test_a_checkpoint_chosen_by_name_is_not_replaced_by_another(pairs, out):
     name = os.path.join(out, 'model-2')
     test_set, trained = exporting.find_test_set(pairs), exporting.find_trained(name)
     train_on(out)
-    with pytest.raises(CheckpointError) as error:
-        with exporting.running(test_set.paths, trained):
-            pass
+    with pytest.raises(CheckpointError) as error, exporting.running(test_set.paths, trained):
+        pass
     assert f'no checkpoint {name}: ' in str(error.value)
 
 
@@ -94,9 +93,8 @@ def test_a_checkpoint_that_is_replaced_while_its_step_is_read_is_no_error(out, m
 def test_a_checkpoint_without_its_data_is_an_error(pairs, out):
     test_set, trained = exporting.find_test_set(pairs), exporting.find_trained(out)
     os.remove(os.path.join(out, 'model-2.data-00000-of-00001'))
-    with pytest.raises(CheckpointError) as error:
-        with exporting.running(test_set.paths, trained):
-            pass
+    with pytest.raises(CheckpointError) as error, exporting.running(test_set.paths, trained):
+        pass
     assert f'cannot read the checkpoint {out}/model-2' in str(error.value)
 
 

@@ -6,8 +6,8 @@ import typing
 
 import numpy as np
 
-from pix2pix_tf.inference.generator import Generator, load
 from pix2pix_tf.inference import trained
+from pix2pix_tf.inference.generator import Generator, load
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import Pix2PixError
 
