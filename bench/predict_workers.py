@@ -33,13 +33,13 @@ def predict(data_dir):
     """`predict_files` on the files of a folder: seconds per image."""
     with a_model() as out:
         from pix2pix_tf import load
-        from pix2pix_tf.inference import batch
+        from pix2pix_tf.inference import files
         from pix2pix_tf.pairs import read
 
         inputs, _ = read.find_images([data_dir], out)
-        plan = batch.plan(inputs, out)
+        plan = files.plan(inputs, out)
         with load(out) as generator:
-            yield (lambda: time_of(lambda: batch.predict_files(generator, plan, out)) / len(plan))
+            yield (lambda: time_of(lambda: files.predict_files(generator, plan, out)) / len(plan))
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 import collections
 import os
 import re
-import typing
+from typing import Any, Dict, Iterable, List, Sequence
 
 import tensorflow.compat.v1 as tf
 
@@ -29,21 +29,27 @@ def encode_pngs(images: tf.Tensor) -> tf.Tensor:
     )
 
 
-def output_names(paths: typing.Sequence[str]) -> typing.Dict[str, str]:
-    """{path: name of the images made from it}: the file name without its extension.
+def output_names(paths: Sequence[str]) -> Dict[str, str]:
+    """{path: name of the images made from it}: the file name, mostly without its extension."""
+    return dict(zip(paths, without_extensions([os.path.basename(path) for path in paths])))
 
-    The extension stays where names would be equal without it (1.jpg and 1.png).
+
+def without_extensions(names: Sequence[str]) -> List[str]:
+    """File names, without their extensions where that leaves all of them different.
+
+    The extension stays where two names would become equal (1.jpg and 1.png), and where a name would
+    become that of another file (1.jpg.png beside 1.jpg).
     """
-    names = {path: os.path.splitext(os.path.basename(path))[0] for path in paths}
-    while True:
-        count = collections.Counter(names.values())
-        equal = [p for p in paths if count[names[p]] > 1 and names[p] != os.path.basename(p)]
-        if not equal:
-            return names
-        names.update((path, os.path.basename(path)) for path in equal)
+    stems = [os.path.splitext(name)[0] for name in names]
+    files_with = collections.Counter(stems)
+    taken = set(names)
+    return [
+        stem if files_with[stem] == 1 and stem not in taken else name
+        for stem, name in zip(stems, names)
+    ]
 
 
-def check_names(names: typing.Dict[str, str], suffix: str) -> None:
+def check_names(names: Dict[str, str], suffix: str) -> None:
     """Checks that `{name}{suffix}` can be the name of a file, for `names` from `output_names`.
 
     Raises:
@@ -62,7 +68,7 @@ def filename(name: str, kind: str, sample: int = 1) -> str:
     return f'{name}-{kind}.png' if sample == 1 else f'{name}-{kind}-{sample}.png'
 
 
-def remove_stale_samples(names: typing.Iterable[str], samples: int, image_dir: str) -> None:
+def remove_stale_samples(names: Iterable[str], samples: int, image_dir: str) -> None:
     """Removes the outputs that an export with more than `samples` samples has left."""
     owners = set(names)
     for file in os.listdir(image_dir):
@@ -71,9 +77,7 @@ def remove_stale_samples(names: typing.Iterable[str], samples: int, image_dir: s
             os.remove(os.path.join(image_dir, file))
 
 
-def save_images(
-    results: typing.Dict[str, typing.Any], names: typing.Dict[str, str], image_dir: str
-) -> int:
+def save_images(results: Dict[str, Any], names: Dict[str, str], image_dir: str) -> int:
     """Writes `{name}-{kind}.png` in `image_dir` for every pair of a batch; returns how many files.
 
     `results` has 'paths' (bytes) and the PNG bytes of each of KINDS, for outputs all samples of a

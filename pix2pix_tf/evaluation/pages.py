@@ -106,7 +106,7 @@ def write_development(
     )
 
 
-class Prediction(typing.NamedTuple):
+class PredictionRow(typing.NamedTuple):
     """A row of the page of predictions; paths are relative to the page."""
 
     name: str
@@ -115,7 +115,7 @@ class Prediction(typing.NamedTuple):
     size: Size
 
 
-def write_predictions(to: str, subtitle: str, predictions: typing.Sequence[Prediction]) -> str:
+def write_predictions(to: str, subtitle: str, predictions: typing.Sequence[PredictionRow]) -> str:
     """Writes index.html in the folder `to`: input and outputs of each of `predictions`.
 
     Returns the path of the page.

@@ -217,7 +217,7 @@ def _check(image, seed, samples, fit, tile):
     if samples < 1:
         raise UsageError(f'`samples` is {samples}: it must be at least 1')
     if tile is not None and fit != 'whole':
-        raise UsageError('`tile` is for `fit`=whole')
+        raise UsageError('`tile` requires `fit`=whole')
     if seed is not None and not (isinstance(seed, (int, np.integer)) and SEED.contains(seed)):
         raise UsageError(f'`seed` is {seed}: it must be {SEED.words}')
 

@@ -78,7 +78,7 @@ def test_parts_of_an_evaluation_and_what_is_wrong_with_them(trained, pairs, tmp_
     assert contents(out) == joined
     assert len(json.loads(joined['metrics.json'].decode())['images']) == 5
     line = error_line(run_command('evaluate', f'--out={out}', '--join', '--shard=1/2'), 2)
-    assert '--shard is for the parts, and not for --join' in line
+    assert '--shard cannot be used with --join' in line
     (out / 'shard-a-of-b.json').write_bytes(b'')
     (out / 'shard-1-of-2.json').write_bytes(b'{"source": 1}')
     line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)

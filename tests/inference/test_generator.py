@@ -151,7 +151,7 @@ def test_what_is_no_model_is_named(tmp_path, trained):
         ({'samples': 0}, '`samples` is 0'),
         ({'seed': -1}, '`seed` is -1'),
         ({'seed': 1.5}, '`seed` is 1.5'),
-        ({'tile': 256}, '`tile` is for `fit`=whole'),
+        ({'tile': 256}, '`tile` requires `fit`=whole'),
         ({'fit': 'whole', 'tile': 300}, '`tile` is 300: it must be a multiple of 256'),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from support.helpers import contents, error_line, pair_pixels, run_command, write_cut_off
 
-from pix2pix_tf.inference import batch
+from pix2pix_tf.inference import files
 from pix2pix_tf.pairs import read
 from pix2pix_tf.system.errors import UsageError
 
@@ -14,7 +14,7 @@ from pix2pix_tf.system.errors import UsageError
 def test_samples_and_previews_stay_apart_from_results_and_inputs(tmp_path):
     def plan(*names, samples=1):
         inputs = [(str(tmp_path / name), name) for name in names]
-        return batch.plan(inputs, str(tmp_path), '{name}-of', samples)
+        return files.plan(inputs, str(tmp_path), '{name}-of', samples)
 
     for name in ('a.jpg', 'a-of-2.png', 'b-of.jpg'):
         (tmp_path / name).write_bytes(b'')
@@ -28,7 +28,7 @@ def test_samples_and_previews_stay_apart_from_results_and_inputs(tmp_path):
     (tmp_path / 'a-2.png').write_bytes(b'')
     inputs = [(str(tmp_path / name), name) for name in ('a.jpg', 'a-2.png')]
     with pytest.raises(UsageError, match='would both become .*/to/a-2.png'):
-        batch.plan(inputs, str(tmp_path / 'to'), samples=2)
+        files.plan(inputs, str(tmp_path / 'to'), samples=2)
 
 
 def test_names_that_cannot_be_printed_do_not_end_it(trained, tmp_path):
@@ -61,11 +61,11 @@ def test_results_stay_apart(tmp_path):
         (tmp_path / folder / 'x.png').write_bytes(b'')
     inputs = [(str(tmp_path / folder / 'x.png'), 'x.png') for folder in ('p', 'q')]
     with pytest.raises(UsageError, match='would both become'):
-        batch.plan(inputs, str(tmp_path / 'to'))
+        files.plan(inputs, str(tmp_path / 'to'))
     names = ('plain', '{other}', '{name', '../{name}', '{name.png}', '{name}{name[a]}', '{}')
     for name in names:
         with pytest.raises(UsageError, match='`name` is'):
-            batch.plan(inputs[:1], str(tmp_path / 'to'), name)
+            files.plan(inputs[:1], str(tmp_path / 'to'), name)
 
 
 def test_only_earlier_results_are_replaced(trained, tmp_path):
@@ -74,7 +74,7 @@ def test_only_earlier_results_are_replaced(trained, tmp_path):
     before = contents(tmp_path)
     command = 'predict', f'--model={trained}', f'--to={tmp_path}', str(tmp_path / 'house.jpg')
     line = error_line(run_command(*command), 2)
-    assert f'{tmp_path}/house.png is no earlier result' in line and '--to' in line
+    assert f'{tmp_path}/house.png is not an earlier result' in line and '--to' in line
     assert contents(tmp_path) == before
     for seed in (1, 2):
         result = run_command(*command, '--name={name}-of', f'--seed={seed}')
@@ -87,7 +87,7 @@ def test_an_input_that_is_given_twice_counts_once(tmp_path):
     paths = [str(tmp_path), str(tmp_path / 'a.jpg'), f'{tmp_path}/./a.jpg']
     (tmp_path / 'link').symlink_to(tmp_path)
     found, _ = read.find_images([*paths, str(tmp_path / 'link')], 'to')
-    assert list(batch.plan(found, 'to').values()) == ['to/a']
+    assert list(files.plan(found, 'to').values()) == ['to/a']
 
 
 def test_links_to_one_file_count_each(tmp_path):
@@ -95,7 +95,7 @@ def test_links_to_one_file_count_each(tmp_path):
     Image.fromarray(pair_pixels(1)).save(str(tmp_path / 'a.jpg'))
     (tmp_path / 'b.jpg').symlink_to(tmp_path / 'a.jpg')
     found, _ = read.find_images([str(tmp_path)], 'to')
-    assert list(batch.plan(found, 'to').values()) == ['to/a', 'to/b']
+    assert list(files.plan(found, 'to').values()) == ['to/a', 'to/b']
 
 
 def test_results_next_to_their_inputs_are_no_inputs_next_time(trained_small, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from support.helpers import contents, error_line, pair_pixels, run_command, write_cut_off
 
-from pix2pix_tf.inference import batch
+from pix2pix_tf.inference import files
 from pix2pix_tf.inference.generator import load
 from pix2pix_tf.pairs import read
 from pix2pix_tf.system.errors import DataError, Pix2PixError
@@ -88,9 +88,9 @@ def test_an_input_is_never_written_over(trained, tmp_path):
         (['.', '--samples=0'], 2, '--samples is 0'),
         (['.', '--tile=100'], 2, '--tile is 100: it must be a multiple of 256'),
         (['.', '--fit=both'], 2, 'fit'),
-        (['.', '--tile=512'], 2, '--tile is for --fit=whole'),
-        (['.', '--fit=whole', '--crop_size=512'], 2, '--crop_size is for --fit=scale'),
-        (['.', '--fit=whole', '--keep_size'], 2, '--keep_size is for --fit=scale'),
+        (['.', '--tile=512'], 2, '--tile requires --fit=whole'),
+        (['.', '--fit=whole', '--crop_size=512'], 2, '--crop_size requires --fit=scale'),
+        (['.', '--fit=whole', '--keep_size'], 2, '--keep_size requires --fit=scale'),
         (['.'], 1, 'no image in .'),
     ],
 )
@@ -108,11 +108,11 @@ def test_a_full_disk_ends_it_with_whole_files(trained, tmp_path):
     for number in range(4):
         Image.fromarray(pair_pixels(number)).save(str(tmp_path / f'{number}.png'))
     to = str(tmp_path / 'to')
-    plan = batch.plan(read.find_images([str(tmp_path)], to)[0], to)
+    plan = files.plan(read.find_images([str(tmp_path)], to)[0], to)
     os.makedirs(os.path.join(to, '2.png.tmp'))  # in the way
     wrong = pytest.raises(Pix2PixError, match='cannot write .*2.png')
     with load(trained) as generator, wrong:
-        batch.predict_files(generator, plan, to)
+        files.predict_files(generator, plan, to)
     for name, data in contents(to).items():
         assert data.startswith(b'\x89PNG') and data.endswith(b'IEND\xaeB`\x82'), name
 
