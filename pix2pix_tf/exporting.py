@@ -13,8 +13,9 @@ from tqdm import tqdm
 
 from pix2pix_tf import checkpoints, dataset, diagnosis, images, session
 from pix2pix_tf.config import Config, as_written
-from pix2pix_tf.evaluation import metrics, pages, parts
+from pix2pix_tf.evaluation import pages, shard_files
 from pix2pix_tf.evaluation.evaluator import Evaluator, Measures
+from pix2pix_tf.evaluation.report import EvaluationReport, format_table, save_report
 from pix2pix_tf.inference import noise
 from pix2pix_tf.inference.trained import Trained, find
 from pix2pix_tf.model import build_generator
@@ -29,7 +30,7 @@ Batch = Dict[str, Any]
 class ExportResult(NamedTuple):
     """The metrics and the files of an export."""
 
-    report: metrics.Report
+    report: EvaluationReport
     images_written: int
     image_dir: str
     page: Optional[str]  # path of index.html; None for a shard of an export
@@ -70,7 +71,7 @@ def export(
     size = trained.config.crop_size
     if measures.shard.total > 1:
         equal = _in_common(test_set, trained.config, measures)
-        part = parts.save(measures.shard, report, features, size, out, equal)
+        part = shard_files.save(measures.shard, report, features, size, out, equal)
         print_line(f'{wrote}, and {part} for `pix2pix-evaluate --join`')
     else:
         _print_and_save(report, out)
@@ -86,7 +87,7 @@ def evaluate(
     checkpoint: Optional[str] = None,
     skip_bad_files: bool = False,
     measures: Measures = Measures(),
-) -> metrics.Report:
+) -> EvaluationReport:
     """Compares outputs and targets of every pair in the folder `data`, without writing images.
 
     The metrics are printed as a table, and go to metrics.json and metrics.csv in `out`.
@@ -109,33 +110,33 @@ def evaluate(
     print_line(f'{report.source["checkpoint"]} on {count(len(report.images), "pair")} of {data}')
     if measures.shard.total > 1:
         equal = _in_common(test_set, trained.config, measures)
-        part = parts.save(measures.shard, report, features, None, out, equal)
+        part = shard_files.save(measures.shard, report, features, None, out, equal)
         print_line(f'wrote {part} for `pix2pix-evaluate --join`')
     else:
         _print_and_save(report, out)
     return report
 
 
-def join(out: str) -> metrics.Report:
+def join(out: str) -> EvaluationReport:
     """Joins the shards of an export or evaluation in `out`, and prints the table.
 
     Raises:
         Pix2PixError: a shard is missing, or they do not belong together.
     """
-    report, page = parts.join(out)
-    print_line(metrics.format_table(report))
+    report, page = shard_files.join(out)
+    print_line(format_table(report))
     opened = f'; open {page}' if page else ''
     print_line(f'joined {count(len(report.images), "pair")} in {out}{opened}')
     return report
 
 
 def _print_and_save(report, out):
-    print_line(metrics.format_table(report))  # first, so that a full disk cannot lose the table
-    metrics.save(report, out)
+    print_line(format_table(report))  # first, so that a full disk cannot lose the table
+    save_report(report, out)
 
 
 def _in_common(test_set, config, measures):
-    return parts.in_common(test_set.names.values(), as_written(config), measures.network)
+    return shard_files.in_common(test_set.names.values(), as_written(config), measures.network)
 
 
 class TestSet(NamedTuple):
@@ -188,7 +189,7 @@ def test(
     measures: Measures,
     folder: str,
     write_images: bool = False,
-) -> Tuple[metrics.Report, Dict[str, list], int]:
+) -> Tuple[EvaluationReport, Dict[str, list], int]:
     """The post's `test`: runs a trained generator on a test set, and saves and measures the images.
 
     Returns the metrics, the features of the images (see `Evaluator`), and the number of images that

@@ -20,7 +20,7 @@ from pix2pix_tf import checkpoints, options_file
 from pix2pix_tf.config import Config
 from pix2pix_tf.evaluation import metrics
 from pix2pix_tf.evaluation.evaluator import Measures
-from pix2pix_tf.evaluation.features import Network
+from pix2pix_tf.evaluation.features import FeatureNetwork
 from pix2pix_tf.model import build_model
 from pix2pix_tf.system.errors import CheckpointError, DataError
 
@@ -200,5 +200,5 @@ def test_samples_differ_by_their_noise_alone(out, pairs):
 def test_fid_of_a_single_pair_is_refused(out, tmp_path):
     write_pair(tmp_path / 'val' / '1.png')
     with pytest.raises(DataError) as error:
-        evaluate(str(tmp_path / 'val'), out, measures=Measures(network=Network('x.pb')))
+        evaluate(str(tmp_path / 'val'), out, measures=Measures(network=FeatureNetwork('x.pb')))
     assert 'FID and KID need at least two pairs' in str(error.value)

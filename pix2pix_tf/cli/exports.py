@@ -108,7 +108,7 @@ def call(function: str, flag_values: flags.FlagValues) -> None:
     exporting = common.load('exporting')
     network = None
     if flag_values.features:
-        network = common.load('evaluation.features').Network(
+        network = common.load('evaluation.features').FeatureNetwork(
             flag_values.features, flag_values.features_input, flag_values.features_output, low, high
         )
     getattr(exporting, function)(

@@ -82,7 +82,7 @@ def _check_name(name):
 
 def _check_apart(results, to, samples):
     """Checks that no result replaces an input or the result of another one."""
-    owners: Dict[str, str] = {}
+    owners = {}
     for path, result in results.items():
         for file in _written(result, samples):
             if file in owners and not os.path.samefile(owners[file], path):

@@ -12,7 +12,8 @@ from support import chromium
 from support.helpers import serving, write_pair
 
 from pix2pix_tf import images
-from pix2pix_tf.evaluation import metrics, pages
+from pix2pix_tf.evaluation import pages
+from pix2pix_tf.evaluation.report import report_on
 from pix2pix_tf.system.errors import Pix2PixError
 
 NAMES = ['1', '10', '<script>alert(1)<', 'a"b\'c&d', 'x % y#?é']
@@ -33,7 +34,7 @@ def out(tmp_path):
         for i, name in enumerate(NAMES)
     ]
     source = {'checkpoint': 'out/<i>model-7', 'step': 7, 'data': 'v', 'seed': 1, 'samples': 1}
-    pages.write_gallery(metrics.report(source, rows, {'FID': 12.5}), str(tmp_path), (16, 16))
+    pages.write_gallery(report_on(source, rows, {'FID': 12.5}), str(tmp_path), (16, 16))
     pages.write_development(str(tmp_path), 'development', NAMES, [100, 2000], (16, 16))
     return tmp_path
 
@@ -57,7 +58,7 @@ def test_names_are_text(out):
 def test_samples_are_shown_beside_the_triplet(tmp_path):
     row = {'name': '1', 'L1': 0.1, 'diversity': 0.02}
     source = {'checkpoint': 'm', 'step': 7, 'data': 'v', 'seed': 1, 'samples': 3}
-    pages.write_gallery(metrics.report(source, [row], {}), str(tmp_path), (16, 16))
+    pages.write_gallery(report_on(source, [row], {}), str(tmp_path), (16, 16))
     page = (tmp_path / 'index.html').read_text(encoding='utf-8')
     shown = re.findall('<img src="images/([^"]*)"', page)
     assert shown == [

@@ -82,7 +82,7 @@ def test_parts_of_an_evaluation_and_what_is_wrong_with_them(trained, pairs, tmp_
     (out / 'shard-a-of-b.json').write_bytes(b'')
     (out / 'shard-1-of-2.json').write_bytes(b'{"source": 1}')
     line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
-    assert f'cannot use {out}/shard-1-of-2.json: it is no part' in line
+    assert f'cannot use {out}/shard-1-of-2.json: it is not a part' in line
     (out / 'shard-1-of-3.json').write_bytes(b'')
     line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
     assert 'has parts of 2 and 3' in line
