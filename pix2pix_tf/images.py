@@ -1,4 +1,4 @@
-"""From the network's output to PNG files (the post's section "Evaluating")."""
+"""The post's section "Evaluating": from the output of the network to PNG files."""
 
 import collections
 import os
@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 from pix2pix_tf.system import compat, files
 from pix2pix_tf.system.errors import DataError
 
-# Of zlib: photos take 5% more bytes than with the default of 6, and a quarter of the time
+# Level of zlib: photos take 5% more bytes than with the default, 6, and a quarter of the time
 _COMPRESSION = 1
 
 KINDS = ('inputs', 'outputs', 'targets')
@@ -23,7 +23,7 @@ def deprocess_image(img: tf.Tensor) -> tf.Tensor:
 
 
 def encode_pngs(images: tf.Tensor) -> tf.Tensor:
-    """[batch, height, width, 3] uint8 => [batch] string, a PNG file each."""
+    """[batch, height, width, 3] uint8 => [batch] string: the bytes of PNG files."""
     return compat.map_fn(
         lambda image: tf.image.encode_png(image, compression=_COMPRESSION), images, dtype=tf.string
     )
@@ -50,10 +50,10 @@ def without_extensions(names: Sequence[str]) -> List[str]:
 
 
 def check_names(names: Dict[str, str], suffix: str) -> None:
-    """Checks that `{name}{suffix}` can be the name of a file, for `names` from `output_names`.
+    """Checks that `{name}{suffix}` can be the name of a file for all `names`, {path: name}.
 
     Raises:
-        DataError: one would be too long; the message names its pair.
+        DataError: a name is too long; the message names its path.
     """
     for path, name in names.items():
         excess = len(os.fsencode(name + suffix + files.TEMPORARY)) - files.MAX_NAME_BYTES
@@ -64,12 +64,12 @@ def check_names(names: Dict[str, str], suffix: str) -> None:
 
 
 def filename(name: str, kind: str, sample: int = 1) -> str:
-    """The file name of one image of a pair; from the second sample on it ends in a number."""
+    """The file name of an image of a pair; from sample 2 on, it ends in the number of the sample."""
     return f'{name}-{kind}.png' if sample == 1 else f'{name}-{kind}-{sample}.png'
 
 
 def remove_stale_samples(names: Iterable[str], samples: int, image_dir: str) -> None:
-    """Removes the outputs that an export with more than `samples` samples has left."""
+    """Removes outputs of `names` that an earlier export, with more samples, has left."""
     owners = set(names)
     for file in os.listdir(image_dir):
         match = re.match(r'(.*)-outputs-([0-9]+)\.png$', file, re.S)
@@ -80,8 +80,8 @@ def remove_stale_samples(names: Iterable[str], samples: int, image_dir: str) -> 
 def save_images(results: Dict[str, Any], names: Dict[str, str], image_dir: str) -> int:
     """Writes `{name}-{kind}.png` in `image_dir` for every pair of a batch; returns how many files.
 
-    `results` has 'paths' (bytes) and the PNG bytes of each of KINDS, for outputs all samples of a
-    pair one after the other; `names` comes from `output_names`.
+    `results` has 'paths', [batch] bytes, and for each of KINDS the bytes of PNG files, [batch] or,
+    for outputs, [batch * samples], the samples of a pair side by side. `names` is {path: name}.
 
     Raises:
         Pix2PixError: a file cannot be written; the message names it.

@@ -64,7 +64,7 @@ def test_a_checkpoint_chosen_by_name_is_not_replaced_by_another(pairs, out):
     assert f'no checkpoint {name}: ' in str(error.value)
 
 
-def test_a_checkpoint_that_is_replaced_while_it_is_looked_for_is_no_error(out, monkeypatch):
+def test_a_checkpoint_may_be_replaced_while_it_is_looked_for(out, monkeypatch):
     original, asked = tf.train.checkpoint_exists, []
 
     def replaced(path):
@@ -78,7 +78,7 @@ def test_a_checkpoint_that_is_replaced_while_it_is_looked_for_is_no_error(out, m
     assert asked[0] == os.path.join(out, 'model-2')
 
 
-def test_a_checkpoint_that_is_replaced_while_its_step_is_read_is_no_error(out, monkeypatch):
+def test_a_checkpoint_may_be_replaced_while_its_step_is_read(out, monkeypatch):
     original = checkpoints.step_of
 
     def replaced(path):

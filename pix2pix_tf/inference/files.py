@@ -102,7 +102,10 @@ def _check_apart(results, to, samples):
 
 
 def earlier_results(inputs: Sequence[Tuple[str, str]], to: str) -> Set[str]:
-    """The paths in `inputs` that an earlier run wrote to the folder `to`: results and previews."""
+    """Those paths of `inputs` that an earlier run wrote to the folder `to`: results and previews.
+
+    `inputs` are (path, path below the folder that was asked for).
+    """
     to = os.path.realpath(to)
     previews = os.path.join(to, PREVIEWS, '')
     found = set()

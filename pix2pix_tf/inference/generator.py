@@ -61,7 +61,7 @@ class Generator:
         self._session = tf.Session(graph=self._graph, config=session.session_config(self.config))
         try:
             with self._graph.as_default():
-                tf.set_random_seed(0)  # nothing draws by it, but deterministic ops ask for one
+                tf.set_random_seed(0)  # no op draws by it, but deterministic ops require one
                 self._pixels = tf.placeholder(tf.uint8, [None, None, 3])
                 self._png = images.encode_pngs(self._pixels[None])[0]
                 self._contents = tf.placeholder(tf.string, [])
@@ -161,7 +161,7 @@ class Generator:
         return self._run(self._scaled.output, feeds, '`crop_size`')
 
     def _run_tile(self, image, seed, noise):
-        """(output, its noise) for an image whose sides are multiples of 256; see `tiling.Run`."""
+        """(output, its noise) for an image with sides of multiples of 256: a `tiling.RunTile`."""
         network = self._of_size(*image.shape[:2])
         feeds = {network.image: image, network.seed: seed}
         if noise is not None:

@@ -42,7 +42,7 @@ def test_features_are_those_of_the_network(tmp_path, write, range_):
     np.testing.assert_allclose(got, expected(*range_), rtol=1e-4, atol=1e-4)
 
 
-def test_images_are_scaled_to_a_size_that_the_network_asks_for(tmp_path):
+def test_images_are_scaled_to_the_input_size_of_the_network(tmp_path):
     path = write_frozen_graph(tmp_path / 'network.pb', size=16)
     flat = np.broadcast_to(PIXELS[:, :1, :1], PIXELS.shape)
     with features.opened(FeatureNetwork(path)) as extract:
@@ -50,14 +50,14 @@ def test_images_are_scaled_to_a_size_that_the_network_asks_for(tmp_path):
     np.testing.assert_allclose(got, flat[:, 0, 0].astype(float) @ WEIGHTS, rtol=1e-4, atol=1e-3)
 
 
-def test_a_network_for_single_images_is_named(tmp_path):
+def test_a_network_that_takes_only_single_images_is_an_error(tmp_path):
     path = write_frozen_graph(tmp_path / 'network.pb', batch=1)
     wrong = pytest.raises(Pix2PixError, match=f'{path} does not accept these images')
     with features.opened(FeatureNetwork(path)) as extract, wrong:
         extract(PIXELS)
 
 
-def test_ambiguous_tensors_are_named_and_can_be_chosen(tmp_path):
+def test_ambiguous_tensors_are_listed_and_can_be_chosen(tmp_path):
     path = write_frozen_graph(tmp_path / 'network.pb', outputs=2)
     with pytest.raises(Pix2PixError) as error, features.opened(FeatureNetwork(path)):
         pass
@@ -69,7 +69,7 @@ def test_ambiguous_tensors_are_named_and_can_be_chosen(tmp_path):
 
 
 @pytest.mark.parametrize('make', ['nothing', 'text', 'empty folder', 'no such tensor'])
-def test_a_path_without_a_network_is_named(tmp_path, make):
+def test_a_path_without_a_network_is_an_error(tmp_path, make):
     path, output = str(tmp_path / 'network'), None
     if make == 'text':
         (tmp_path / 'network').write_text('no network')
@@ -119,11 +119,11 @@ def test_evaluate_measures_distances_between_features(trained, pairs, tmp_path):
         '--samples=0',
     ],
 )
-def test_wrong_flags_are_status_2(flag):
+def test_invalid_flags_exit_with_status_2(flag):
     assert flag.split('=')[0] in error_line(run_command('evaluate', flag), 2)
 
 
-def test_features_that_are_not_finite_are_named(tmp_path):
+def test_features_that_are_not_finite_are_an_error(tmp_path):
     with tf.Graph().as_default() as graph:
         images = tf.placeholder(tf.float32, [None, None, None, 3])
         tf.log(tf.reduce_mean(images, [1, 2]) * 0)

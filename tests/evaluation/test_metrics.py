@@ -19,7 +19,7 @@ def images(kind):
     return rng.randint(0, 256, target.shape).astype(np.uint8), target
 
 
-def test_similarities_are_those_of_tensorflow(graph):
+def test_similarities_equal_those_of_tensorflow(graph):
     kinds = ['equal', 'noisy', 'negative', 'unlike']
     outputs, targets = (np.float32(side) / 255 for side in zip(*map(images, kinds)))
     with tf.Session() as session:
@@ -32,7 +32,7 @@ def test_similarities_are_those_of_tensorflow(graph):
 
 
 @pytest.mark.parametrize('kind', ['noisy', 'negative', 'unlike'])
-def test_differences_are_their_formulas(kind):
+def test_differences_follow_their_formulas(kind):
     output, target = images(kind)
     difference = output.astype(np.float64) / 255 - target.astype(np.float64) / 255
     got = metrics.compare(output, target)
@@ -55,7 +55,7 @@ def test_diversity_is_the_mean_over_all_pairs():
     assert metrics.diversity(outputs[:2]) == pytest.approx(0.2)
 
 
-def test_frechet_distance_is_its_formula():
+def test_frechet_distance_follows_its_formula():
     rng = np.random.RandomState(2)
     features = rng.randn(60, 8) @ rng.randn(8, 8)
     others = rng.randn(50, 8) @ rng.randn(8, 8) + 1
@@ -78,7 +78,7 @@ def test_frechet_distance_of_shifted_and_stretched_features():
     assert got == pytest.approx((shift**2).sum() + ((stretch - 1) ** 2).sum(), rel=1e-4)
 
 
-def test_kernel_distance_is_its_formula():
+def test_kernel_distance_follows_its_formula():
     rng = np.random.RandomState(5)
     x, y = rng.randn(7, 4), rng.randn(7, 4) + 0.5
 

@@ -44,7 +44,7 @@ def test_files_hold_every_metric(tmp_path):
     ]
 
 
-def test_the_table_has_a_line_for_each_metric():
+def test_the_table_has_a_line_per_metric():
     lines = format_table(make_report()).splitlines()
     assert lines[1].split() == ['L1', '0.2000', '0.1000', '0.1000', 'to', '0.3000']
     assert lines[2].split()[:3] == ['SSIM', '0.5000', '0.0000']

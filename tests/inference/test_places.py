@@ -1,4 +1,4 @@
-"""Where pix2pix-predict writes: nothing is replaced, and nothing is written twice."""
+"""Where pix2pix-predict writes: it replaces no other file, and writes none twice."""
 
 import os
 
@@ -31,7 +31,7 @@ def test_samples_and_previews_stay_apart_from_results_and_inputs(tmp_path):
         files.plan(inputs, str(tmp_path / 'to'), samples=2)
 
 
-def test_names_that_cannot_be_printed_do_not_end_it(trained, tmp_path):
+def test_names_that_cannot_be_printed_do_not_stop_the_run(trained, tmp_path):
     folder = tmp_path / 'in'
     folder.mkdir()
     write_cut_off(folder / os.fsdecode(b'caf\xe9.png'))
@@ -42,7 +42,7 @@ def test_names_that_cannot_be_printed_do_not_end_it(trained, tmp_path):
     assert (tmp_path / 'to' / 'z.png').exists()
 
 
-def test_what_is_in_the_way_is_named_and_kept(trained, tmp_path):
+def test_files_of_other_programs_are_named_and_kept(trained, tmp_path):
     Image.fromarray(pair_pixels(1)).save(str(tmp_path / 'x.png'))
     to = tmp_path / 'to'
     to.mkdir()
@@ -82,7 +82,7 @@ def test_only_earlier_results_are_replaced(trained, tmp_path):
     assert (tmp_path / 'house-of.png').exists()
 
 
-def test_an_input_that_is_given_twice_counts_once(tmp_path):
+def test_an_input_given_twice_is_predicted_once(tmp_path):
     Image.fromarray(pair_pixels(1)).save(str(tmp_path / 'a.jpg'))
     paths = [str(tmp_path), str(tmp_path / 'a.jpg'), f'{tmp_path}/./a.jpg']
     (tmp_path / 'link').symlink_to(tmp_path)
@@ -90,15 +90,15 @@ def test_an_input_that_is_given_twice_counts_once(tmp_path):
     assert list(files.plan(found, 'to').values()) == ['to/a']
 
 
-def test_links_to_one_file_count_each(tmp_path):
-    """As in folders that keep files of equal contents once."""
+def test_each_link_to_a_file_is_predicted(tmp_path):
+    """Some folders store files of equal contents once, with links."""
     Image.fromarray(pair_pixels(1)).save(str(tmp_path / 'a.jpg'))
     (tmp_path / 'b.jpg').symlink_to(tmp_path / 'a.jpg')
     found, _ = read.find_images([str(tmp_path)], 'to')
     assert list(files.plan(found, 'to').values()) == ['to/a', 'to/b']
 
 
-def test_results_next_to_their_inputs_are_no_inputs_next_time(trained_small, tmp_path):
+def test_results_next_to_their_inputs_are_not_inputs_of_the_next_run(trained_small, tmp_path):
     for name in ('a.jpg', 'b-2.png'):
         Image.fromarray(pair_pixels(1)).save(str(tmp_path / name))
     command = ['predict', f'--model={trained_small}', f'--to={tmp_path}', '--name={name}-output']
