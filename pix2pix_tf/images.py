@@ -64,7 +64,7 @@ def check_names(names: Dict[str, str], suffix: str) -> None:
 
 
 def filename(name: str, kind: str, sample: int = 1) -> str:
-    """The file name of an image of a pair; from sample 2 on, it ends in the number of the sample."""
+    """The file name of an image of a pair; from sample 2 on, it ends in the sample number."""
     return f'{name}-{kind}.png' if sample == 1 else f'{name}-{kind}-{sample}.png'
 
 
