@@ -197,11 +197,8 @@ def test(
     """
     names = {path: test_set.names[path] for path in test_set.paths}
     written = 0
-    with contextlib.ExitStack() as stack:
-        evaluator = stack.enter_context(Evaluator(names, measures))
-        restored, batches = stack.enter_context(
-            running(test_set.paths, trained, measures.samples, write_images)
-        )
+    run = running(test_set.paths, trained, measures.samples, write_images)
+    with Evaluator(names, measures) as evaluator, run as (restored, batches):
         files.prepare_directory(folder)
         if write_images:
             images.remove_stale_samples(names.values(), measures.samples, folder)
