@@ -21,7 +21,7 @@ from PIL import Image
 from turns import HERE, ROOT, environment
 
 from pix2pix_tf import checkpoints
-from pix2pix_tf.evaluation import metrics
+from pix2pix_tf.evaluation.report import JSON_FILE
 from pix2pix_tf.pairs import shaping
 from pix2pix_tf.system.errors import Pix2PixError
 
@@ -64,7 +64,7 @@ class Reproduction:
 
     def export(self, checkpoint, data, name):
         """Exports the pairs of `data` to the folder `name`."""
-        if not os.path.exists(self.path(name, metrics.JSON_FILE)):
+        if not os.path.exists(self.path(name, JSON_FILE)):
             self._run(
                 'bin/pix2pix-export',
                 f'--checkpoint={checkpoint}',
@@ -75,7 +75,7 @@ class Reproduction:
 
     def measure(self, step):
         """Trains up to `step`, and exports what is to be looked at then."""
-        if os.path.exists(self.path('steps', str(step), metrics.JSON_FILE)):
+        if os.path.exists(self.path('steps', str(step), JSON_FILE)):
             return
         checkpoint = self.train(
             'run', step, '--seed=1', '--save_secs=600', '--keep=2', '--eval_images=50'

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pix2pix_tf.evaluation import metrics
+from pix2pix_tf.evaluation.report import JSON_FILE
 from pix2pix_tf.monitoring import csv_log, plot
 from pix2pix_tf.monitoring.progress import LOSS_LABELS
 
@@ -26,7 +27,7 @@ def write(out, compared, pictures=None):
 
     `compared` is the step of the comparison with the post.
     """
-    reports = glob.glob(os.path.join(glob.escape(out), 'steps', '*', metrics.JSON_FILE))
+    reports = glob.glob(os.path.join(glob.escape(out), 'steps', '*', JSON_FILE))
     steps = sorted(int(path.split(os.sep)[-2]) for path in reports)
     if not steps:
         return
@@ -35,7 +36,7 @@ def write(out, compared, pictures=None):
     _draw_strip(out, steps)
     parts.append('Input, output after ' + ', '.join(map(str, steps)) + ' steps, target:')
     parts.append('![](strip.jpg)')
-    if os.path.exists(os.path.join(out, 'compared', 'post', metrics.JSON_FILE)):
+    if os.path.exists(os.path.join(out, 'compared', 'post', JSON_FILE)):
         curves = {folder: _averages(out, folder, compared) for folder in COMPARED}
         _draw_comparison(out, curves)
         parts += ["## Next to the post's code", _comparison_table(out, compared)]
@@ -53,7 +54,7 @@ def sharpness(image):
 
 
 def _report(folder):
-    with open(os.path.join(folder, metrics.JSON_FILE), encoding='utf-8') as file:
+    with open(os.path.join(folder, JSON_FILE), encoding='utf-8') as file:
         return json.load(file)
 
 

@@ -135,17 +135,18 @@ def export_ours(data_dir):
             with running(tf) as sess:
                 checkpoint = tf.train.Saver().save(sess, os.path.join(out, 'model'))
         config = Config(batch_size=trained.BATCH_SIZE)
-        job = exporting.prepare(data_dir, out, config, checkpoint)
+        test_set = exporting.find_test_set(data_dir)
+        model = exporting.find_trained(checkpoint, config)
 
         def export():
             first = None
-            evaluator = exporting.Evaluator(job.names, job.measures)
-            with evaluator, exporting.running(job) as batches:
+            evaluator = exporting.Evaluator(test_set.names, exporting.Measures())
+            with evaluator, exporting.running(test_set.paths, model) as (_, batches):
                 for batch in batches:
-                    images.save_images(batch, job.names, out)
+                    images.save_images(batch, test_set.names, out)
                     evaluator.add(batch)
                     first = first or (time.perf_counter(), len(batch['paths']))
-                return (time.perf_counter() - first[0]) / (len(job.paths) - first[1])
+                return (time.perf_counter() - first[0]) / (len(test_set.paths) - first[1])
 
         yield export
 

@@ -17,7 +17,7 @@ from support import forking, frugal, helpers, shallow
 
 from pix2pix_tf import session, training
 from pix2pix_tf.convert import convert
-from pix2pix_tf.inference.trained import find_model
+from pix2pix_tf.inference.trained import find
 from pix2pix_tf.system import compat
 
 
@@ -105,7 +105,7 @@ def trained_small(tmp_path_factory, graph_mode, pairs):
 @pytest.fixture(scope='module')
 def source(trained):
     """That model, as a conversion takes it."""
-    return find_model(trained)
+    return find(trained)
 
 
 @pytest.fixture(scope='module')

@@ -6,7 +6,7 @@ from typing import Iterator, Tuple
 
 from pix2pix_tf import __version__, options_file
 from pix2pix_tf.config import describe_size
-from pix2pix_tf.inference.trained import Source
+from pix2pix_tf.inference.trained import Trained
 
 MARK = 'converted by pix2pix_tf'  # is in every card
 
@@ -21,7 +21,7 @@ tags:
 """
 
 
-def write(source: Source, format: str, usage: str) -> str:
+def write(source: Trained, format: str, usage: str) -> str:
     """The text of the card: what the model is, how it was trained, how it is used.
 
     `usage` is a block of Markdown. The license stays "unknown": the person who trained the model

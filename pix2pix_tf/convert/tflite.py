@@ -9,11 +9,11 @@ import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import kernels
 from pix2pix_tf.convert import graph
-from pix2pix_tf.inference.trained import Source
+from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.model import build_generator
 
 
-def build(source: Source, weights: str = 'float32') -> bytes:
+def build(source: Trained, weights: str = 'float32') -> bytes:
     """The bytes of the file; its input and output are float32 [1, height, width, 3] in [-1, 1].
 
     It has no dropout. `weights` is the type of the stored filters: float32, float16 or int8.

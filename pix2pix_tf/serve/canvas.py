@@ -11,7 +11,7 @@ from PIL import Image
 
 from pix2pix_tf import options_file
 from pix2pix_tf.config import Config
-from pix2pix_tf.inference.trained import Source
+from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.pairs import find, read, shaping
 from pix2pix_tf.serve import palette
 from pix2pix_tf.serve.palette import Palette
@@ -46,7 +46,7 @@ class Canvas(NamedTuple):
         }
 
 
-def prepare(source: Source, data: Optional[str] = None) -> Canvas:
+def prepare(source: Trained, data: Optional[str] = None) -> Canvas:
     """The Canvas of a model: from the pairs in `data`, by default those of its training.
 
     Examples come from val/ next to that folder, or else from the folder itself. If the folder of

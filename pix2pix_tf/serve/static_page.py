@@ -12,7 +12,7 @@ from typing import Dict, Optional
 
 from pix2pix_tf.convert import onnx
 from pix2pix_tf.convert.graph import MASKED, mask_shape
-from pix2pix_tf.inference.trained import Source
+from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.serve import canvas
 from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
@@ -37,7 +37,7 @@ _ORT_FILES = (
 
 
 def write(
-    source: Source,
+    source: Trained,
     to: str,
     name: str,
     weights: str = 'int8',

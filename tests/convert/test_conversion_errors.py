@@ -10,7 +10,7 @@ from support.helpers import error_line, run_command
 
 from pix2pix_tf import options_file
 from pix2pix_tf.convert import card, convert, saved_model
-from pix2pix_tf.inference.trained import find_model
+from pix2pix_tf.inference.trained import find
 from pix2pix_tf.serve import static_page
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, UsageError
 
@@ -73,9 +73,9 @@ def test_a_training_is_preferred_to_a_conversion_in_its_folder(trained, tmp_path
     shutil.copytree(trained, str(out))
     (out / '1').mkdir()
     (out / '1' / 'saved_model.pb').write_bytes(b'')
-    found = find_model(str(out))
+    found = find(str(out))
     assert (found.step, found.checkpoint) == (2, str(out / 'model-2'))
-    assert find_model(str(out / '1')).step == 1
+    assert find(str(out / '1')).step == 1
 
 
 def test_the_command(trained, tmp_path):
@@ -138,4 +138,4 @@ def test_a_card_names_the_dataset_instead_of_its_part(trained, tmp_path):
     written = (out / 'options.json').read_text()
     folder = options_file.load_data(trained).folder
     (out / 'options.json').write_text(written.replace(folder, '/x/facades/train'))
-    assert '| Data | facades |' in card.write(find_model(str(out)), 'onnx', '')
+    assert '| Data | facades |' in card.write(find(str(out)), 'onnx', '')

@@ -10,7 +10,6 @@ from support.helpers import pair_pixels, write_pair
 
 from pix2pix_tf import dataset, exporting, images, training
 from pix2pix_tf.config import Config
-from pix2pix_tf.inference.trained import saved_config
 from pix2pix_tf.pairs import find
 from pix2pix_tf.system.errors import DataError
 
@@ -157,8 +156,8 @@ def test_a_name_that_is_too_long_is_refused_before_anything_is_written(pairs, tr
     longest, too_long = folder / ('x' * LONGEST + '.jpg'), folder / ('ä' * 119 + '.jpg')
     write_pair(longest)
     checkpoint = os.path.join(trained, 'model-2')
-    config = saved_config(trained)
-    assert str(longest) in exporting.prepare(str(folder), out, config, checkpoint).paths
+    config = exporting.find_trained(trained).config
+    assert str(longest) in exporting.find_test_set(str(folder)).paths
     write_pair(too_long)
     for call in (
         lambda: exporting.export(str(folder), out, config, checkpoint),

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from support.helpers import write_cut_off, write_pair
 
-from pix2pix_tf.inference.trained import find_model
+from pix2pix_tf.inference.trained import find
 from pix2pix_tf.serve import canvas, palette
 from pix2pix_tf.system.errors import DataError
 
@@ -40,5 +40,5 @@ def test_without_the_pairs_of_the_training_the_palette_is_plain(
     path = tmp_path / 'out' / 'options.json'
     assert pairs in path.read_text()
     path.write_text(path.read_text().replace(pairs, str(photos if exists else tmp_path / 'gone')))
-    drawing = canvas.prepare(find_model(str(tmp_path / 'out')))
+    drawing = canvas.prepare(find(str(tmp_path / 'out')))
     assert (drawing.palette, drawing.examples) == (palette.PLAIN, [])

@@ -93,7 +93,7 @@ def read_events(out):
 
 def export(data, out, checkpoint=None, measures=Measures(), function='export', **changes):
     """`exporting.export` with the options saved next to the checkpoint, except for `changes`."""
-    config = trained.saved_config(out, checkpoint, **changes)
+    config = trained.find(checkpoint or out, **changes).config
     return getattr(exporting, function)(data, out, config, checkpoint, measures=measures)
 
 
