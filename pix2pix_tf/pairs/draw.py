@@ -7,8 +7,9 @@ import typing
 import numpy as np
 from PIL import Image, ImageDraw
 
+from pix2pix_tf.pairs import read
 from pix2pix_tf.system import files
-from pix2pix_tf.system.errors import UsageError
+from pix2pix_tf.system.errors import DataError, UsageError
 
 SIZE = 256  # pixels, of each half
 
@@ -53,11 +54,11 @@ def write_pairs(directory: str, count: int, seed: int) -> None:
 
 def _check_same(path, pair):
     try:
-        with Image.open(path) as image:
-            same = np.array_equal(np.asarray(image), pair)
-    except (OSError, SyntaxError, ValueError):
-        same = False
-    if not same:
+        with read.opened(path, path) as image, read.decoding(path):
+            pixels = np.asarray(image)
+    except DataError:
+        pixels = None
+    if pixels is None or not np.array_equal(pixels, pair):
         raise UsageError(
             f'{path} exists already and is another image: remove it, or choose another folder'
         )

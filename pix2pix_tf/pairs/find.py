@@ -5,10 +5,10 @@ import os
 import re
 import stat
 import typing
-import warnings
 
 from PIL import Image
 
+from pix2pix_tf.pairs import read
 from pix2pix_tf.system.console import count
 from pix2pix_tf.system.errors import DataError
 
@@ -17,8 +17,6 @@ OTHER_EXTENSIONS = ('.bmp', '.gif', '.webp', '.tif', '.tiff', '.heic', '.avif')
 FORMATS = ('JPEG', 'PNG', 'MPO')  # MPO: JPEG with a second image inside, as phones write it
 MAX_PIXELS = 2**24  # per pair: decoding and scaling it then takes less than 1 GiB
 MAX_FILES_NAMED = 20  # bad files that one message names
-
-_ORIENTATION = 0x0112  # EXIF tag; 1 means upright
 
 Size = typing.Tuple[int, int]  # width, height in pixels
 
@@ -89,6 +87,59 @@ def find_images(
     return [os.path.join(folder, name) for name in sorted(images, key=by_number)], notes
 
 
+def walk_images(
+    paths: typing.Sequence[str], leave_out: typing.Optional[str] = None
+) -> typing.Tuple[typing.List[typing.Tuple[str, str]], typing.List[str]]:
+    """([(path, path below the folder that was given)], paths of other files) in `paths`.
+
+    Folders are walked, in order of names; files in them count if their extension is one that
+    Pillow knows. Hidden files and the folder `leave_out` do not count, and a file that two
+    of `paths` lead to counts as it was given last.
+
+    Raises:
+        DataError: a path does not exist, or a folder cannot be read.
+    """
+    Image.init()
+    extensions = set(Image.registered_extensions()) - {'.pdf'}  # which Pillow only writes
+    found, others = [], []
+    for path in paths:
+        if not os.path.isdir(path):
+            if not os.path.exists(path):
+                raise DataError(f'no file or folder {path}')
+            found.append((path, os.path.basename(path)))
+            continue
+        seen = set()
+        for folder, subfolders, names in os.walk(path, onerror=_raise_unreadable, followlinks=True):
+            if os.path.realpath(folder) in seen:  # a link to a folder above
+                subfolders.clear()
+                continue
+            seen.add(os.path.realpath(folder))
+            subfolders[:] = sorted(
+                name
+                for name in subfolders
+                if name[0] != '.'
+                and not (leave_out and _is_same_folder(os.path.join(folder, name), leave_out))
+            )
+            visible = [name for name in names if not name.startswith('.')]
+            images = [n for n in visible if os.path.splitext(n)[1].lower() in extensions]
+            others += [os.path.join(folder, n) for n in sorted(set(visible) - set(images))]
+            for name in sorted(images, key=by_number):
+                file = os.path.join(folder, name)
+                found.append((file, os.path.relpath(file, path)))
+    # Files of one folder may be links to equal contents: each counts
+    place = os.path.realpath if len(paths) > 1 else os.path.abspath
+    unique = {place(path): (path, below) for path, below in found}
+    return list(unique.values()), others
+
+
+def _raise_unreadable(error):
+    raise DataError(f'{error.filename} cannot be read ({error.strerror})') from error
+
+
+def _is_same_folder(path, other):
+    return os.path.realpath(path) == os.path.realpath(other)
+
+
 def by_number(name: str) -> typing.Tuple[int, int, str]:
     """Sorts names that are numbers by number, before the others."""
     stem = os.path.splitext(name)[0]
@@ -155,18 +206,14 @@ def read_header(path: str) -> Header:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return Header((0, 0), 'is not a file')
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # Pillow warns of large images; they are checked below
-            with Image.open(path) as image:
-                return Header(image.size, _fault(image))
-    except Image.DecompressionBombError:
-        return Header((0, 0), f'has more than {MAX_PIXELS} pixels: scale it down')
+        with read.opened(path, path) as image:
+            return Header(image.size, _fault(image))
     except OSError as error:
-        words = error.strerror or 'unknown format'
-        return Header((0, 0), f'cannot be read as an image ({words})')
-    except Exception as error:  # damaged files raise more kinds than Pillow documents
-        words = ' '.join(str(error).split())
-        return Header((0, 0), f'cannot be read as an image ({words})')
+        return Header((0, 0), f'cannot be read as an image ({error.strerror})')
+    except read.TooManyPixels:
+        return Header((0, 0), f'has more than {MAX_PIXELS} pixels: scale it down')
+    except read.Unreadable as error:
+        return Header((0, 0), error.fault)
 
 
 def _fault(image):
@@ -182,24 +229,13 @@ def _fault(image):
         factor = (MAX_PIXELS / (width * height)) ** 0.5
         fitting = f'{max(2, int(width * factor) // 2 * 2)}x{max(1, int(height * factor))}'
         return f'has {width}x{height} pixels, more than {MAX_PIXELS}: scale it down to {fitting}'
-    orientation = orientation_of(image)
+    orientation = read.orientation_of(image)
     if orientation != 1:
         return (
             f'has the EXIF orientation {orientation}: viewers turn it, TensorFlow does not; save '
             'it upright, for example with `mogrify -auto-orient`'
         )
     return None
-
-
-def orientation_of(image: Image.Image) -> int:
-    """The EXIF orientation, from 1 (upright) to 8."""
-    if 'exif' not in image.info:  # for a PNG without one, getexif would decode the whole image
-        return 1
-    try:
-        orientation = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # damaged EXIF does not damage the image
-        return 1
-    return orientation if orientation in range(1, 9) else 1
 
 
 def describe_halves(sizes: typing.Sequence[Size]) -> str:

@@ -6,7 +6,6 @@ import re
 import typing
 
 from pix2pix_tf.pairs import find, read, records
-from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import DataError, UsageError
 from pix2pix_tf.system.processes import each
 
@@ -87,7 +86,7 @@ def _named(folder):
     """({path below `folder` without extension: paths}, a line for each other file)."""
     if not os.path.isdir(folder):
         raise DataError(f'no folder {folder}: give one with images')
-    images, others = read.find_images([folder])
+    images, others = find.walk_images([folder])
     if not images:
         raise DataError(f'no image in {folder}: give a folder with images')
     named: typing.Dict[str, typing.List[str]] = collections.OrderedDict()
@@ -127,7 +126,7 @@ def _aspect_fault(sources):
 
 
 def _upright_size(path):
-    with read.opened(files.read(path), path) as image:
+    with read.opened(path, path) as image:
         width, height = image.size
-        turned = find.orientation_of(image) >= 5
+        turned = read.orientation_of(image) >= 5
         return (height, width) if turned else (width, height)
