@@ -16,7 +16,7 @@ from pix2pix_tf.model import build_model
 from pix2pix_tf.monitoring.monitor import Monitor
 from pix2pix_tf.monitoring.schedule import Schedule
 from pix2pix_tf.monitoring.validation import Validation
-from pix2pix_tf.pairs import find, leaks
+from pix2pix_tf.pairs import duplicates, find
 from pix2pix_tf.system import compat, files, locks, signals
 from pix2pix_tf.system.console import count, print_line
 
@@ -161,7 +161,7 @@ def _find_validation(job, pairs):
     elif job.val_data:
         find.find_images(job.val_data, 'val_data')  # or a typo would go unnoticed
     if job.val_data:
-        pairs.notes.extend(leaks.notes(pairs.paths, job.val_data))
+        pairs.notes.extend(duplicates.describe_shared(pairs.paths, job.val_data))
     return validation
 
 

@@ -2,7 +2,7 @@
 
 import io
 import os
-import typing
+from typing import Any, List, Sequence, Tuple
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -26,7 +26,7 @@ LABELS = {
 }
 
 
-Box = typing.Tuple[typing.Any, ...]  # (label, left, top, right, bottom), in pixels
+Box = Tuple[Any, ...]  # (label, left, top, right, bottom), in pixels
 
 
 def write_pairs(directory: str, count: int, seed: int) -> None:
@@ -64,7 +64,7 @@ def _check_same(path, pair):
         )
 
 
-def draw_plan(rng: np.random.RandomState) -> typing.List[Box]:
+def draw_plan(rng: np.random.RandomState) -> List[Box]:
     """A random facade as a list of boxes, back to front."""
     left, right = rng.randint(0, 30), SIZE - 1 - rng.randint(0, 30)
     top = rng.randint(15, 60)
@@ -99,7 +99,7 @@ def draw_plan(rng: np.random.RandomState) -> typing.List[Box]:
     return boxes
 
 
-def draw_labels(boxes: typing.Sequence[Box]) -> np.ndarray:
+def draw_labels(boxes: Sequence[Box]) -> np.ndarray:
     """The label map of a plan: [256, 256, 3] uint8."""
     image = Image.new('RGB', (SIZE, SIZE), LABELS['background'])
     draw = ImageDraw.Draw(image)
@@ -108,7 +108,7 @@ def draw_labels(boxes: typing.Sequence[Box]) -> np.ndarray:
     return np.asarray(image)
 
 
-def draw_facade(boxes: typing.Sequence[Box], rng: np.random.RandomState) -> np.ndarray:
+def draw_facade(boxes: Sequence[Box], rng: np.random.RandomState) -> np.ndarray:
     """A photo-like image of a plan: [256, 256, 3] uint8, with bricks, panes, shadows and grain."""
     rows = np.linspace(0, 1, SIZE)[:, None, None]
     sky = (1 - rows) * np.array([96, 150, 215]) + rows * np.array([215, 228, 240])

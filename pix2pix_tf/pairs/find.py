@@ -4,7 +4,7 @@ import collections
 import os
 import re
 import stat
-import typing
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from PIL import Image
 
@@ -18,29 +18,29 @@ FORMATS = ('JPEG', 'PNG', 'MPO')  # MPO: JPEG with a second image inside, as pho
 MAX_PIXELS = 2**24  # per pair: decoding and scaling it then takes less than 1 GiB
 MAX_FILES_NAMED = 20  # bad files that one message names
 
-Size = typing.Tuple[int, int]  # width, height in pixels
+WidthHeight = Tuple[int, int]  # in pixels
 
 
-class Pairs(typing.NamedTuple):
+class Pairs(NamedTuple):
     """The usable pairs of a folder."""
 
-    paths: typing.List[str]  # sorted; names that are numbers by number
-    sizes: typing.List[Size]  # of the files
-    notes: typing.List[str]  # lines about the folder that people should see
+    paths: List[str]  # sorted; names that are numbers by number
+    sizes: List[WidthHeight]  # of the files
+    notes: List[str]  # lines about the folder that people should see
 
 
-class Header(typing.NamedTuple):
+class Header(NamedTuple):
     """What the header of a file says."""
 
-    size: Size
-    fault: typing.Optional[str]  # why it cannot be a pair, in words
+    size: WidthHeight
+    fault: Optional[str]  # why it cannot be a pair, in words
 
 
 def find_pairs(
     folder: str,
     skip_bad_files: bool = False,
     option: str = 'data',
-    limit: typing.Optional[int] = None,
+    limit: Optional[int] = None,
 ) -> Pairs:
     """The usable pairs in `folder`, among its first `limit` images.
 
@@ -56,9 +56,7 @@ def find_pairs(
     return Pairs(good, sizes, notes + doubts(folder, sizes))
 
 
-def find_images(
-    folder: str, option: str = 'data'
-) -> typing.Tuple[typing.List[str], typing.List[str]]:
+def find_images(folder: str, option: str = 'data') -> Tuple[List[str], List[str]]:
     """The paths of the JPEG and PNG files in `folder`, sorted, and notes about other images.
 
     Names that start with a dot do not count: macOS writes them next to images.
@@ -88,8 +86,8 @@ def find_images(
 
 
 def walk_images(
-    paths: typing.Sequence[str], leave_out: typing.Optional[str] = None
-) -> typing.Tuple[typing.List[typing.Tuple[str, str]], typing.List[str]]:
+    paths: Sequence[str], leave_out: Optional[str] = None
+) -> Tuple[List[Tuple[str, str]], List[str]]:
     """([(path, path below the folder that was given)], paths of other files) in `paths`.
 
     Folders are walked, in order of names; files in them count if their extension is one that
@@ -140,7 +138,7 @@ def _is_same_folder(path, other):
     return os.path.realpath(path) == os.path.realpath(other)
 
 
-def by_number(name: str) -> typing.Tuple[int, int, str]:
+def by_number(name: str) -> Tuple[int, int, str]:
     """Sorts names that are numbers by number, before the others."""
     stem = os.path.splitext(name)[0]
     if re.match('[0-9]+$', stem):
@@ -166,7 +164,7 @@ def _some(names):
     return ', '.join(names[:5]) + (', ...' if len(names) > 5 else '')
 
 
-def doubts(folder: str, sizes: typing.Sequence[Size]) -> typing.List[str]:
+def doubts(folder: str, sizes: Sequence[WidthHeight]) -> List[str]:
     """A question if most files in `folder` look like something else than pairs; or none."""
     single = sum(width <= height for width, height in sizes)
     triple = sum(abs(width - 3 * height) <= 0.02 * width for width, height in sizes)
@@ -183,9 +181,7 @@ def doubts(folder: str, sizes: typing.Sequence[Size]) -> typing.List[str]:
     return []
 
 
-def check_headers(
-    headers: typing.Dict[str, Header], skip_bad_files: bool = False
-) -> typing.List[str]:
+def check_headers(headers: Dict[str, Header], skip_bad_files: bool = False) -> List[str]:
     """The paths whose headers ({path: Header}) have no fault.
 
     Raises:
@@ -238,7 +234,7 @@ def _fault(image):
     return None
 
 
-def describe_halves(sizes: typing.Sequence[Size]) -> str:
+def describe_halves(sizes: Sequence[WidthHeight]) -> str:
     """The sizes of the halves of files, in words: '256x256', or '200x300 to 600x600'."""
     halves = sorted(
         {(width // 2, height) for width, height in sizes}, key=lambda s: (s[0] * s[1], s)

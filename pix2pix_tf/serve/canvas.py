@@ -12,7 +12,7 @@ from PIL import Image
 from pix2pix_tf import options_file
 from pix2pix_tf.config import Config
 from pix2pix_tf.inference.trained import Source
-from pix2pix_tf.pairs import find, read, shaping
+from pix2pix_tf.pairs import find, halves, read
 from pix2pix_tf.serve import palette
 from pix2pix_tf.serve.palette import Palette
 from pix2pix_tf.system.errors import DataError
@@ -80,7 +80,7 @@ def _inputs(folder: str, config: Config, count: int) -> typing.List[Image.Image]
             with contextlib.suppress(DataError):  # its pixels are damaged
                 with read.opened(path, path) as image, read.decoding(path):
                     pair = image.convert('RGB')
-                a, b = shaping.halves(pair)
+                a, b = halves.cut(pair)
                 found.append(b if config.direction == 'BtoA' else a)
     if not found:
         raise DataError(f'none of the files in {folder} is a pair: see `make check-pairs`')

@@ -12,7 +12,7 @@ from support.helpers import NARROW, error_line, run_command
 from support.photos import write_photo
 
 from pix2pix_tf import training
-from pix2pix_tf.pairs import check, inputs, leaks, shaping
+from pix2pix_tf.pairs import check, duplicates, halves, inputs
 
 
 def write_pair(path, seed, other=None, labels=False, **options):
@@ -24,11 +24,11 @@ def write_pair(path, seed, other=None, labels=False, **options):
         ).resize((72, 72), Image.NEAREST)
         for number, blocks in ((seed, 9), (seed, 9) if other is None else (other, 5))
     )
-    half = inputs.edges(source, inputs.Settings(), None)
+    half = inputs.edges(source, inputs.Parameters(), None)
     if labels:
         half = Image.new('RGB', half.size, (0, 0, 255))
         half.paste((255, 0, 0), (0, 0, 18, 72))
-    shaping.joined(photo, half).save(str(path), **options)
+    halves.side_by_side(photo, half).save(str(path), **options)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_halves_that_do_not_belong_together_are_doubted(data, tmp_path):
     result = run_check(data, tmp_path / 'out')
     assert result.returncode == 0
     assert f'{data}/train/wrong.png has halves with fewer edges in common' in result.stdout
-    report = check.check(str(data / 'train'), 1)
+    report = check.check_dataset(str(data / 'train'), processes=1)
     assert report.doubtful == [f'{data}/train/wrong.png'] and not report.faults
 
 
@@ -119,13 +119,17 @@ def test_a_training_says_that_it_shares_images_with_its_validation(data, tmp_pat
     training.train(str(data / 'train'), str(tmp_path / 'out'), config, str(data / 'val'))
     printed = capsys.readouterr().out
     line = (
-        f'1 of 4 images in {data}/val are trained on, too ({data}/val/same.png is '
-        f'{data}/train/5.png): their metrics look better than they are\n'
+        f'1 of 4 images in {data}/val are also in the training set ({data}/val/same.png is '
+        f'{data}/train/5.png): metrics will be too optimistic\n'
     )
     assert printed.count(line) == 1
     (data / 'val' / 'same.png').unlink()
     paths = [str(path) for path in (data / 'train').iterdir()]
-    assert leaks.notes(paths, str(data / 'val')) == leaks.notes(paths, str(data / 'none')) == []
+    assert (
+        duplicates.describe_shared(paths, str(data / 'val'))
+        == duplicates.describe_shared(paths, str(data / 'none'))
+        == []
+    )
 
 
 def test_a_flat_half_has_no_edges_in_common():

@@ -7,7 +7,7 @@ from support.encoding import encoded
 from support.helpers import error_line, run_command, write_pair
 from support.photos import pair_of, tree, write_photo
 
-from pix2pix_tf.pairs import match, read, shaping, split
+from pix2pix_tf.pairs import halves, match, read, split
 from pix2pix_tf.system.errors import UsageError
 
 LABELS = np.array([[0, 0, 170], [0, 85, 255], [170, 255, 85]], np.uint8)
@@ -25,7 +25,7 @@ def pairs(command, *flags):
 
 
 @pytest.fixture
-def halves(tmp_path):
+def two_folders(tmp_path):
     """Folders of photos, with label maps for them."""
     for number in range(3):
         write_photo(tmp_path / 'a' / 'x' / f'{number}.jpg', number)
@@ -33,12 +33,12 @@ def halves(tmp_path):
     return [f'--a={tmp_path}/a', f'--b={tmp_path}/b', '--match={stem}_label']
 
 
-def test_label_maps_keep_their_colors(halves, tmp_path):
+def test_label_maps_keep_their_colors(two_folders, tmp_path):
     labels = write_labels(tmp_path / 'labels.png')
     for size in (48, 96, 30):
         to = tmp_path / str(size)
         flags = [] if size == 48 else [f'--size={size}', '--resize=stretch']
-        result = pairs('combine', *halves, f'--to={to}', *flags)
+        result = pairs('combine', *two_folders, f'--to={to}', *flags)
         assert (result.returncode, result.stderr) == (0, '')
         assert sorted(tree(to)) == ['pairs.json', 'x/0.png', 'x/1.png', 'x/2.png']
         _, right = pair_of(to / 'x' / '1.png')
@@ -61,7 +61,7 @@ def test_labels_that_are_named_are_scaled_without_blending(tmp_path):
         assert (set(map(tuple, right.reshape(-1, 3))) <= colors) == exact
 
 
-def test_what_has_no_partner_or_another_aspect_is_listed(halves, tmp_path):
+def test_what_has_no_partner_or_another_aspect_is_listed(two_folders, tmp_path):
     write_photo(tmp_path / 'a' / 'alone.jpg')
     write_labels(tmp_path / 'b' / 'widow_label.png')
     write_labels(tmp_path / 'b' / 'other.png')
@@ -73,7 +73,7 @@ def test_what_has_no_partner_or_another_aspect_is_listed(halves, tmp_path):
         write_photo(tmp_path / 'a' / name)
     write_labels(tmp_path / 'b' / 'two_label.png')
     to = tmp_path / 'to'
-    result = pairs('combine', *halves, f'--to={to}')
+    result = pairs('combine', *two_folders, f'--to={to}')
     line = error_line(result, 1)
     assert line.startswith('pix2pix-pairs: 8 files, as named above, cannot be used')
     assert '--partial' in line and not to.exists()
@@ -88,7 +88,7 @@ def test_what_has_no_partner_or_another_aspect_is_listed(halves, tmp_path):
         f'{b}/two_label.png has 2 partners in {a}',
     ):
         assert words in result.stdout.splitlines()
-    result = pairs('combine', *halves, f'--to={to}', '--partial')
+    result = pairs('combine', *two_folders, f'--to={to}', '--partial')
     assert (result.returncode, result.stderr) == (0, '')
     assert result.stdout.count('left out: ') == 8 and 'made 3 pairs' in result.stdout
 
@@ -175,7 +175,7 @@ def test_a_color_profile_is_applied(tmp_path):
 def test_each_way_to_resize(resize, size):
     image = Image.new('RGB', (60, 30), 'red')
     image.paste('blue', (0, 0, 10, 30))
-    shaped = shaping.shaped(image, shaping.Shape(20, resize, 'lime'), labels=True)
+    shaped = halves.resized(image, halves.Shape(20, resize, 'lime'), labels=True)
     assert shaped.size == size
     colors = {color for _, color in shaped.getcolors()}
     assert ((0, 255, 0) in colors) == (resize == 'pad')
@@ -233,5 +233,5 @@ def test_groups_come_from_names():
 def test_both_names_may_have_a_pattern(tmp_path):
     write_photo(tmp_path / 'a' / '1_photo.jpg')
     write_photo(tmp_path / 'b' / '1_map.jpg')
-    found = match.find_pairs(str(tmp_path / 'a'), str(tmp_path / 'b'), '{stem}_photo,{stem}_map')
-    assert [one.key for one in found.sources] == ['1'] and not found.left_out
+    found = match.match_names(str(tmp_path / 'a'), str(tmp_path / 'b'), '{stem}_photo,{stem}_map')
+    assert [one.key for one in found.pairs] == ['1'] and not found.left_out

@@ -15,7 +15,7 @@ from support.helpers import (
 )
 from support.photos import make, pair_of, tree, write_photo
 
-from pix2pix_tf.pairs import building, inputs, match
+from pix2pix_tf.pairs import halves, inputs, match
 from pix2pix_tf.system import locks
 
 
@@ -180,11 +180,11 @@ def test_names_of_any_bytes_are_kept(tmp_path, photos):
 
 
 def test_a_mask_depends_on_the_name_alone(photos):
-    settings = building.Settings(kind='mask', extension='png')
+    settings = halves.PairOptions(kind='mask', extension='png')
     digests = {
-        hashlib.sha256(building.make(settings, one)[0]).hexdigest()
-        for one in [match.Sources('x', (str(photos / '1.jpg'),))] * 2
-        + [match.Sources('y', (str(photos / '1.jpg'),))]
+        hashlib.sha256(halves.pair_of_photo(settings, one)[0]).hexdigest()
+        for one in [match.PairFiles('x', (str(photos / '1.jpg'),))] * 2
+        + [match.PairFiles('y', (str(photos / '1.jpg'),))]
     }
     assert len(digests) == 2
 
