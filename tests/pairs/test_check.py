@@ -1,4 +1,4 @@
-"""The check of a dataset: what makes it fail, what it doubts, and what a training says."""
+"""The check of a dataset: faults, doubts, the page, and the note of a training."""
 
 import json
 import re
@@ -41,8 +41,8 @@ def data(tmp_path):
     return folder
 
 
-def run_check(data, out):
-    return run_command('pairs', 'check', data, f'--out={out}', '--processes=1')
+def run_check(data, out, *flags):
+    return run_command('pairs', 'check', data, f'--out={out}', '--processes=1', *flags)
 
 
 def test_a_good_dataset_has_no_faults(data, tmp_path):
@@ -87,6 +87,8 @@ def test_halves_that_do_not_belong_together_are_doubted(data, tmp_path):
     assert f'{data}/train/wrong.png has halves with fewer edges in common' in result.stdout
     report = check.check_dataset(str(data / 'train'), processes=1)
     assert report.doubtful == [f'{data}/train/wrong.png'] and not report.faults
+    result = run_check(data, tmp_path / 'out', '--doubt_below=0')
+    assert 'fewer edges in common' not in result.stdout
 
 
 def test_single_images_and_bad_files_are_told_apart(tmp_path):
@@ -137,7 +139,7 @@ def test_a_flat_half_has_no_edges_in_common():
     assert check._correlation(flat, photo) == 0.0
 
 
-def test_what_is_made_passes_the_check(tmp_path):
+def test_pairs_from_make_pass_the_check(tmp_path):
     for number in range(10):
         write_photo(tmp_path / 'photos' / f'{number}.jpg', number, (64, 64))
         write_photo(tmp_path / 'photos' / f'copy{number}.png', number, (60, 60))
