@@ -3,7 +3,8 @@
 make computes an input for each image in --photos. combine joins images of equal names in --a and
 --b. split DIR takes pairs apart, into A/ and B/. swap DIR exchanges the halves. import DIR reads
 the layouts of other projects. All of them write to --to; the same command resumes, and adds the
-pairs of new files. check DIR looks for what would spoil a training.
+pairs of new files. check DIR looks for bad files, copies in two parts, and halves that do not
+belong together.
 """
 
 import os

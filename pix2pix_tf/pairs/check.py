@@ -30,7 +30,7 @@ class Facts(NamedTuple):
 
     path: str
     part: str
-    fault: Optional[str]  # why it cannot be trained on; the rest is then empty
+    fault: Optional[str]  # why it cannot be used for training; the other fields are then empty
     size: Tuple[int, int] = (0, 0)
     kind: str = ''
     digest: str = ''  # of the bytes
@@ -47,10 +47,10 @@ class Findings(NamedTuple):
 
     folder: str
     facts: List[Facts]
-    faults: List[str]  # lines for what would make a training fail, or leak
-    warnings: List[str]  # lines for what may be wrong
+    faults: List[str]  # lines: bad files, copies in two parts
+    warnings: List[str]  # lines: doubts
     copies: List[Tuple[str, str]]  # files of two parts
-    doubtful: List[str]  # files whose halves do not correspond
+    doubtful: List[str]  # files whose halves may not belong together
 
     @property
     def pairs(self) -> int:
@@ -139,13 +139,13 @@ def _colors(half):
 
 
 def _correlation(a, b):
-    """Of the strengths of the edges of two images, from -1 to 1; 0 if one has none."""
+    """The correlation of the edges of two images, from -1 to 1; 0 if one has no edges."""
     cv2 = load_opencv()
     edges = []
     for half in (a, b):
         pixels = np.asarray(half.resize((_SIDE, _SIDE), Image.BOX), np.float32)
         across, down = (cv2.Sobel(pixels, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
-        # Of the channels the strongest: blue labels would hardly show in gray
+        # The strongest of the channels: blue labels would hardly show in gray
         strength = np.sqrt(cv2.magnitude(across, down).max(axis=2))
         # Less the average of the surroundings: textures have edges everywhere
         edges.append((strength - cv2.GaussianBlur(strength, (0, 0), _SIDE / 16)).ravel())
@@ -169,7 +169,7 @@ def _doubtful(facts, doubt_below):
 
 
 def _copies(facts):
-    """[(path, path in a later part)]: the same file, or nearly the same image."""
+    """[(path in a later part, path)] of equal files and of nearly equal images."""
     found = {}
     by_part = collections.defaultdict(list)
     for one in facts:

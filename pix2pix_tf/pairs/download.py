@@ -21,7 +21,7 @@ from pix2pix_tf.system.errors import DataError, UsageError
 URL = 'http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/%s.tar.gz'
 DRAWN = 'demo'  # not downloaded but drawn: it needs no network
 
-# {name: direction in which the authors of the paper, or common sense, train it}
+# {name: direction of the authors of the paper, or the natural one}
 DIRECTIONS = {
     'cityscapes': 'BtoA',  # labels to photo
     'edges2handbags': 'AtoB',  # edges to photo
@@ -48,8 +48,8 @@ def fetch(name: str, root: str, url: Optional[str] = None) -> str:
 
     Raises:
         UsageError: `name` is not a known dataset, or with a `url`, not the name of a folder.
-        DataError: the archive cannot be downloaded, or is not that of a dataset; the message gives
-            the URL, and where to put the files by hand.
+        DataError: the archive cannot be downloaded, or is not that of a dataset; the message names
+            the URL and where to put the files by hand.
         Pix2PixError: `root` cannot be written.
     """
     target = os.path.join(root, name)
@@ -62,7 +62,7 @@ def fetch(name: str, root: str, url: Optional[str] = None) -> str:
         )
     files.prepare_directory(root)
     with locks.locked(root, f'.{name}.lock', wait=True):
-        if os.path.isdir(target):  # by now: another process has fetched it
+        if os.path.isdir(target):  # another process has fetched it
             return target
         if name == DRAWN and not url:
             _draw(root, target)
@@ -96,16 +96,16 @@ def _fetch(name, root, url):
         _download(url, archive)
         _unpack(archive, name, target)
     except DataError:
-        _forget(archive)  # a second try would fail, too
+        _forget(archive)  # it would fail again
         raise
     except urllib.error.HTTPError as error:
-        answer = f'the server answered {error.code} {error.reason}'
-        raise _unavailable(url, target, answer) from error
+        reason = f'the server returned {error.code} {error.reason}'
+        raise _unavailable(url, target, reason) from error
     except urllib.error.URLError as error:
         raise _unavailable(url, target, error.reason) from error
     except (OSError, http.client.HTTPException) as error:
         raise _unavailable(url, target, error) from error
-    except ValueError as error:  # of urllib; what is in an archive raises DataError
+    except ValueError as error:  # from urllib; an invalid archive raises DataError
         raise UsageError(
             f'`url` is {url}: it must be like http://host/{name}.tar.gz or '
             f'file:///folder/{name}.tar.gz'
@@ -186,7 +186,7 @@ def _unpack(archive: str, name: str, target: str) -> None:
     start with a dot are left out: macOS adds such files to archives.
 
     Raises:
-        DataError: it is not such an archive, a member would leave the folder, or there is no folder
+        DataError: it is not a .tar.gz file, a member would leave the folder, or there is no folder
             `name`.
     """
     root = os.path.dirname(target) or '.'
@@ -218,7 +218,7 @@ def _unpack(archive: str, name: str, target: str) -> None:
 def _extract(tar, member, directory):
     parts = member.name.split('/')
     if member.name.startswith('/') or '..' in parts or '\\' in member.name:
-        raise DataError(f'the archive is refused: {member.name!r} would leave its folder')
+        raise DataError(f'the archive is invalid: {member.name!r} would leave its folder')
     parts = [part for part in parts if part not in ('', '.')]
     if any(part.startswith('.') for part in parts):
         return
@@ -230,4 +230,4 @@ def _extract(tar, member, directory):
         with tar.extractfile(member) as source, open(path, 'wb') as file:
             shutil.copyfileobj(source, file)
     else:
-        raise DataError(f'the archive is refused: {member.name!r} is neither a file nor a folder')
+        raise DataError(f'the archive is invalid: {member.name!r} is neither a file nor a folder')

@@ -30,7 +30,7 @@ Box = Tuple[Any, ...]  # (label, left, top, right, bottom), in pixels
 
 
 def write_pairs(directory: str, count: int, seed: int) -> None:
-    """Writes `count` pairs to `directory`, as 1.png and so on; the same seed gives the same files.
+    """Writes `count` pairs to `directory`, as 1.png and so on; the same seed makes the same files.
 
     Each is 512x256 pixels RGB: the left half is the facade, the right half its labels.
 

@@ -17,7 +17,9 @@ LOW = 16  # of its lowest frequencies in each direction: 256 bits
 # Bits by which hashes differ. Those of unrelated images differ by 128 of 256 on average, with a
 # standard deviation of 8; those of copies in another size, quality or brightness by a tenth or so.
 NEAR = 32  # at most, for images that must stay together
-COPY = 24  # at most, for what is reported as a copy: fewer, so that no split parts two copies
+COPY = (
+    24  # at most, for images that are reported as copies: fewer, so that `make` never splits them
+)
 
 _BLOCK = 64  # hashes that are compared with all the others at a time
 
@@ -45,7 +47,7 @@ def near_pairs(
     train = _as_rows(others)
     for start in range(0, len(hashes), _BLOCK):
         query = _as_rows(hashes[start : start + _BLOCK])
-        # OpenCV leaves out what is exactly at the distance
+        # OpenCV leaves out hashes at exactly the distance
         for row in matcher.radiusMatch(query, train, distance + 0.5):
             for match in row:
                 yield start + match.queryIdx, match.trainIdx

@@ -26,11 +26,11 @@ class Pairs(NamedTuple):
 
     paths: List[str]  # sorted; names that are numbers by number
     sizes: List[WidthHeight]  # of the files
-    notes: List[str]  # lines about the folder that people should see
+    notes: List[str]  # lines about the folder, to be printed
 
 
 class Header(NamedTuple):
-    """What the header of a file says."""
+    """The size of an image and its fault, by the header of the file."""
 
     size: WidthHeight
     fault: Optional[str]  # why it cannot be a pair, in words
@@ -45,7 +45,7 @@ def find_pairs(
     """The usable pairs in `folder`, among its first `limit` images.
 
     Raises:
-        DataError: as `find_images` and `check_headers` do.
+        DataError: there is no such folder, no image in it, or a bad file that is not skipped.
     """
     paths, notes = find_images(folder, option)
     headers = {path: read_header(path) for path in paths[:limit]}
@@ -91,8 +91,8 @@ def walk_images(
     """([(path, path below the folder that was given)], paths of other files) in `paths`.
 
     Folders are walked, in order of names; files in them count if their extension is one that
-    Pillow knows. Hidden files and the folder `leave_out` do not count, and a file that two
-    of `paths` lead to counts as it was given last.
+    Pillow knows. Hidden files and the folder `leave_out` do not count. A file that two of
+    `paths` contain counts once, for the last of them.
 
     Raises:
         DataError: a path does not exist, or a folder cannot be read.
@@ -147,7 +147,7 @@ def by_number(name: str) -> Tuple[int, int, str]:
 
 
 def _contents(folder, names):
-    """What a folder without images has instead, and what to do."""
+    """The contents of a folder without images, and what to do."""
     if not names:
         return 'it is empty'
     folders = sorted(name for name in names if os.path.isdir(os.path.join(folder, name)))
@@ -165,7 +165,7 @@ def _some(names):
 
 
 def doubts(folder: str, sizes: Sequence[WidthHeight]) -> List[str]:
-    """A question if most files in `folder` look like something else than pairs; or none."""
+    """[a question] if most files in `folder` look like one or three images; else []."""
     single = sum(width <= height for width, height in sizes)
     triple = sum(abs(width - 3 * height) <= 0.02 * width for width, height in sizes)
     if 2 * single > len(sizes):
@@ -228,7 +228,7 @@ def _fault(image):
     orientation = read.orientation_of(image)
     if orientation != 1:
         return (
-            f'has the EXIF orientation {orientation}: viewers turn it, TensorFlow does not; save '
+            f'has the EXIF orientation {orientation}: viewers rotate it, TensorFlow does not; save '
             'it upright, for example with `mogrify -auto-orient`'
         )
     return None

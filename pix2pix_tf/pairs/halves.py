@@ -1,4 +1,4 @@
-"""The two halves of a pair: their size, the file of both side by side, and what they come from."""
+"""The two halves of a pair: made from source files, resized, and written side by side."""
 
 import contextlib
 import hashlib
@@ -137,7 +137,7 @@ def _panels(path, names):
 
 def _pair(options, source, a, b):
     width, height = a.size
-    if 2 * width * height > find.MAX_PIXELS:  # a training would refuse it
+    if 2 * width * height > find.MAX_PIXELS:  # a training would reject it
         raise DataError(
             f'{source.paths[0]} would be a pair of {2 * width}x{height} pixels, more than '
             f'{find.MAX_PIXELS}: scale it with `size`'

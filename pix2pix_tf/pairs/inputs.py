@@ -94,7 +94,7 @@ def mask(photo: Image.Image, parameters: Parameters, rng: np.random.RandomState)
 def posterize(
     photo: Image.Image, parameters: Parameters, rng: np.random.RandomState
 ) -> Image.Image:
-    """Flat areas of a few colors, as a sketch in paint."""
+    """Flat areas of a few colors: the network learns to add shading and texture."""
     cv2 = load_opencv()
     smooth = Image.fromarray(cv2.medianBlur(np.asarray(photo), 5))
     small = smooth.copy()

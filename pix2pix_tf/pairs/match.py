@@ -31,7 +31,7 @@ def find_photos(folder: str) -> Found:
     """The images in `folder` and its subfolders, each by itself.
 
     Raises:
-        DataError: there is no such folder, or no image in it.
+        DataError: a folder is missing, or has no image.
     """
     named, others = _named(folder)
     pairs, left_out = [], []
@@ -49,7 +49,7 @@ def match_names(a: str, b: str, pattern: str = '{stem}') -> Found:
 
     Raises:
         UsageError: `pattern` has no {stem}.
-        DataError: there is no such folder, or no image in it.
+        DataError: a folder is missing, or has no image.
     """
     patterns = pattern.split(',')
     if len(patterns) > 2 or any(one.count('{stem}') != 1 for one in patterns):

@@ -80,7 +80,7 @@ class Unreadable(DataError):
 
 
 class TooManyPixels(Unreadable):
-    """An image so large that Pillow takes it for an attack."""
+    """An image that is too large to be decoded safely."""
 
 
 @contextlib.contextmanager
@@ -89,8 +89,8 @@ def opened(
 ) -> Iterator[Image.Image]:
     """The image in a file, given by its path or its bytes; only its header has been read.
 
-    Whatever else reads from it goes inside `decoding`. `formats` are those of Pillow, by default
-    all of them.
+    Calls that read its pixels belong inside `decoding`. `formats` are names of Pillow's formats, by
+    default all of them.
 
     Raises:
         TooManyPixels, Unreadable: the message begins with `name`.
@@ -106,7 +106,7 @@ def opened(
 
 @contextlib.contextmanager
 def decoding(name: str) -> Iterator[None]:
-    """A block of calls of Pillow, and of nothing else: what they raise becomes Unreadable.
+    """For a block that only decodes an image by Pillow: any exception becomes Unreadable.
 
     Raises:
         TooManyPixels, Unreadable: the message begins with `name`.
