@@ -11,14 +11,14 @@ from sessions import time_of
 @contextlib.contextmanager
 def pairs_ours(photos, processes):
     """The package's `pix2pix-pairs make`, without its start."""
-    from pix2pix_tf.pairs import building, make, match
+    from pix2pix_tf.pairs import halves, make, match
 
     def run():
         with tempfile.TemporaryDirectory() as out:
             output = make.Output(os.path.join(out, 'pairs'), {}, processes=int(processes))
             found = match.find_photos(photos)
-            made = make.make(found, building.make, building.Settings(), output)
-            assert made.made == len(found.sources), made.left_out
+            made = make.make_pairs(found, halves.pair_of_photo, halves.PairOptions(), output)
+            assert made.made == len(found.pairs), made.left_out
 
     yield lambda: time_of(run) / len(os.listdir(photos))
 

@@ -34,9 +34,9 @@ def predict(data_dir):
     with a_model() as out:
         from pix2pix_tf import load
         from pix2pix_tf.inference import files
-        from pix2pix_tf.pairs import read
+        from pix2pix_tf.pairs import find
 
-        inputs, _ = read.find_images([data_dir], out)
+        inputs, _ = find.walk_images([data_dir], out)
         plan = files.plan(inputs, out)
         with load(out) as generator:
             yield (lambda: time_of(lambda: files.predict_files(generator, plan, out)) / len(plan))

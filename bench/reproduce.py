@@ -22,7 +22,7 @@ from turns import HERE, ROOT, environment
 
 from pix2pix_tf import checkpoints
 from pix2pix_tf.evaluation.report import JSON_FILE
-from pix2pix_tf.pairs import shaping
+from pix2pix_tf.pairs import halves
 from pix2pix_tf.system.errors import Pix2PixError
 
 FIRST = 2000  # the first step that is measured, and the last of the comparison with the post
@@ -143,7 +143,7 @@ def make_pairs(pictures, folder):
     os.makedirs(folder, exist_ok=True)
     for path in inputs:
         target, source = (Image.open(p) for p in (path.replace('-inputs', '-targets'), path))
-        pair = shaping.joined(target, source)
+        pair = halves.side_by_side(target, source)
         pair.save(os.path.join(folder, os.path.basename(path).replace('-inputs', '')))
 
 
