@@ -23,7 +23,7 @@ def build(source: Source, weights: str = 'float32') -> bytes:
     """
     config = dataclasses.replace(source.config, dropout=0.0)
     with tf.Graph().as_default(), tf.Session() as session:
-        kernels.use_plain_ops(tf.get_default_graph())
+        kernels.use_plain_ops()
         inputs = tf.placeholder(tf.float32, [1, *config.crop_size, 3], 'input')
         outputs = tf.identity(build_generator(inputs, config), 'output')
         graph.restore(source, session)
