@@ -31,7 +31,8 @@ def step_ours(mixed_precision=False):
     from pix2pix_tf.model import build_model
 
     config = Config(mixed_precision=bool(mixed_precision))
-    op = build_model(tf.constant(noise()), tf.constant(noise()), config).train_op
+    images, scale = tf.constant(noise()), session.loss_scale(config)
+    op = build_model(images, tf.constant(noise()), config, loss_scale=scale).train_op
     with running(tf, session.session_config(config)) as sess:
         yield lambda: time_of(lambda: sess.run(op))
 

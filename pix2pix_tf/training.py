@@ -174,7 +174,8 @@ def _build(paths, validation, job, replica, first_step):
         # same noise
         tf.set_random_seed(config.seed + first_step + replica.seed)
     batches = dataset.load_data(paths, config, path_queue=path_queue)
-    model = build_model(batches.inputs, batches.targets, config, replica.average)
+    loss_scale = session.loss_scale(config)
+    model = build_model(batches.inputs, batches.targets, config, replica.average, loss_scale)
     steps_per_epoch = -(-batches.steps_per_epoch // replica.size)
     max_steps = config.max_steps or config.max_epochs * steps_per_epoch
     schedule = Schedule(first_step, max_steps, steps_per_epoch)
