@@ -1,9 +1,6 @@
 """A generator as a TensorFlow Lite file."""
 
-import contextlib
 import dataclasses
-import os
-import sys
 
 import tensorflow.compat.v1 as tf
 
@@ -11,6 +8,7 @@ from pix2pix_tf import kernels
 from pix2pix_tf.convert import graph
 from pix2pix_tf.inference.trained import Source
 from pix2pix_tf.model import build_generator
+from pix2pix_tf.system import compat
 
 
 def build(source: Source, weights: str = 'float32') -> bytes:
@@ -32,16 +30,5 @@ def build(source: Source, weights: str = 'float32') -> bytes:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if weights == 'float16':
             converter.target_spec.supported_types = [tf.float16]
-        with _programs_of_this_python():
+        with compat.converter_on_path():
             return converter.convert()
-
-
-@contextlib.contextmanager
-def _programs_of_this_python():
-    """Puts them on the path, because TensorFlow 1.15 converts by one of them."""
-    before = os.environ.get('PATH', os.defpath)
-    os.environ['PATH'] = os.path.dirname(sys.executable) + os.pathsep + before
-    try:
-        yield
-    finally:
-        os.environ['PATH'] = before

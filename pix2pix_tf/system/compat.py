@@ -1,6 +1,9 @@
 """What TensorFlow 1.15 and 2.x need to run the same graph."""
 
+import contextlib
+import os
 import re
+import sys
 import typing
 
 import tensorflow.compat.v1 as tf
@@ -30,6 +33,26 @@ def map_fn(fn: typing.Callable, elems: typing.Any, dtype: tf.DType) -> tf.Tensor
     It translates Python's `if` and `for` on tensors (AutoGraph); nothing here has any.
     """
     return tf.map_fn(tf.autograph.experimental.do_not_convert(fn), elems, dtype=dtype)
+
+
+def stateless_uniform(shape: typing.Sequence[int], seed: tf.Tensor) -> tf.Tensor:
+    """`tf.random.stateless_uniform` in float32, by the op that it has in 1.15.
+
+    1.15 does not know the op of 2.x, and could not load a model that 2.x has exported. The numbers
+    are the same.
+    """
+    return tf.raw_ops.StatelessRandomUniform(shape=shape, seed=seed, dtype=tf.float32)
+
+
+@contextlib.contextmanager
+def converter_on_path() -> typing.Iterator[None]:
+    """Puts the programs of this Python on the path: 1.15 converts to TensorFlow Lite by one."""
+    before = os.environ.get('PATH', os.defpath)
+    os.environ['PATH'] = os.path.dirname(sys.executable) + os.pathsep + before
+    try:
+        yield
+    finally:
+        os.environ['PATH'] = before
 
 
 def one_line(error: Exception) -> str:
