@@ -95,7 +95,7 @@ def create_generator(
 def create_discriminator(
     discrim_inputs: tf.Tensor, discrim_targets: tf.Tensor, config: Config = Config()
 ) -> tf.Tensor:
-    """How real each 70x70 patch of `discrim_targets` looks, given `discrim_inputs`.
+    """Rates how real each 70x70 patch of `discrim_targets` looks, given `discrim_inputs`.
 
     Both [batch, height, width, 3] in [-1, 1] => [batch, height / 8 - 2, width / 8 - 2, 1], the
     probability of "real" in (0, 1).
