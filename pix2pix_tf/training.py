@@ -85,7 +85,8 @@ def train(
                 # A resumed run must not see the same images in the same order again
                 tf.set_random_seed(config.seed + first_step)
             batches = dataset.load_data(pairs.paths, config)
-            model = build_model(batches.inputs, batches.targets, config)
+            loss_scale = session.loss_scale(config)
+            model = build_model(batches.inputs, batches.targets, config, loss_scale=loss_scale)
             max_steps = config.max_steps or config.max_epochs * batches.steps_per_epoch
             steps = range(first_step, max_steps)
 

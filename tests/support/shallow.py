@@ -37,7 +37,7 @@ def create_discriminator(discrim_inputs, discrim_targets, config=Config()):
 
 
 def _shrink(images):
-    kernels.use_plain_ops(images.graph)  # far fewer than the matrix products take
+    kernels.use_plain_ops()  # far fewer than the matrix products take
     return tf.nn.avg_pool(images, [1, COARSE, COARSE, 1], [1, COARSE, COARSE, 1], 'VALID')
 
 

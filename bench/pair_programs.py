@@ -25,7 +25,7 @@ def pairs_ours(photos, processes):
 
 @contextlib.contextmanager
 def pairs_loop(photos):
-    """The same library calls in a loop, as in a script of one's own."""
+    """The same library calls in a loop, as a short script would make them."""
     import cv2
     from PIL import Image, ImageOps  # here: a Python that has PyTorch may lack it
 
@@ -49,4 +49,4 @@ def pairs_loop(photos):
     yield lambda: time_of(run) / len(os.listdir(photos))
 
 
-KINDS = (pairs_ours, pairs_loop)
+PROGRAMS = (pairs_ours, pairs_loop)

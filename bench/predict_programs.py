@@ -1,4 +1,4 @@
-"""Workers that run a trained generator: from files to files, by HTTP, and by onnxruntime."""
+"""The measured programs that run a trained generator: on files, by HTTP, and in onnxruntime."""
 
 import concurrent.futures
 import contextlib
@@ -10,7 +10,7 @@ import urllib.request
 
 from sessions import SIZE, load_ours, noise, running, time_of
 
-GENERATED = 8  # images in one piece of work
+GENERATED = 8  # images per round
 CLIENTS = 4  # of the server
 
 
