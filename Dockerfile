@@ -11,7 +11,6 @@ RUN python3 -m pip install --no-cache-dir pip==21.3.1 \
     && python3 -m pip install --no-cache-dir --no-deps -r requirements/docker.txt
 
 COPY setup.py README.md ./
-COPY bin bin
 COPY pix2pix_tf pix2pix_tf
 # Imported from another folder, so that it is what was installed
 RUN python3 -m pip install --no-cache-dir --no-deps --no-build-isolation . \

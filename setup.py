@@ -1,6 +1,5 @@
 """Packaging of pix2pix_tf: the TensorFlow for each Python, and what it needs next to it."""
 
-import glob
 import re
 
 from setuptools import find_packages, setup
@@ -15,6 +14,12 @@ OPENCV = [
     'opencv-python-headless>=4.6; ' + TF2,
 ]
 
+
+# Those of pix2pix_tf/cli/main.py
+COMMANDS = (
+    *('train', 'export', 'evaluate', 'predict', 'convert', 'serve', 'page'),
+    *('plot', 'data', 'demo', 'pairs'),
+)
 
 ONNX = ["onnx>=1.14; python_version >= '3.7'", 'onnxruntime>=1.16; ' + TF2]
 SERVE = ['werkzeug>=2.0', 'waitress>=2.0', 'prometheus-client>=0.14']
@@ -48,7 +53,9 @@ setup(
         'pix2pix_tf.pairs': ['templates/*.html'],
         'pix2pix_tf.serve': ['page/*'],
     },
-    scripts=sorted(glob.glob('bin/pix2pix-*')),
+    entry_points={
+        'console_scripts': [f'pix2pix-{name} = pix2pix_tf.cli.main:{name}' for name in COMMANDS]
+    },
     python_requires='>=3.6',
     install_requires=[
         'absl-py>=1.0',

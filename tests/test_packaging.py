@@ -7,11 +7,13 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 
 import pytest
 from support.helpers import ROOT
 
-from pix2pix_tf.cli import common
+from pix2pix_tf.cli import main
 
 
 def run(*command, **options):
@@ -26,20 +28,27 @@ def run(*command, **options):
 
 
 def test_the_package_installs_with_its_commands(tmp_path):
+    """Into an environment whose path has a blank, as a clone's may have."""
     source, compiled = tmp_path / 'source', shutil.ignore_patterns('__pycache__')
     source.mkdir()
-    for name in ('bin', 'pix2pix_tf'):
-        shutil.copytree(os.path.join(ROOT, name), str(source / name), ignore=compiled)
+    shutil.copytree(os.path.join(ROOT, 'pix2pix_tf'), str(source / 'pix2pix_tf'), ignore=compiled)
     for name in ('setup.py', 'README.md', 'pyproject.toml'):
         shutil.copy(os.path.join(ROOT, name), str(source))
-    pip = [sys.executable, '-m', 'pip', '--disable-pip-version-check', 'install', '--quiet']
-    pip += ['--no-deps', '--no-build-isolation', '--ignore-installed']
-    pip += ['--prefix', str(tmp_path / 'there')]
-    result = run(*pip, str(source))
+    there = tmp_path / 'over there'
+    venv.create(str(there))
+    # What it lacks, such as pip, is that of the tests
+    environment = dict(os.environ, PYTHONPATH=sysconfig.get_paths()['purelib'])
+    pip = [str(there / 'bin' / 'python'), '-m', 'pip', '--disable-pip-version-check', 'install']
+    pip += ['--quiet', '--no-deps', '--no-build-isolation', '--ignore-installed', str(source)]
+    result = run(*pip, env=environment)
     assert result.returncode == 0, result.stderr
-    installed = {path.name for path in (tmp_path / 'there' / 'bin').iterdir()}
-    assert installed == {'pix2pix-' + command for command in common.COMMANDS}
-    [package] = (tmp_path / 'there').glob('lib*/python*/site-packages/pix2pix_tf')
+    installed = {path.name for path in (there / 'bin').glob('pix2pix*')}
+    assert installed == {main.name_of(command) for command in main.COMMANDS}
+    demo = [str(there / 'bin' / 'pix2pix-demo'), f'--root={tmp_path}/drawn']
+    drawn = run(*demo, '--train_pairs=1', '--val_pairs=1', env=environment)
+    assert (drawn.returncode, drawn.stderr) == (0, '')
+    assert sorted(os.listdir(f'{tmp_path}/drawn')) == ['train', 'val']
+    [package] = there.glob('lib/python*/site-packages/pix2pix_tf')
     source = pathlib.Path(ROOT, 'pix2pix_tf')
     for pattern in ('*.py', '*/*.py', '*/*/*.html', 'serve/page/*', 'py.typed'):
         files = {path.relative_to(source) for path in source.glob(pattern)}

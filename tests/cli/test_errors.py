@@ -18,7 +18,7 @@ from support.helpers import (
 )
 
 from pix2pix_tf import training
-from pix2pix_tf.cli import common
+from pix2pix_tf.cli import main
 from pix2pix_tf.monitoring import csv_log, plot
 
 
@@ -53,7 +53,7 @@ def test_a_tensorflow_that_does_not_import_for_any_reason_is_one_line(
     assert not (tmp_path / 'out').exists()
 
 
-@pytest.mark.parametrize('command', common.COMMANDS)
+@pytest.mark.parametrize('command', main.COMMANDS)
 def test_help_ends_well_and_needs_no_tensorflow(broken, command):
     trap = broken('import os; os._exit(7)')
     result = run_real_command(command, '--help', environment=trap)
