@@ -1,5 +1,6 @@
 """What a new user meets first: the package, the Makefile, the search for a Python."""
 
+import email
 import fcntl
 import os
 import pathlib
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 
 import pytest
@@ -27,13 +29,22 @@ def run(*command, **options):
     )
 
 
-def test_the_package_installs_with_its_commands(tmp_path):
+@pytest.fixture
+def source(tmp_path):
+    """A copy of the repository."""
+    folder = tmp_path / 'source'
+    folder.mkdir()
+    for name in ('.ci', '.github', 'bench', 'bin', 'docs', 'pix2pix_tf', 'requirements', 'tests'):
+        compiled = shutil.ignore_patterns('__pycache__')
+        shutil.copytree(os.path.join(ROOT, name), str(folder / name), ignore=compiled)
+    for path in pathlib.Path(ROOT).iterdir():
+        if path.is_file() and path.name != '.git':
+            shutil.copy(str(path), str(folder))
+    return folder
+
+
+def test_the_package_installs_with_its_commands(source, tmp_path):
     """Into an environment whose path has a blank, as a clone's may have."""
-    source, compiled = tmp_path / 'source', shutil.ignore_patterns('__pycache__')
-    source.mkdir()
-    shutil.copytree(os.path.join(ROOT, 'pix2pix_tf'), str(source / 'pix2pix_tf'), ignore=compiled)
-    for name in ('setup.py', 'README.md', 'pyproject.toml'):
-        shutil.copy(os.path.join(ROOT, name), str(source))
     there = tmp_path / 'over there'
     venv.create(str(there))
     # What it lacks, such as pip, is that of the tests
@@ -53,6 +64,33 @@ def test_the_package_installs_with_its_commands(tmp_path):
     for pattern in ('*.py', '*/*.py', '*/*/*.html', 'serve/page/*', 'py.typed'):
         files = {path.relative_to(source) for path in source.glob(pattern)}
         assert files and {path.relative_to(package) for path in package.glob(pattern)} == files
+
+
+def test_the_source_distribution_is_the_repository_and_its_readme_leads_there(source, tmp_path):
+    address = 'https://example.org/mine/pix2pix_tf'
+    citation = source / 'CITATION.cff'
+    kept = [line for line in citation.read_text().splitlines() if 'repository-code' not in line]
+    citation.write_text('\n'.join([*kept, f'repository-code: "{address}"', '']))
+    command = [sys.executable, 'setup.py', '-q', 'sdist', '-d', str(tmp_path / 'dist')]
+    result = subprocess.run(command, cwd=str(source), stderr=subprocess.PIPE)
+    assert result.returncode == 0, result.stderr
+    [archive] = (tmp_path / 'dist').glob('pix2pix[_-]tf-*.tar.gz')
+    with tarfile.open(str(archive)) as tar:
+        names = {name.partition('/')[2] for name in tar.getnames()}
+        [information] = [name for name in tar.getnames() if re.fullmatch('[^/]*/PKG-INFO', name)]
+        text = tar.extractfile(information).read().decode()
+    wanted = {str(path.relative_to(source)) for path in source.rglob('*') if path.is_file()}
+    generated = {name for name in wanted if '.egg-info/' in name}
+    assert wanted - generated - {'.gitignore'} <= names
+    metadata = email.message_from_string(text)
+    assert metadata['Home-page'] == address
+    assert f'name: {metadata["Author"]}' in citation.read_text()
+    assert f'![]({address}/raw/main/docs/images/facades-1-input.jpg)' in text
+    assert f']({address}/blob/main/docs/datasets.md)' in text
+    assert not re.findall(r'\]\((?!https:)', text)
+    found = re.findall(r"versions='(.*)'", (source / 'bin' / 'find-python').read_text())
+    classified = re.findall(r'Python :: (3\.\d+)\n', text)
+    assert sorted(classified) == sorted(' '.join(found).split())
 
 
 def test_make_alone_prints_every_target():
