@@ -1,4 +1,4 @@
-"""The docs hold what they promise: links lead somewhere, targets and flags exist."""
+"""The docs keep their promises: links lead somewhere, targets and flags exist."""
 
 import glob
 import os

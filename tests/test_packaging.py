@@ -1,4 +1,4 @@
-"""What a new user meets first: the package, the Makefile, the search for a Python."""
+"""The first things that a new user meets: the package, the Makefile, the search for a Python."""
 
 import email
 import fcntl
@@ -47,7 +47,7 @@ def test_the_package_installs_with_its_commands(source, tmp_path):
     """Into an environment whose path has a blank, as a clone's may have."""
     there = tmp_path / 'over there'
     venv.create(str(there))
-    # What it lacks, such as pip, is that of the tests
+    # It has no packages, not even pip: those of the tests serve
     environment = dict(os.environ, PYTHONPATH=sysconfig.get_paths()['purelib'])
     pip = [str(there / 'bin' / 'python'), '-m', 'pip', '--disable-pip-version-check', 'install']
     pip += ['--quiet', '--no-deps', '--no-build-isolation', '--ignore-installed', str(source)]
@@ -103,26 +103,26 @@ def test_make_alone_prints_every_target():
 
 
 def find_python(*arguments, path):
-    """bin/find-python where only `path` and a home without any Python are to be found."""
+    """Runs bin/find-python with `path` alone as PATH, home and pyenv's folder."""
     environment = {'PATH': str(path), 'HOME': str(path), 'PYENV_ROOT': str(path)}
     shell = shutil.which('sh')
     return run(shell, os.path.join(ROOT, 'bin', 'find-python'), *arguments, env=environment)
 
 
 @pytest.mark.parametrize('runtime', ['tf1', 'tf2', 'lint'])
-def test_without_a_python_it_ends_with_status_1_and_says_nothing(tmp_path, runtime):
+def test_without_a_python_find_python_ends_with_status_1_and_prints_nothing(tmp_path, runtime):
     result = find_python(runtime, path=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (1, '', '')
 
 
-def test_the_python_that_is_named_is_taken_if_it_fits(tmp_path):
+def test_a_given_python_is_taken_if_it_fits(tmp_path):
     fits = 'tf1' if sys.version_info < (3, 8) else 'tf2'
     other = {'tf1': 'tf2', 'tf2': 'tf1'}[fits]
     assert find_python(fits, sys.executable, path=tmp_path).stdout.strip() == sys.executable
     assert find_python(other, sys.executable, path=tmp_path).returncode == 1
     (tmp_path / f'python{sys.version_info[0]}.{sys.version_info[1]}').symlink_to(sys.executable)
     assert find_python(fits, path=tmp_path).returncode == 0
-    assert find_python(fits, 'python9', path=tmp_path).returncode == 1  # nor any other
+    assert find_python(fits, 'python9', path=tmp_path).returncode == 1  # and no other is tried
 
 
 def test_tensorflow_1_15_is_for_linux_on_x86_64(tmp_path):
@@ -136,7 +136,7 @@ def test_tensorflow_1_15_is_for_linux_on_x86_64(tmp_path):
         assert (result.returncode, result.stdout) == (status, '' if status else f'{python}\n')
 
 
-def test_an_active_environment_is_not_what_it_is_made_of(tmp_path):
+def test_the_python_of_an_active_environment_is_not_taken(tmp_path):
     program = tmp_path / 'bin' / 'python9'
     program.parent.mkdir()
     program.symlink_to(sys.executable)
@@ -149,7 +149,7 @@ def test_an_active_environment_is_not_what_it_is_made_of(tmp_path):
 
 @pytest.fixture
 def clone(tmp_path):
-    """What bin/install needs, with a Python whose pip only writes down what it is to install."""
+    """The files that bin/install needs, with a Python whose pip only logs its arguments."""
     folder = tmp_path / 'clone'
     (folder / 'requirements').mkdir(parents=True)
     shutil.copytree(os.path.join(ROOT, 'bin'), str(folder / 'bin'))
@@ -188,7 +188,7 @@ def install(*arguments, **environment):
 
 
 def installed(clone):
-    """What was installed since the last look."""
+    """What was installed since the last call."""
     log = clone / 'log'
     lines = log.read_text().splitlines() if log.exists() else []
     log.write_text('')
@@ -209,7 +209,7 @@ def test_an_environment_is_made_once_and_updated_in_place(clone):
     os.utime(str(stamp), (past - 1, past - 1))
     assert install(clone).stdout == 'bringing .venv/tf2 up to date\n'
     assert installed(clone) == ['requirements/tf2.txt', '.'] and mine.exists()
-    # A failed update is tried again; what was never finished is made anew
+    # A failed update is repeated; an unfinished environment is made anew
     os.utime(str(stamp), (past - 1, past - 1))
     assert install(clone, PIP_STATUS='1').returncode != 0
     assert installed(clone) == ['requirements/tf2.txt'] and mine.exists()
@@ -218,7 +218,7 @@ def test_an_environment_is_made_once_and_updated_in_place(clone):
     assert install(clone).stdout.startswith('installing') and not mine.exists()
 
 
-def test_two_do_not_install_at_once(clone):
+def test_two_installations_run_one_after_the_other(clone):
     (clone / '.venv').mkdir()
     with open(str(clone / '.venv' / 'tf2.lock'), 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -242,7 +242,7 @@ def test_a_python_that_does_not_fit_is_one_line(clone):
 
 
 def test_a_python_on_the_path_that_does_not_run_is_skipped(tmp_path):
-    for version in ('3.7', '3.6'):  # as pyenv's shims are, for a version that is not chosen
+    for version in ('3.7', '3.6'):  # like pyenv's shims for versions that are not selected
         shim = tmp_path / f'python{version}'
         shim.write_text('#!/bin/sh\necho "command not found" >&2; exit 127\n')
         shim.chmod(0o755)
