@@ -168,7 +168,7 @@ def test_a_container_sees_the_archive_of_a_file_url(make, tmp_path):
     root.mkdir()
     variables = {'DATA': 'maps', 'DATA_ROOT': str(root), 'OUT': str(tmp_path / 'o')}
     commands, result = make('docker-train', DATA_URL='file:///x/maps.tar.gz', **variables)
-    assert commands == [] and 'DATA_URL: there is no file /x/maps.tar.gz' in result.stderr
+    assert commands == [] and 'DATA_URL: no such file: /x/maps.tar.gz' in result.stderr
     archive = tmp_path / 'ma ps.tar.gz'
     archive.write_bytes(b'')
     (data, _), _ = make('docker-train', DATA_URL=f'file://{archive}', **variables)
@@ -188,7 +188,7 @@ def test_containers_that_are_missing_or_rootless(make, tmp_path):
     variables = {'DATA': str(tmp_path / 'x'), 'OUT': str(tmp_path / 'o')}
     commands, result = make('docker-train', {'MISSING': '1'}, **variables)
     assert commands == [] and not (tmp_path / 'o').exists()
-    assert result.stderr.startswith('there is no image pix2pix_tf: make docker builds it')
+    assert result.stderr.startswith('image pix2pix_tf not found: run make docker to build it')
     [train], _ = make('docker-train', {'MISSING': '1'}, IMAGE='registry/x', **variables)
     assert 'registry/x' in train
     [train], _ = make('docker-train', {'SECURITY': '[name=seccomp name=rootless]'}, **variables)
@@ -218,9 +218,15 @@ def test_pairs_are_made_from_photos_or_from_two_folders(make, tmp_path):
     'variables, words',
     [
         ({'PHOTOS': 'x'}, 'DATA is facades'),
-        ({'DATA': './x'}, 'give PHOTOS, or A and B'),
-        ({'DATA': './x', 'A': 'a', 'B': 'b', 'INPUT': 'edges'}, 'or A and B, not both'),
-        ({'DATA': './x', 'A': 'a', 'PHOTOS': 'x'}, 'or A and B, not both'),
+        ({'DATA': './x'}, 'give PHOTOS or A and B'),
+        (
+            {'DATA': './x', 'A': 'a', 'B': 'b', 'INPUT': 'edges'},
+            'give either PHOTOS, and INPUT if wanted, or A and B',
+        ),
+        (
+            {'DATA': './x', 'A': 'a', 'PHOTOS': 'x'},
+            'give either PHOTOS, and INPUT if wanted, or A and B',
+        ),
     ],
 )
 def test_make_pairs_needs_a_folder_and_photos(make, variables, words):
@@ -233,9 +239,13 @@ def test_make_pairs_needs_a_folder_and_photos(make, variables, words):
     [
         ('train', {'DATA_ROOT': ''}, 'DATA_ROOT is empty'),
         ('train', {'RUNTIME': 'tf3'}, "RUNTIME is 'tf3': it must be tf1 or tf2"),
-        ('reproduce', {'EPOCHS': 1, 'DATA': '/x'}, 'EPOCHS and WORKERS are not for make reproduce'),
-        ('demo', {'STEPS': 5}, 'make demo takes 1000 steps'),
-        ('plot', {'RUN': '/gone/python'}, '/gone/python is gone'),
+        (
+            'reproduce',
+            {'EPOCHS': 1, 'DATA': '/x'},
+            'make reproduce does not take EPOCHS or WORKERS',
+        ),
+        ('demo', {'STEPS': 5}, 'make demo trains for 1000 steps'),
+        ('plot', {'RUN': '/gone/python'}, '/gone/python is missing'),
     ],
 )
 def test_invalid_variables_are_rejected(make, target, variables, words):

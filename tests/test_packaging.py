@@ -207,13 +207,13 @@ def test_an_environment_is_made_once_and_updated_in_place(clone):
         os.utime(str(clone / name), (past, past))
     assert install(clone).stdout == '' and installed(clone) == []
     os.utime(str(stamp), (past - 1, past - 1))
-    assert install(clone).stdout == 'bringing .venv/tf2 up to date\n'
+    assert install(clone).stdout == 'updating .venv/tf2\n'
     assert installed(clone) == ['requirements/tf2.txt', '.'] and mine.exists()
     # A failed update is repeated; an unfinished environment is made anew
     os.utime(str(stamp), (past - 1, past - 1))
     assert install(clone, PIP_STATUS='1').returncode != 0
     assert installed(clone) == ['requirements/tf2.txt'] and mine.exists()
-    assert install(clone).stdout == 'bringing .venv/tf2 up to date\n'
+    assert install(clone).stdout == 'updating .venv/tf2\n'
     stamp.unlink()
     assert install(clone).stdout.startswith('installing') and not mine.exists()
 
@@ -224,7 +224,7 @@ def test_two_installations_run_one_after_the_other(clone):
         fcntl.flock(lock, fcntl.LOCK_EX)
         (clone.parent / 'python3.13').write_text(PYTHON + LOCKS.format(sys.executable))
         process = start_install(clone)
-        assert process.stdout.readline() == 'waiting for another make, which installs tf2\n'
+        assert process.stdout.readline() == 'waiting for another make that is installing tf2\n'
         assert installed(clone) == []
     printed, _ = process.communicate()
     assert process.returncode == 0 and printed.startswith('installing tf2')
@@ -237,7 +237,7 @@ LOCKS = 'case "$2" in *fcntl*) exec {} "$@" ;; esac\n'
 def test_a_python_that_does_not_fit_is_one_line(clone):
     result = install(clone, 'python9')
     assert result.returncode == 1 and result.stderr.count('\n') == 1
-    words = 'no Python for tf2 in PYTHON=python9: it takes Python 3.10 to 3.13'
+    words = 'no Python for tf2 in PYTHON=python9: it needs Python 3.10 to 3.13'
     assert result.stderr.startswith(words)
 
 
