@@ -33,10 +33,12 @@ def read(path):
 
 
 def repository():
-    """The address of the repository in CITATION.cff, or None.
+    """The address of the repository: of the workflow that builds, or in CITATION.cff, or None.
 
     A clone has it once the repository has an address; the image of the Dockerfile lacks the file.
     """
+    if 'GITHUB_REPOSITORY' in os.environ:
+        return f'{os.environ["GITHUB_SERVER_URL"]}/{os.environ["GITHUB_REPOSITORY"]}'
     found = os.path.exists('CITATION.cff') and re.search(
         r"(?m)^repository-code: *['\"]?(https://[^'\"\s]+?)/?['\"]?$", read('CITATION.cff')
     )
