@@ -18,7 +18,12 @@ from pix2pix_tf.system.errors import Pix2PixError
 
 FILENAME = 'losses.csv'
 VALIDATION = {'validation/' + name: name for name in metrics.NAMES}
-BEST_BY = 'validation/L1'  # the step with the lowest value is the best
+# The step with the highest value is the best; the other metrics prefer a blurred image
+BEST_BY = 'validation/MS-SSIM'
+CAVEAT = (
+    'validation metrics: L1 and RMSE are of values from 0 to 1, gen_loss_L1 of values from -1 to 1. '
+    'All but MS-SSIM prefer a blurred image: look at development.html as well'
+)
 COLUMNS = (
     'step',
     'seconds',
@@ -62,11 +67,11 @@ def load(out: str) -> typing.List[Row]:
 
 
 def best_step(rows: typing.Sequence[Row]) -> typing.Optional[int]:
-    """The step of the row with the lowest validation L1; None if no row has one."""
+    """The step of the row with the highest validation MS-SSIM; None if no row has one."""
     evaluated = [row for row in rows if BEST_BY in row]
     if not evaluated:
         return None
-    return int(min(evaluated, key=lambda row: row[BEST_BY])['step'])
+    return int(max(evaluated, key=lambda row: row[BEST_BY])['step'])
 
 
 class LossLog:

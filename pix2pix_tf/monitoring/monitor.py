@@ -15,7 +15,7 @@ from pix2pix_tf.monitoring.progress import LOSS_LABELS, is_due
 from pix2pix_tf.monitoring.tensorboard import EventWriter
 from pix2pix_tf.monitoring.validation import Validation
 from pix2pix_tf.system import files
-from pix2pix_tf.system.console import print_line
+from pix2pix_tf.system.console import count, print_line
 
 Results = typing.Dict[str, typing.Any]
 
@@ -43,6 +43,7 @@ class Monitor:
         self.writer = EventWriter(out)  # the Supervisor writes the graph with it
         self.log = csv_log.LossLog(out, self.writer, steps.start)
         self.traces = files.OptionalWrites()
+        self.explained = False  # whether csv_log.CAVEAT was printed
         self.scalars = {
             'averages': {name: getattr(model, name + '_average') for name in LOSS_LABELS.values()},
             'gen_loss': model.gen_loss,
@@ -99,6 +100,9 @@ class Monitor:
         if row or evaluated:
             self.log.add(step, dict(row, **evaluated))
         if evaluated:
+            if not self.explained:
+                print_line(csv_log.CAVEAT)
+                self.explained = True
             print_line(self._describe(step, evaluated))
         displaying = is_due(self.config.display_freq, step, self.steps) and not stop.is_set()
         if self.validation and displaying:
@@ -107,8 +111,10 @@ class Monitor:
     def _describe(self, step, evaluated):
         values = '  '.join(f'{n} {evaluated[col]:.4f}' for col, n in csv_log.VALIDATION.items())
         best = csv_log.best_step(self.log.rows)
-        compared = 'the best so far' if best == step else f'the best was step {best}'
-        return f'validation  {values}  on {len(self.validation.paths)} images, {compared}'
+        number = count(len(self.validation.paths), 'image')
+        where = 'so far' if best == step else f'was at step {best}'
+        compared = f', the highest MS-SSIM {where}' if best else ''
+        return f'validation  {values}  on {number}{compared}'
 
     def _write_trace(self, step, metadata):
         """Writes trace-{step}.json for chrome://tracing, and the same for TensorBoard."""

@@ -15,19 +15,22 @@ FILENAME = 'curves.png'
 # {title of a panel: its columns of losses.csv}
 _LOSSES = {
     'GAN losses': ('losses/discrim_loss', 'losses/gen_loss_GAN'),
-    'L1 loss': ('losses/gen_loss_L1',),
+    'L1 loss (values from -1 to 1)': ('losses/gen_loss_L1',),
 }
 _METRICS = {
-    'validation: differences': ('validation/L1', 'validation/RMSE'),
-    'validation: similarity': ('validation/SSIM', 'validation/MS-SSIM'),
+    'validation (values from 0 to 1)': ('validation/L1', 'validation/RMSE'),
+    'validation (SSIM prefers a blur)': ('validation/SSIM', 'validation/MS-SSIM'),
 }
+
+
+_LEAST_WINDOW = 5  # values in a running mean
 
 
 def plot(out: str) -> str:
     """Plots losses.csv of the folder `out` to curves.png there; returns the path of that file.
 
-    Losses are drawn pale, with a running mean on top; the step with the lowest validation L1 is
-    marked.
+    Losses are drawn pale, with a running mean on top; the step with the highest validation MS-SSIM
+    is marked.
 
     Raises:
         Pix2PixError: there is nothing to plot, matplotlib is not installed, or the file cannot be
@@ -54,7 +57,7 @@ def plot(out: str) -> str:
     }
     if not panels:
         raise Pix2PixError(
-            f'{out}/{csv_log.FILENAME} has no column to plot, such as {_LOSSES["L1 loss"][0]}'
+            f'{out}/{csv_log.FILENAME} has no column to plot, such as {csv_log.COLUMNS[2]}'
         )
     lines = -(-len(panels) // 2)
     figure = Figure(figsize=(10, 3.2 * lines), dpi=100)
@@ -63,13 +66,21 @@ def plot(out: str) -> str:
         axes = figure.add_subplot(lines, 2, number)
         for color, column in enumerate(columns):
             _draw(axes, rows, column, f'C{color}', smooth=title in _LOSSES)
-        if best and title in _METRICS:
-            axes.axvline(best, color='0.5', linestyle=':', label=f'best L1: step {best}')
-        axes.set_title(title)
+        if best and csv_log.BEST_BY in columns:
+            axes.axvline(best, color='0.5', linestyle=':', label=f'step {best}')
+        axes.set_title(title, loc='left', fontsize=10)
         axes.set_xlabel('step')
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-        axes.legend()
+        axes.legend(
+            ncol=3,
+            fontsize=8,
+            frameon=False,
+            handlelength=1,
+            loc='lower right',
+            bbox_to_anchor=(1, 1),  # beside the title, where it covers no points
+            borderaxespad=0.2,
+        )
     figure.tight_layout()
     image = io.BytesIO()
     figure.savefig(image, format='png')
@@ -82,8 +93,8 @@ def _draw(axes, rows, column, color, smooth):
     points = [(row['step'], row[column]) for row in rows if column in row]
     steps, values = np.array(points).reshape(-1, 2).T
     label = column.split('/')[-1]
-    window = len(values) // 25
-    if not smooth or window < 2:
+    window = max(len(values) // 25, _LEAST_WINDOW)
+    if not smooth or len(values) < 2:
         axes.plot(steps, values, color=color, label=label, marker='.', markersize=4)
         return
     axes.plot(steps, values, color=color, alpha=0.25, linewidth=0.8)
