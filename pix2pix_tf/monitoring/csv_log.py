@@ -21,7 +21,7 @@ VALIDATION = {'validation/' + name: name for name in metrics.NAMES}
 # The step with the highest value is the best; the other metrics prefer a blurred image
 BEST_BY = 'validation/MS-SSIM'
 CAVEAT = (
-    'validation metrics: L1 and RMSE are of values from 0 to 1, gen_loss_L1 of values from -1 to 1. '
+    'validation: L1 and RMSE are of values from 0 to 1, gen_loss_L1 is of values from -1 to 1. '
     'All but MS-SSIM prefer a blurred image: look at development.html as well'
 )
 COLUMNS = (

@@ -21,8 +21,6 @@ _METRICS = {
     'validation (values from 0 to 1)': ('validation/L1', 'validation/RMSE'),
     'validation (SSIM prefers a blur)': ('validation/SSIM', 'validation/MS-SSIM'),
 }
-
-
 _LEAST_WINDOW = 5  # values in a running mean
 
 
@@ -57,7 +55,7 @@ def plot(out: str) -> str:
     }
     if not panels:
         raise Pix2PixError(
-            f'{out}/{csv_log.FILENAME} has no column to plot, such as {csv_log.COLUMNS[2]}'
+            f'{out}/{csv_log.FILENAME} has no column to plot, such as losses/gen_loss_L1'
         )
     lines = -(-len(panels) // 2)
     figure = Figure(figsize=(10, 3.2 * lines), dpi=100)
