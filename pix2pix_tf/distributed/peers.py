@@ -231,10 +231,16 @@ class Peers:
                 json_lines.send(connection, message)
 
 
+def split_address(worker: str) -> typing.Tuple[str, int]:
+    """The host, without the brackets of IPv6, and the port of an address in `Cluster.workers`."""
+    host, _, port = worker.rpartition(':')
+    return host.strip('[]'), int(port)
+
+
 def _watch_address(worker):
     """The host and the port of a worker for the connections of Peers."""
-    host, _, port = worker.rpartition(':')
-    return host.strip('[]'), int(port) + 1
+    host, port = split_address(worker)
+    return host, port + 1
 
 
 def _start(function, *arguments):
