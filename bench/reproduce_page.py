@@ -1,4 +1,4 @@
-"""What `make reproduce` has found, as results.md with its pictures."""
+"""The results of `make reproduce` as results.md, with its pictures."""
 
 import glob
 import itertools
@@ -23,7 +23,7 @@ COMPARED = {  # folder: (folder of its metrics, title); {} is the step
 
 
 def write(out, compared, pictures=None):
-    """Writes results.md to the folder `out`, with as much of it as there is.
+    """Writes results.md to the folder `out`, from the results so far.
 
     `compared` is the step of the comparison with the post.
     """
@@ -94,12 +94,12 @@ def _pictures_table(out, pictures):
             'the post': _read(os.path.join(pictures, name + '-outputs.png')),
             'pix2pix_tf': _read(os.path.join(folder, 'images', name + '-outputs.png')),
         }
-        for who, output in outputs.items():
+        for source, output in outputs.items():
             compared = metrics.compare(output, target)
-            values[who].append([*(compared[n] for n in metrics.NAMES), sharpness(output)])
-            rows.append([name, who, *(f'{value:.4g}' for value in values[who][-1])])
-    for who, lines in values.items():
-        rows.append(['mean', who, *(f'{value:.4g}' for value in np.mean(lines, axis=0))])
+            values[source].append([*(compared[n] for n in metrics.NAMES), sharpness(output)])
+            rows.append([name, source, *(f'{value:.4g}' for value in values[source][-1])])
+    for source, lines in values.items():
+        rows.append(['mean', source, *(f'{value:.4g}' for value in np.mean(lines, axis=0))])
     return _table(['picture', f'step {os.path.basename(folder)}', *metrics.NAMES, 'gradient'], rows)
 
 

@@ -10,7 +10,7 @@ from absl import flags
 
 from pix2pix_tf import config
 from pix2pix_tf.cli import common
-from pix2pix_tf.pairs import read
+from pix2pix_tf.pairs import find
 from pix2pix_tf.system import shard
 from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
@@ -71,7 +71,7 @@ def main(paths: typing.Sequence[str]) -> None:
         raise UsageError('no image is given: add files or folders')
 
     to = FLAGS.to or os.path.join(common.folder_of(FLAGS.model), 'predictions')
-    inputs, others = read.find_images(paths, leave_out=to)
+    inputs, others = find.walk_images(paths, leave_out=to)
     if not inputs:
         raise Pix2PixError(f'no image in {", ".join(paths)}')
     if others:

@@ -35,7 +35,7 @@ class Exported(NamedTuple):
 def build(source: Trained) -> Exported:
     """Builds the graph of `source` into the default graph; `restore` sets its variables."""
     config = source.config
-    kernels.use_plain_ops(tf.get_default_graph())
+    kernels.use_plain_ops()
     image_bytes = tf.placeholder(tf.string, [None], 'image_bytes')
     seed = tf.placeholder(tf.int64, [None], 'seed')
     inputs = tf.placeholder(tf.float32, [None, *config.crop_size, 3], 'inputs')

@@ -12,10 +12,9 @@ from PIL import Image
 from pix2pix_tf import options_file
 from pix2pix_tf.config import Config
 from pix2pix_tf.inference.trained import Trained
-from pix2pix_tf.pairs import find, read, shaping
+from pix2pix_tf.pairs import find, halves, read
 from pix2pix_tf.serve import palette
 from pix2pix_tf.serve.palette import Palette
-from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import DataError
 
 PAGE = os.path.join(os.path.dirname(__file__), 'page')  # its files
@@ -79,8 +78,9 @@ def _inputs(folder: str, config: Config, count: int) -> List[Image.Image]:
     for path in random.Random(1).sample(paths, len(paths)):
         if len(found) < count and find.read_header(path).fault is None:
             with contextlib.suppress(DataError):  # its pixels are damaged
-                with read.opened(files.read(path), path) as pair:
-                    a, b = shaping.halves(pair.convert('RGB'))
+                with read.opened(path, path) as image, read.decoding(path):
+                    pair = image.convert('RGB')
+                a, b = halves.cut(pair)
                 found.append(b if config.direction == 'BtoA' else a)
     if not found:
         raise DataError(f'none of the files in {folder} is a pair: see `make check-pairs`')

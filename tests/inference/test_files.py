@@ -9,7 +9,7 @@ from support.helpers import contents, error_line, pair_pixels, run_command, writ
 
 from pix2pix_tf.inference import files
 from pix2pix_tf.inference.generator import load
-from pix2pix_tf.pairs import read
+from pix2pix_tf.pairs import find, read
 from pix2pix_tf.system.errors import DataError, Pix2PixError
 
 
@@ -108,7 +108,7 @@ def test_a_write_error_leaves_only_complete_files(trained, tmp_path):
     for number in range(4):
         Image.fromarray(pair_pixels(number)).save(str(tmp_path / f'{number}.png'))
     to = str(tmp_path / 'to')
-    plan = files.plan(read.find_images([str(tmp_path)], to)[0], to)
+    plan = files.plan(find.walk_images([str(tmp_path)], to)[0], to)
     os.makedirs(os.path.join(to, '2.png.tmp'))  # in the way
     wrong = pytest.raises(Pix2PixError, match='cannot write .*2.png')
     with load(trained) as generator, wrong:

@@ -7,7 +7,7 @@ from PIL import Image
 from support.helpers import contents, error_line, pair_pixels, run_command, write_cut_off
 
 from pix2pix_tf.inference import files
-from pix2pix_tf.pairs import read
+from pix2pix_tf.pairs import find
 from pix2pix_tf.system.errors import UsageError
 
 
@@ -86,7 +86,7 @@ def test_an_input_given_twice_is_predicted_once(tmp_path):
     Image.fromarray(pair_pixels(1)).save(str(tmp_path / 'a.jpg'))
     paths = [str(tmp_path), str(tmp_path / 'a.jpg'), f'{tmp_path}/./a.jpg']
     (tmp_path / 'link').symlink_to(tmp_path)
-    found, _ = read.find_images([*paths, str(tmp_path / 'link')], 'to')
+    found, _ = find.walk_images([*paths, str(tmp_path / 'link')], 'to')
     assert list(files.plan(found, 'to').values()) == ['to/a']
 
 
@@ -94,7 +94,7 @@ def test_each_link_to_a_file_is_predicted(tmp_path):
     """Some folders store files of equal contents once, with links."""
     Image.fromarray(pair_pixels(1)).save(str(tmp_path / 'a.jpg'))
     (tmp_path / 'b.jpg').symlink_to(tmp_path / 'a.jpg')
-    found, _ = read.find_images([str(tmp_path)], 'to')
+    found, _ = find.walk_images([str(tmp_path)], 'to')
     assert list(files.plan(found, 'to').values()) == ['to/a', 'to/b']
 
 

@@ -1,4 +1,4 @@
-"""Workers that run a trained generator: from files to files, by HTTP, and by onnxruntime."""
+"""The measured programs that run a trained generator: on files, by HTTP, and in onnxruntime."""
 
 import concurrent.futures
 import contextlib
@@ -10,7 +10,7 @@ import urllib.request
 
 from sessions import SIZE, load_ours, noise, running, time_of
 
-GENERATED = 8  # images in one piece of work
+GENERATED = 8  # images per round
 CLIENTS = 4  # of the server
 
 
@@ -34,9 +34,9 @@ def predict(data_dir):
     with a_model() as out:
         from pix2pix_tf import load
         from pix2pix_tf.inference import files
-        from pix2pix_tf.pairs import read
+        from pix2pix_tf.pairs import find
 
-        inputs, _ = read.find_images([data_dir], out)
+        inputs, _ = find.walk_images([data_dir], out)
         plan = files.plan(inputs, out)
         with load(out) as generator:
             yield (lambda: time_of(lambda: files.predict_files(generator, plan, out)) / len(plan))
