@@ -219,6 +219,28 @@ def test_an_environment_is_made_once_and_updated_in_place(clone):
     assert install(clone).stdout.startswith('installing') and not mine.exists()
 
 
+@pytest.mark.parametrize('given', ['environment', 'configuration'])
+def test_what_people_set_for_pip_does_not_install_elsewhere(clone, given):
+    """pip refuses `user` in an environment; a mirror, as another setting, stays."""
+    elsewhere = {'PIP_TARGET': '/x', 'PIP_PREFIX': '/x', 'PIP_ROOT': '/x'}
+    environment = dict(elsewhere, PIP_USER='1', PIP_INDEX_URL='https://mirror')
+    if given == 'configuration':
+        settings = clone / 'pip.conf'
+        settings.write_text('[install]\nuser = true\n[global]\nindex-url = https://mirror\n')
+        environment = {'PIP_CONFIG_FILE': str(settings)}
+    # pip itself says what it takes from both
+    real = f'"-m pip") {sys.executable} -m pip config list >>settings;'
+    (clone.parent / 'python3.13').write_text(PYTHON.replace('"-m pip")', real))
+    result = install(clone, **environment)
+    assert (result.returncode, result.stderr) == (0, '')
+    lines = (clone / 'settings').read_text().splitlines()
+    effective = dict(line.split('=', 1) for line in lines)  # pip lists the environment last
+    assert effective.pop(':env:.user') == "'0'"
+    mirror = {'environment': ':env:.index-url', 'configuration': 'global.index-url'}[given]
+    assert effective[mirror] == "'https://mirror'"
+    assert not {':env:.target', ':env:.prefix', ':env:.root'} & set(effective)
+
+
 def test_two_installations_run_one_after_the_other(clone):
     (clone / '.venv').mkdir()
     with open(str(clone / '.venv' / 'tf2.lock'), 'w') as lock:

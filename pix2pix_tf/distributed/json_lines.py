@@ -46,7 +46,10 @@ def receive(lines: typing.BinaryIO) -> typing.Optional[Message]:
     line = lines.readline(_LONGEST)
     if not line:
         return None
-    message = json.loads(line) if line.strip() else {}
+    try:
+        message = json.loads(line) if line.strip() else {}
+    except RecursionError as error:
+        raise ValueError('JSON that is nested too deeply') from error
     if not isinstance(message, dict):
         raise ValueError(f'not a message: {message}')
     return message

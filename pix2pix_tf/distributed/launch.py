@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import functools
 import glob
+import ipaddress
 import json
 import os
 import random
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import typing
 
-from pix2pix_tf.distributed.peers import Child, Cluster
+from pix2pix_tf.distributed.peers import Child, Cluster, split_address
 from pix2pix_tf.system.errors import UsageError
 
 _PR_SET_PDEATHSIG = 1  # of Linux
@@ -53,7 +54,7 @@ def _parse_tf_config(text):
         chiefs = [*cluster.get('chief', ()), *cluster.get('master', ())]
         addresses = chiefs + list(cluster.get('worker', ()))
         kind, index = mine.get('type', 'worker'), int(mine.get('index', 0))
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f'TF_CONFIG cannot be used ({error}): see docs/distributed.md') from error
     if others or kind not in ('chief', 'master', 'worker'):
         raise UsageError(
@@ -73,11 +74,39 @@ def _check(addresses, task, name):
             )
     if len(set(addresses)) < len(addresses):
         raise UsageError(f'{name} has the same address twice: {", ".join(addresses)}')
+    _check_ports(addresses, name)
     if task is None:
         raise UsageError(f'{name} has {len(addresses)} addresses: `task` says which is this one')
     if task not in range(len(addresses)):
         raise UsageError(f'`task` is {task}: it must be from 0 to {len(addresses) - 1}')
     return Cluster(tuple(addresses), task)
+
+
+def _check_ports(addresses, name):
+    """No two workers of one machine may share a port: each uses two."""
+    users = {}
+    for address in addresses:
+        host, port = split_address(address)
+        for used in (port, port + 1):
+            other = users.setdefault((_machine(host), used), address)
+            if other != address:
+                raise UsageError(
+                    f'{name} has {other} and {address}: a worker uses its port and the next, so '
+                    f'both would use {used}; give the workers of one machine ports that are 2 apart'
+                )
+
+
+def _machine(host):
+    """`host` in one spelling; all addresses of loopback are this machine.
+
+    TensorFlow listens on all addresses of a machine. Names are not looked up: a cluster manager may
+    define them only later.
+    """
+    with contextlib.suppress(ValueError):
+        address = ipaddress.ip_address(host)
+        address = getattr(address, 'ipv4_mapped', None) or address
+        return 'localhost' if address.is_loopback else str(address)
+    return host.lower().rstrip('.')
 
 
 def _is_host(name):

@@ -74,6 +74,8 @@ class Peers:
         self._silent: typing.Dict[int, int] = {}  # own heartbeats since the last of each worker
         self._over: typing.Set[int] = set()  # workers that have finished or are lost
         self._refused = ''
+        self._notify: typing.Callable[[str], object] = str
+        self._strangers: typing.Set[str] = set()  # hosts and addresses that were named
         self._changed = threading.Condition()
         self._joined, self._closing = threading.Event(), threading.Event()
         self._left = threading.Event()
@@ -91,14 +93,16 @@ class Peers:
     ) -> bool:
         """Waits until all workers have joined; False if `stop` was set before.
 
-        Each receives the `greeting` of this one; theirs are then in `greetings`. While it waits,
-        `notify` is called with a line every 10 seconds.
+        Each receives the `greeting` of this one; theirs, with the same names and types, are then in
+        `greetings`. While it waits, `notify` is called with a line every 10 seconds, and with one
+        for each host that sends something else.
 
         Raises:
             Pix2PixError: a worker was given other addresses.
         """
         mine = dict(greeting, task=self.task, workers=self.workers)
         self.greetings[self.task] = mine
+        self._notify = notify
         _start(self._accept, mine)
         _start(self._beat)
         for other in range(self.task):
@@ -147,16 +151,23 @@ class Peers:
         with self._listener:
             while not (self._joined.is_set() or self._closing.is_set()):
                 with contextlib.suppress(socket.timeout):
-                    connection, _ = self._listener.accept()
-                    _start(self._welcome, connection, mine)
+                    connection, (host, *_) = self._listener.accept()
+                    _start(self._welcome, connection, host, mine)
 
-    def _welcome(self, connection, mine):
+    def _welcome(self, connection, host, mine):
         """Connections that do not start with a worker's greeting are closed."""
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        with contextlib.suppress(OSError):
             connection.settimeout(SILENCE)
             lines = connection.makefile('rb')
-            theirs = json_lines.receive(lines)
-            if theirs['workers'] != self.workers:
+            theirs = _receive_first(lines)
+            if theirs is None:  # a scan of ports, or a check of health: it has sent nothing
+                pass
+            elif not _is_greeting(theirs, mine):
+                here = _second_port(self.workers[self.task])
+                self._name_stranger(
+                    host, f'{host} is not a worker, but connected to {here}: closed'
+                )
+            elif theirs['workers'] != self.workers:
                 json_lines.send(
                     connection, {'refused': f'{self.name(self.task)} has other `workers`'}
                 )
@@ -168,17 +179,32 @@ class Peers:
     def _connect(self, other, mine):
         address = _watch_address(self.workers[other])
         while not self._closing.is_set():
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError):
                 connection = socket.create_connection(address, timeout=SILENCE)
                 json_lines.send(connection, mine)
                 lines = connection.makefile('rb')
-                theirs = json_lines.receive(lines) or {}
-                if 'refused' in theirs:
-                    self._refused = theirs['refused']
-                    return None
-                if theirs:
-                    return self._add(theirs, connection, lines)
+                theirs = _receive_first(lines)
+                if theirs is not None:
+                    if isinstance(theirs.get('refused'), str):
+                        self._refused = theirs['refused']
+                        return None
+                    if _is_greeting(theirs, mine) and theirs['task'] == other:
+                        return self._add(theirs, connection, lines)
+                    there = _second_port(self.workers[other])
+                    self._name_stranger(
+                        there,
+                        f'{there} is not the second port of {self.name(other)}: another program '
+                        'answers there; end it, or give `workers` other ports',
+                    )
+                connection.close()
             time.sleep(_RETRY)
+
+    def _name_stranger(self, stranger, line):
+        with self._changed:
+            if stranger in self._strangers:
+                return
+            self._strangers.add(stranger)
+        self._notify(line)
 
     def _add(self, greeting, connection, lines):
         """Registers a worker, and reads its messages until it ends."""
@@ -197,7 +223,7 @@ class Peers:
             for message in iter(lambda: json_lines.receive(lines), None):
                 self._silent[task] = 0
                 if 'done' in message or 'ended' in message:
-                    reason = message.get('ended')
+                    reason = message.get('ended') and str(message['ended'])
                     break
         if self._silent[task] * _BEAT >= SILENCE:
             reason = (
@@ -231,10 +257,35 @@ class Peers:
                 json_lines.send(connection, message)
 
 
+def _receive_first(lines):
+    """The first message of a connection; an empty one if it is invalid; None at its end."""
+    try:
+        return json_lines.receive(lines)
+    except ValueError:
+        return {}
+
+
+def _is_greeting(theirs, mine):
+    """Whether a message has what this worker's greeting has; foreign programs may send JSON too."""
+    return all(type(theirs.get(name)) is type(value) for name, value in mine.items())
+
+
+def split_address(worker: str) -> typing.Tuple[str, int]:
+    """The host, without the brackets of IPv6, and the port of an address in `Cluster.workers`."""
+    host, _, port = worker.rpartition(':')
+    return host.strip('[]'), int(port)
+
+
 def _watch_address(worker):
     """The host and the port of a worker for the connections of Peers."""
+    host, port = split_address(worker)
+    return host, port + 1
+
+
+def _second_port(worker):
+    """That address of a worker, for messages."""
     host, _, port = worker.rpartition(':')
-    return host.strip('[]'), int(port) + 1
+    return f'{host}:{int(port) + 1}'
 
 
 def _start(function, *arguments):

@@ -28,6 +28,11 @@ _INSTANCES = {'discriminator': 1, 'generator': 2}
 _FIRST_VARIABLE = 10  # the instance keys from here on hand out the variables
 
 _PATIENCE = 60  # seconds in which a worker ends by itself, once the chief has
+_DELAY = 60  # seconds without a first step after which a line says what may be missing
+
+# gRPC's variables with the hosts to connect to without a proxy; if the second is set, 2.x reads it
+# alone, and 1.15 knows only the first
+_NO_PROXY = ('no_proxy', 'no_grpc_proxy')
 
 # Options that may differ between the workers
 _OWN_OPTIONS = ('num_threads', 'memory_growth')
@@ -38,6 +43,24 @@ _OWN_ERRORS = (
     tf.errors.NotFoundError,
     tf.errors.ResourceExhaustedError,
 )
+
+
+def avoid_proxies(workers: typing.Sequence[str]) -> None:
+    """Adds the hosts of `workers` (host:port) to those that gRPC connects to without a proxy.
+
+    gRPC would send even connections on loopback through the proxy of the environment, and wait
+    forever for a proxy that does not know these addresses. Call it before TensorFlow's server
+    starts.
+    """
+    hosts = [peers.split_address(worker)[0] for worker in workers]
+    for name in _NO_PROXY:
+        known = os.environ.get(name)
+        if known is None and name != 'no_proxy':
+            continue
+        if not known:  # other libraries read NO_PROXY only without no_proxy
+            known = os.environ.get('NO_PROXY', '')
+        listed = [host.strip() for host in known.split(',') if host.strip()]
+        os.environ[name] = ','.join(dict.fromkeys([*listed, *hosts]))
 
 
 class Replica:
@@ -59,6 +82,8 @@ class Replica:
         self._peers: typing.Optional[peers.Peers] = None
         self._server: typing.Any = None
         self._hand_out: typing.List[tf.Operation] = []
+        self._notify: typing.Callable[[str], object] = str
+        self._stepped = threading.Event()  # set once a step has ended, or this process ends
 
     @property
     def seed(self) -> int:
@@ -89,6 +114,7 @@ class Replica:
             UsageError: the workers were given other options or other data.
             Pix2PixError: a port cannot be listened on, or a worker was given other addresses.
         """
+        self._notify = notify
         self._peers = peers.Peers(self.cluster, self._leave)
         options = {n: v for n, v in as_written(config).items() if n not in _OWN_OPTIONS}
         seed = noise.random_seed() if config.seed is None else config.seed
@@ -121,9 +147,22 @@ class Replica:
         # Without it, a session would wait for the devices of all workers, even while it closes
         proto.device_filters.append(f'/job:{_JOB}/task:{self.cluster.task}')
         spec = tf.train.ClusterSpec({_JOB: list(self.cluster.workers)})
+        avoid_proxies(self.cluster.workers)
         self._server = tf.train.Server(spec, _JOB, self.cluster.task, config=proto)
         self.target = self._server.target
+        threading.Thread(target=self._explain_delay, name='first step', daemon=True).start()
         return proto
+
+    def _explain_delay(self):
+        """Until the first step has ended, says what this process may be waiting for."""
+        others = [self.cluster.name(n) for n in range(self.size) if n != self.cluster.task]
+        waited = 0
+        while not self._stepped.wait(_DELAY):
+            waited += _DELAY
+            self._notify(
+                f'no step has ended in {waited} s: waiting for TensorFlow to connect to '
+                f'{", ".join(others)}; a firewall may close their ports'
+            )
 
     def path_queue(self, paths: typing.Sequence[str]) -> tf.FIFOQueue:
         """This worker's part of the shuffled `paths`.
@@ -192,6 +231,7 @@ class Replica:
 
     def note(self, results: typing.Dict[str, typing.Any]) -> None:
         """Updates the stop state from the results of a step."""
+        self._stepped.set()
         if results.get('stopping', 0) > 0:
             self._agreed = True
             self.stop.set()
@@ -219,6 +259,7 @@ class Replica:
 
     def __exit__(self, kind: typing.Any, error: typing.Any, *_: object) -> None:
         """Tells the other workers that this one has finished, or why it fails."""
+        self._stepped.set()
         if self._peers and error is None:
             self._peers.close()
         elif self._peers:

@@ -1,5 +1,6 @@
 """Downloads a dataset of the pix2pix paper, or draws one; interrupted downloads resume."""
 
+import errno
 import gzip
 import http.client
 import os
@@ -37,6 +38,22 @@ _DRAWN_PAIRS = {'train': 100, 'val': 12}
 
 _TIMEOUT = 60  # seconds without a byte
 _CHUNK = 1 << 16  # bytes
+
+# The limits of an archive
+_GZIP_RATIO = 1032  # of the best compression: no more can be in sparse files either
+_LONGEST_READ = 1 << 20  # bytes
+_DEEPEST = 100  # folders; Python removes them recursively
+_SHOWN = 100  # characters
+
+# A member's name is the cause: it is too long, invalid, or that of a file and of a folder
+_NAME_ERRORS = (
+    errno.ENAMETOOLONG,
+    errno.EINVAL,
+    errno.EILSEQ,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENOTDIR,
+)
 
 
 def fetch(name: str, root: str, url: Optional[str] = None) -> str:
@@ -186,17 +203,22 @@ def _unpack(archive: str, name: str, target: str) -> None:
     start with a dot are left out: macOS adds such files to archives.
 
     Raises:
-        DataError: it is not a .tar.gz file, a member would leave the folder, or there is no folder
-            `name`.
+        DataError: it is not a .tar.gz file, a member would leave the folder or cannot be created,
+            or there is no folder `name`.
     """
     root = os.path.dirname(target) or '.'
     temporary = os.path.join(root, f'.{name}.unpacking')
     shutil.rmtree(temporary, ignore_errors=True)
+    room = os.path.getsize(archive) * _GZIP_RATIO
     try:
         os.mkdir(temporary)
-        with gzip.open(archive) as stream:
-            with tarfile.open(fileobj=stream, mode='r:') as tar:
+        with _Stream(archive) as stream:
+            with tarfile.open(fileobj=stream, mode='r:', tarinfo=_Member) as tar:
                 for member in tar:
+                    if member.issparse():  # its holes take no space in the archive
+                        room -= member.size
+                    if room < 0:
+                        raise _invalid(f'{_shown(member.name)} would take {member.size} bytes')
                     _extract(tar, member, temporary)
             # gzip compares the checksum at the end of the file, after the end of the tar
             while stream.read(_CHUNK):
@@ -211,23 +233,79 @@ def _unpack(archive: str, name: str, target: str) -> None:
         raise DataError(
             f'the download of {name} is not a complete .tar.gz ({error}): check its URL'
         ) from error
+    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+        # From tarfile's code for headers, which differs between the versions of Python
+        raise _invalid(f'a header cannot be read ({error})') from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _extract(tar, member, directory):
-    parts = member.name.split('/')
+    name, parts = _shown(member.name), member.name.split('/')
     if member.name.startswith('/') or '..' in parts or '\\' in member.name:
-        raise DataError(f'the archive is invalid: {member.name!r} would leave its folder')
+        raise _invalid(f'{name} would leave its folder')
+    if not (member.isdir() or member.isfile()):
+        raise _invalid(f'{name} is neither a file nor a folder')
     parts = [part for part in parts if part not in ('', '.')]
+    if len(parts) > _DEEPEST:
+        raise _invalid(f'{name} is in {len(parts) - 1} folders')
     if any(part.startswith('.') for part in parts):
         return
     path = os.path.join(directory, *parts)
-    if member.isdir():
-        os.makedirs(path, exist_ok=True)
-    elif member.isfile():
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with tar.extractfile(member) as source, open(path, 'wb') as file:
-            shutil.copyfileobj(source, file)
-    else:
-        raise DataError(f'the archive is invalid: {member.name!r} is neither a file nor a folder')
+    try:
+        if member.isdir():
+            os.makedirs(path, exist_ok=True)
+        else:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with tar.extractfile(member) as source, open(path, 'wb') as file:
+                shutil.copyfileobj(source, file)
+    except OSError as error:
+        if error.errno not in _NAME_ERRORS:
+            raise
+        raise _invalid(f'{name} cannot be created ({error.strerror})') from error
+
+
+def _invalid(reason):
+    return DataError(f'the archive is invalid: {reason}; use another one')
+
+
+def _shown(name):
+    """The name of a member in messages: it may have any length and any characters."""
+    return repr(name if len(name) <= _SHOWN else name[:_SHOWN] + '...')
+
+
+class _Stream(gzip.GzipFile):
+    """Does not read much at once: tarfile reads headers whole, whatever size they claim."""
+
+    def read(self, size=-1):
+        if not 0 <= size <= _LONGEST_READ:
+            raise _invalid(f'a header has {size} bytes')
+        return super().read(size)
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose header is valid.
+
+    tarfile takes an invalid header for the end of the archive, and before Python 3.13.6 reads one
+    with a negative size again and again.
+    """
+
+    @classmethod
+    def fromtarfile(cls, archive):
+        try:
+            member = super().fromtarfile(archive)
+        except (tarfile.EOFHeaderError, tarfile.EmptyHeaderError):  # the end of the archive
+            raise
+        except tarfile.HeaderError as error:
+            raise _invalid(f'a header cannot be read ({error})') from error
+        end = 0
+        for start, length in member.sparse or ():
+            if length and (start < end or length < 0):
+                raise _invalid(f'{_shown(member.name)} has an invalid map of its holes')
+            end = max(end, start + length)
+        if member.size < 0:
+            raise _invalid(f'{_shown(member.name)} has a negative size ({member.size})')
+        written = member.pax_headers.get('size', '0')
+        if not re.fullmatch('[0-9]+', written):  # which tarfile takes for 0
+            raise _invalid(f'{_shown(member.name)} has the size {_shown(written)}')
+        return member

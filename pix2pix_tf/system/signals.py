@@ -4,9 +4,11 @@ import contextlib
 import os
 import signal
 import threading
+import time
 import typing
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # SIGHUP: the terminal was closed
+ECHO = 2.0  # seconds in which further signals may belong to the same request
 
 
 @contextlib.contextmanager
@@ -16,10 +18,14 @@ def stopping_on_signals(
 ) -> typing.Iterator[threading.Event]:
     """Yields a threading.Event that a signal of SIGNALS sets; calls `notify(message)` once.
 
-    The message says that the run is `ending`. A second SIGINT ends the process at once, with exit
-    status 130. A Python signal handler would have to wait until TensorFlow returns from the step.
-    Therefore a thread reads the signal numbers from a pipe. Outside the main thread, where Python
-    allows no handlers, signals keep their meaning.
+    The message says that the run is `ending`. A second signal ends the process at once, with exit
+    status 128 + its number. But SIGTERM and SIGHUP count only ECHO seconds after the first signal:
+    one request may come as several, such as SIGHUP with SIGTERM, or SIGTERM to the process and
+    again to its group, as `timeout` sends it.
+
+    A Python signal handler would have to wait until TensorFlow returns from the step. Therefore a
+    thread reads the signal numbers from a pipe. Outside the main thread, where Python allows no
+    handlers, signals keep their meaning.
     """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -30,10 +36,17 @@ def stopping_on_signals(
     os.set_blocking(writer, False)
 
     def watch():
+        first = None  # time of the first signal; `stop` may be set for other reasons
         for number in iter(lambda: os.read(reader, 1), b''):
+            if number[0] not in SIGNALS:
+                continue
             if number[0] == signal.SIGINT and stop.is_set():
                 os._exit(128 + signal.SIGINT)
-            if number[0] in SIGNALS and not stop.is_set():
+            if first is not None and time.monotonic() >= first + ECHO:
+                os._exit(128 + number[0])
+            if first is None:
+                first = time.monotonic()
+            if not stop.is_set():
                 stop.set()
                 name = signal.Signals(number[0]).name
                 notify(f'{name}: {ending}; interrupt again to leave at once')

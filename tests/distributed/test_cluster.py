@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 import threading
 
@@ -19,7 +20,7 @@ from support.helpers import (
 
 from pix2pix_tf.distributed import launch
 from pix2pix_tf.distributed.peers import Cluster
-from pix2pix_tf.distributed.replica import Replica
+from pix2pix_tf.distributed.replica import Replica, avoid_proxies
 from pix2pix_tf.monitoring import csv_log
 
 REPLICA = 'tests/support/replica.py'
@@ -119,6 +120,65 @@ def test_an_interrupt_of_any_worker_saves_and_ends_all(pairs, tmp_path):
     step = int(read_checkpoint(tmp_path)['global_step'])
     assert f'stopped at step {step} of 100000, saved in {tmp_path}' in chief[1]
     assert f'trained to step {step} as worker 1' in other[1]
+
+
+@pytest.mark.parametrize('is_open', [True, False], ids=['a silent proxy', 'a closed port'])
+def test_no_proxy_comes_between_workers(pairs, tmp_path, is_open):
+    """gRPC would ask the proxy of the environment for a connection even to loopback."""
+    with socket.socket() as proxy:
+        proxy.bind(('127.0.0.1', 0))
+        if is_open:
+            proxy.listen(8)
+        proxy.setblocking(False)
+        address = f'http://127.0.0.1:{proxy.getsockname()[1]}'
+        environment = dict.fromkeys(('http_proxy', 'https_proxy', 'grpc_proxy'), address)
+        environment.update(no_proxy='example.org', no_grpc_proxy='example.net')
+        _, processes = start_all(pairs, tmp_path, 2, '--max_steps=2', environment=environment)
+        assert [(s, e) for s, _, e in end_all(processes)] == [(0, ''), (0, '')]
+        if is_open:
+            with pytest.raises(BlockingIOError):
+                proxy.accept()
+    assert read_checkpoint(tmp_path)['global_step'] == 2
+
+
+@pytest.mark.parametrize(
+    'given, wanted',
+    [
+        ({}, {'no_proxy': 'a,::1'}),
+        ({'no_proxy': 'x, a,,'}, {'no_proxy': 'x,a,::1'}),
+        ({'NO_PROXY': 'x'}, {'NO_PROXY': 'x', 'no_proxy': 'x,a,::1'}),
+        ({'NO_PROXY': 'x', 'no_proxy': 'y'}, {'NO_PROXY': 'x', 'no_proxy': 'y,a,::1'}),
+        ({'no_grpc_proxy': 'x'}, {'no_grpc_proxy': 'x,a,::1', 'no_proxy': 'a,::1'}),
+        ({'no_grpc_proxy': ''}, {'no_grpc_proxy': 'a,::1', 'no_proxy': 'a,::1'}),
+    ],
+)
+def test_what_needs_no_proxy_is_kept(monkeypatch, given, wanted):
+    names = ('NO_PROXY', 'no_proxy', 'no_grpc_proxy')
+    for name in names:
+        monkeypatch.setenv(name, '')  # restored after the test
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    avoid_proxies(('a:1', '[::1]:2', 'a:3'))
+    assert {name: os.environ[name] for name in names if name in os.environ} == wanted
+
+
+def test_a_first_step_that_never_ends_is_explained_and_can_be_ended(pairs, tmp_path):
+    """As when a firewall closes the first port of a worker, but not the second."""
+    addresses = launch.free_addresses(2)
+    chief, other = (
+        fork_script(REPLICA, 'stall', pairs, tmp_path / 'out', ','.join(addresses), task, 1)
+        for task in range(2)
+    )
+    line = wait_for(chief, 'no step has ended in ')
+    assert f'waiting for TensorFlow to connect to worker 1 ({addresses[1]})' in line
+    chief.send_signal(signal.SIGTERM)
+    wait_for(chief, 'SIGTERM: finishing')
+    chief.send_signal(signal.SIGTERM)
+    assert chief.wait() == 128 + signal.SIGTERM
+    _, errors = other.communicate()
+    assert other.returncode == 1
+    assert f'worker 0 ({addresses[0]}) ended' in errors
 
 
 LEAVE = """

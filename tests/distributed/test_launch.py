@@ -15,6 +15,7 @@ def test_how_the_flags_describe_a_cluster():
     assert launch.parse('3', None) == 3
     assert launch.parse('a:1, b:2', 1) == Cluster(('a:1', 'b:2'), 1)
     assert launch.parse('[::1]:7,b:2', 0).workers[0] == '[::1]:7'
+    assert launch.parse('a:1,a:3,b:2', 0).workers == ('a:1', 'a:3', 'b:2')
     chief = {'cluster': {'chief': ['c:1'], 'worker': ['a:1', 'b:1']}}
     for kind, index, task in (('chief', 0, 0), ('worker', 0, 1), ('worker', 1, 2)):
         config = json.dumps(dict(chief, task={'type': kind, 'index': index}))
@@ -37,6 +38,22 @@ def test_how_the_flags_describe_a_cluster():
         ('a:1,b:65535', 0, 'below 65535'),
         ('a:1,b..c:1', 0, "'b..c:1': it must be host:port"),
         ('a:1,a:1', 0, 'the same address twice'),
+        (
+            'a:1,a:2',
+            0,
+            'has a:1 and a:2: a worker uses its port and the next, so both would use 2;',
+        ),
+        (
+            'a:3,b:3,a:2',
+            0,
+            'has a:3 and a:2: a worker uses its port and the next, so both would use 3',
+        ),
+        ('a.org:1,A.org.:1', 0, 'both would use 1'),
+        ('127.0.0.1:1,127.0.0.2:2', 0, 'both would use 2'),
+        ('[::1]:1,127.0.0.1:2', 0, 'both would use 2'),
+        ('[::ffff:10.0.0.1]:1,10.0.0.1:2', 0, 'both would use 2'),
+        ('[fe80::1]:1,[FE80:0::1]:2', 0, 'both would use 2'),
+        ('localhost:1,127.0.0.1:2', 0, 'both would use 2'),
         ('a:1,b:1', None, '`task` says which'),
         ('a:1,b:1', 2, '`task` is 2: it must be from 0 to 1'),
     ],
@@ -47,7 +64,9 @@ def test_flags_that_describe_no_cluster(given, task, words):
     assert words in str(error.value)
 
 
-@pytest.mark.parametrize('text', ['{', '[]', '{"cluster": {"ps": ["a:1"], "worker": ["b:1"]}}'])
+@pytest.mark.parametrize(
+    'text', ['{', '[]', '{"cluster": {"ps": ["a:1"], "worker": ["b:1"]}}', '[' * 100000]
+)
 def test_a_tf_config_that_cannot_be_used(text):
     with pytest.raises(UsageError) as error:
         launch.parse(None, None, text)

@@ -1,5 +1,6 @@
-"""Workers that a process has started, and how workers end."""
+"""Workers that a process has started, how workers find each other, and how they end."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -13,6 +14,7 @@ import pytest
 from support.helpers import start_process, wait_for, wait_until
 
 from pix2pix_tf.distributed import json_lines, launch
+from pix2pix_tf.distributed import peers as peers_module
 from pix2pix_tf.distributed.peers import AGAIN, Child, Cluster, Peers
 
 
@@ -63,7 +65,7 @@ def connect(addresses, task):
     """A connection to worker 0 that greets as number `task`."""
     host, port = addresses[0].split(':')
     connection = socket.create_connection((host, int(port) + 1), timeout=60)
-    json_lines.send(connection, {'task': task, 'workers': list(addresses)})
+    json_lines.send(connection, dict(GREETING, task=task, workers=list(addresses)))
     return connection
 
 
@@ -84,6 +86,110 @@ def test_whoever_waits_for_the_last_says_that_it_lives():
             joining.join(60)
             assert (ends, lost) == ([True], [])
             peers.tell('the test ends')
+
+
+GREETING = {'options': {'ngf': 4}, 'pairs': 5, 'step': 0, 'seed': 1}
+
+STRANGE = [
+    b'GET / HTTP/1.1\r\n\r\n',
+    b'[' * 60000 + b'\n',
+    b'{"a":' * 10000 + b'\n',
+    b'[]\n',
+    b'\n',
+    b'\xff\xfe\x00\n',
+    b'{"service": "another", "task": 1}\n',
+    b'{"refused": ["no"]}\n',
+]
+
+
+def incomplete(addresses, task):
+    """Greetings of worker `task` that lack a field, or have one of another type."""
+    whole = dict(GREETING, task=task, workers=list(addresses))
+    broken = [{k: v for k, v in whole.items() if k != name} for name in whole]
+    broken += [dict(whole, **{name: None}) for name in whole]
+    broken += [dict(whole, task=[task]), dict(whole, task=True), dict(whole, step='0')]
+    return [json.dumps(message).encode() + b'\n' for message in broken]
+
+
+@pytest.fixture
+def no_tracebacks(monkeypatch):
+    """No thread ends with an exception."""
+    ended = []
+    report = threading.excepthook if hasattr(threading, 'excepthook') else None
+    if report:
+        monkeypatch.setattr(threading, 'excepthook', lambda args: ended.append(args.exc_value))
+    yield
+    assert ended == []
+
+
+def join_in_thread(peers):
+    """(A thread that joins, its results, its lines)."""
+    results, lines = [], []
+    thread = threading.Thread(
+        target=lambda: results.append(peers.join(GREETING, threading.Event(), lines.append))
+    )
+    thread.start()
+    return thread, results, lines
+
+
+def test_what_does_not_greet_like_a_worker_is_closed_and_named_once(no_tracebacks, capfd):
+    addresses = launch.free_addresses(2)
+    peers = Peers(Cluster(addresses, 0), str)
+    thread, results, lines = join_in_thread(peers)
+    host, port = addresses[0].split(':')
+    for words in [b'', *STRANGE, *incomplete(addresses, 1)]:
+        with socket.create_connection((host, int(port) + 1), timeout=60) as stranger:
+            stranger.sendall(words)
+            stranger.shutdown(socket.SHUT_WR)
+            assert received_until_closed(stranger) == b''
+    with connect(addresses, 1):
+        thread.join(60)
+        peers.tell('the test ends')
+    assert results == [True]
+    named = [line for line in lines if 'waiting for' not in line]
+    there = f'127.0.0.1:{int(port) + 1}'
+    assert named == [f'127.0.0.1 is not a worker, but connected to {there}: closed']
+    assert capfd.readouterr().err == ''
+
+
+def received_until_closed(connection):
+    """What comes until the other end closes; a reset, for unread bytes, is such an end."""
+    received = b''
+    try:
+        for part in iter(lambda: connection.recv(4096), b''):
+            received += part
+    except ConnectionResetError:
+        pass
+    return received
+
+
+def test_another_program_on_the_port_of_a_worker_is_named_once(no_tracebacks, capfd, monkeypatch):
+    """It answers each connection first, with something else; then the worker replaces it."""
+    monkeypatch.setattr(peers_module, '_RETRY', 0.01)
+    addresses = launch.free_addresses(2)
+    host, port = addresses[0].split(':')
+    listener = json_lines.listen(host, int(port) + 1)
+    peers = Peers(Cluster(addresses, 1), str)
+    thread, results, lines = join_in_thread(peers)
+    for words in [*STRANGE, *incomplete(addresses, 0), *incomplete(addresses, 1)[:1]]:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(words)
+            connection.shutdown(socket.SHUT_WR)
+            received_until_closed(connection)
+    connection, _ = listener.accept()
+    with connection:
+        json_lines.send(connection, dict(GREETING, task=0, workers=list(addresses)))
+        thread.join(60)
+        peers.tell('the test ends')
+    listener.close()
+    assert results == [True]
+    named = [line for line in lines if 'waiting for' not in line]
+    assert named == [
+        f'127.0.0.1:{int(port) + 1} is not the second port of worker 0 ({addresses[0]}): another '
+        'program answers there; end it, or give `workers` other ports'
+    ]
+    assert capfd.readouterr().err == ''
 
 
 SUSPENDED = """

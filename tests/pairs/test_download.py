@@ -1,5 +1,6 @@
 """Datasets: downloads from a server on loopback, unpacking, and the demo, which is drawn."""
 
+import gzip
 import http.server
 import os
 import pathlib
@@ -181,6 +182,138 @@ def test_members_that_are_not_files_are_refused(server, tmp_path, kind):
         download.fetch('facades', str(tmp_path), server.url)
     assert "'facades/x' is neither a file nor a folder" in str(error.value)
     assert tree(tmp_path) == []
+
+
+def header(name, kind=b'0', size=0, data=b'', field=None):
+    """The blocks of a tar member, written by hand; `field` replaces the 12 bytes of its size."""
+    field = field or f'{size:011o}\0'.encode()
+    rest = b'0' * 11 + b'\0' + b' ' * 8 + kind
+    block = bytearray((name.ljust(100, b'\0') + b'0000644\0' * 3 + field + rest).ljust(512, b'\0'))
+    block[257:265] = b'ustar\x0000'
+    block[148:156] = f'{sum(block):06o}\0 '.encode()
+    return bytes(block) + data.ljust(-(-len(data) // 512) * 512, b'\0')
+
+
+def pax(*records):
+    """An extended header with these (keyword, value), both bytes."""
+    data = b''
+    for keyword, value in records:
+        length = len(keyword) + len(value) + 3
+        length += len(str(length + len(str(length))))
+        data += f'{length} '.encode() + keyword + b'=' + value + b'\n'
+    return header(b'extended', b'x', len(data), data)
+
+
+def negative(size):
+    return b'\xff' + (size % 256**11).to_bytes(11, 'big')
+
+
+def gnu_sparse(name, real, *blocks, stored=b''):
+    """A sparse member in GNU's old format, of `real` bytes with these (offset, length)."""
+    block = bytearray(header(name, b'S', len(stored)))
+    block[257:265] = b'ustar  \0'
+    for n, pair in enumerate(blocks):
+        block[386 + 24 * n : 410 + 24 * n] = b''.join(f'{v:011o}\0'.encode() for v in pair)
+    block[483:495] = f'{real:011o}\0'.encode()
+    block[148:156] = b' ' * 8
+    block[148:156] = f'{sum(block):06o}\0 '.encode()
+    return bytes(block) + stored.ljust(-(-len(stored) // 512) * 512, b'\0')
+
+
+JPEG = b'facades/train/2.jpg'
+
+# {what is wrong: (blocks of the archive, words of the message)}
+INVALID = {
+    'a negative size': (header(JPEG, field=negative(-512)), 'has a negative size (-512)'),
+    'the size of its header': (header(JPEG, field=negative(-1024)), 'has a negative size (-1024)'),
+    'a folder of negative size': (
+        header(b'facades/a', b'5', field=negative(-512)),
+        'negative size',
+    ),
+    'a negative size by PAX': (pax((b'size', b'-1024')) + header(JPEG), 'a negative size (-1024)'),
+    'a long name of negative size': (header(b'x', b'L', field=negative(-512)), 'a header has -512'),
+    'a long name of 8 GB': (header(b'x', b'L', 8**11 - 1), 'a header has 8589934592 bytes'),
+    'a header of 2 MB': (header(b'x', b'x', 2 << 20, bytes(2 << 20)), 'a header has 2097152 bytes'),
+    'no number by PAX': (pax((b'size', b'many')) + header(JPEG), "has the size 'many'"),
+    'a record of no length': (header(b'x', b'x', 6, b'0 a=b\n') + header(JPEG), ''),
+    'a record of 5000 digits': (
+        header(b'x', b'x', 5005, b'9' * 5000 + b' a=b\n') + header(JPEG),
+        '',
+    ),
+    'NUL by PAX': (pax((b'path', b'facades/a\0b')) + header(JPEG), ''),
+    'a folder in 3000': (
+        pax((b'path', b'facades/' + b'a/' * 3000)) + header(b'x', b'5'),
+        '3000 folders',
+    ),
+    'a file in 3000': (
+        pax((b'path', b'facades/' + b'a/' * 3000 + b'b')) + header(b'x'),
+        '3001 folders',
+    ),
+    'a name of 300 bytes': (
+        pax((b'path', b'facades/' + b'a' * 300)) + header(b'x'),
+        'File name too long',
+    ),
+    'a path of 6000 bytes': (
+        pax((b'path', b'facades/' + (b'a' * 200 + b'/') * 30)) + header(b'x', b'5'),
+        'File name too long',
+    ),
+    'a file as a folder': (header(JPEG) + header(JPEG + b'/3.jpg'), 'cannot be created'),
+    'a folder as a file': (header(b'facades/x/', b'5') + header(b'facades/x'), 'Is a directory'),
+    'a file without a name': (header(b'.'), 'Is a directory'),
+    'a damaged header': (b'x' * 512, 'a header cannot be read'),
+    'half a header': (b'facades', 'a header cannot be read'),
+    'a PAX header of nothing': (pax((b'path', b'x')), 'a header cannot be read'),
+    '5000 long names': (header(b'x', b'L') * 5000 + header(JPEG), ''),
+    'a sparse file of 3 GB': (gnu_sparse(JPEG, 3 << 30), 'would take 3221225472 bytes'),
+    'a sparse file of 8 GB by PAX': (
+        pax((b'GNU.sparse.map', b'0,0'), (b'GNU.sparse.size', b'8589934592')) + header(JPEG),
+        'would take 8589934592 bytes',
+    ),
+    'a map of holes that goes back': (
+        gnu_sparse(JPEG, 600, (512, 9), (0, 9), stored=b'123456789' * 2),
+        'has an invalid map of its holes',
+    ),
+    'a hidden link': (header(b'facades/.x', b'2'), "'facades/.x' is neither a file nor a folder"),
+    'a hidden device': (header(b'.x/y', b'3'), "'.x/y' is neither a file nor a folder"),
+}
+
+
+@pytest.mark.parametrize('first', [False, True], ids=['after others', 'first'])
+@pytest.mark.parametrize('blocks, words', INVALID.values(), ids=INVALID)
+def test_an_invalid_archive_is_blamed_and_not_kept(tmp_path, blocks, words, first):
+    before = b'' if first else header(b'facades/train/', b'5') + header(b'facades/train/1.jpg')
+    source = tmp_path / 'facades.tar.gz'
+    source.write_bytes(gzip.compress(before + blocks + bytes(1024)))
+    root = tmp_path / 'root'
+    with pytest.raises(DataError) as error:
+        download.fetch('facades', str(root), f'file://{source}')
+    message = str(error.value)
+    assert message.startswith('the archive is invalid: ') and words in message
+    assert 'URL' not in message and len(message) < 300 and message.isprintable()
+    assert tree(root) == []
+
+
+def test_sparse_files_and_long_names_are_unpacked(tmp_path):
+    """What GNU tar writes: holes, names above 100 bytes, and an archive without an end."""
+    name = b'facades/train/' + b'a' * 200 + b'.jpg'
+    source = tmp_path / 'facades.tar.gz'
+    source.write_bytes(
+        gzip.compress(
+            header(b'facades/train/', b'5')
+            + gnu_sparse(JPEG, 4096, (0, 3), (1024, 512), (4096, 0), stored=b'abc' + b'd' * 512)
+            + header(b'x', b'L', len(name) + 1, name + b'\0')
+            + header(b'x', size=1, data=b'1')
+            + pax((b'path', 'facades/train/ü.jpg'.encode()))
+            + header(b'x', size=1, data=b'2')
+        )
+    )
+    download.fetch('facades', str(tmp_path), f'file://{source}')
+    train = tmp_path / 'facades' / 'train'
+    assert {path.name: path.read_bytes() for path in train.iterdir()} == {
+        '2.jpg': b'abc' + bytes(1021) + b'd' * 512 + bytes(4096 - 1536),
+        'a' * 200 + '.jpg': b'1',
+        'ü.jpg': b'2',
+    }
 
 
 def test_an_archive_of_something_else_is_refused(server, tmp_path):

@@ -7,17 +7,18 @@ from pix2pix_tf.distributed import launch
 FLAGS = (*NARROW_FLAGS, *SMALL_FLAGS, '--ngf=2', '--ndf=2')
 
 
-def start(pairs, out, addresses, task, *flags):
-    """One worker, in a child of the fork server."""
+def start(pairs, out, addresses, task, *flags, **options):
+    """One worker, in a child of the fork server. The options are those of `fork_command`."""
     listed = f'--workers={",".join(addresses)}'
-    return fork_command(
-        'train', f'--data={pairs}', f'--out={out}', listed, f'--task={task}', *FLAGS, *flags
-    )
+    flags = (f'--data={pairs}', f'--out={out}', listed, f'--task={task}', *FLAGS, *flags)
+    return fork_command('train', *flags, **options)
 
 
-def start_all(pairs, out, count, *flags):
+def start_all(pairs, out, count, *flags, **options):
     addresses = launch.free_addresses(count)
-    return addresses, [start(pairs, out, addresses, task, *flags) for task in range(count)]
+    return addresses, [
+        start(pairs, out, addresses, task, *flags, **options) for task in range(count)
+    ]
 
 
 def end_all(processes):

@@ -1,6 +1,6 @@
 """One worker of a cluster, as tests/distributed/test_cluster.py starts it; not a test.
 
-replica.py weights|nan PAIRS OUT WORKERS TASK STEPS: trains, then saves its variables
+replica.py weights|nan|stall PAIRS OUT WORKERS TASK STEPS: trains, then saves its variables
 replica.py gradients WORKERS TASK OUT: saves its gradients of one step in float64
 """
 
@@ -15,11 +15,12 @@ import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import dataset
 from pix2pix_tf.config import Config
+from pix2pix_tf.distributed import replica
 from pix2pix_tf.distributed.peers import Cluster
 from pix2pix_tf.distributed.replica import Replica
 from pix2pix_tf.distributed.train import train as train_replica
 from pix2pix_tf.model import build_model
-from pix2pix_tf.system import compat
+from pix2pix_tf.system import compat, signals
 
 NARROW = Config(ngf=2, ndf=2, seed=5, display_freq=0, progress_freq=0, scale_size=72, crop_size=64)
 
@@ -52,7 +53,15 @@ def gradients(workers, task):
 
 
 def train(kind, pairs, out, workers, task, steps):
-    """A training; with 'nan', the second worker's inputs are not numbers from its third step on."""
+    """A training.
+
+    With 'nan', the second worker's inputs are not numbers from its third step on. With 'stall', it
+    never starts TensorFlow's server, and a second signal need not come later than the first.
+    """
+    if kind == 'stall':
+        signals.ECHO, replica._DELAY = 0, 0.5
+        if task == 1:
+            Replica.session_config = lambda *_: threading.Event().wait()
     if kind == 'nan' and task == 1:
         load_data, numbers = dataset.load_data, map(np.float32, itertools.count())
 

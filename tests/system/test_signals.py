@@ -52,9 +52,10 @@ def test_with_nohup_the_end_of_the_terminal_is_nothing():
 
 
 BUSY = """
-import time
+import sys, time
 from pix2pix_tf.system import signals
 
+signals.ECHO = float(sys.argv[1])
 with signals.stopping_on_signals(lambda line: print(line, flush=True)):
     print('ready', flush=True)
     end = time.time() + 3600
@@ -63,14 +64,34 @@ with signals.stopping_on_signals(lambda line: print(line, flush=True)):
 """
 
 
-def test_a_second_sigint_leaves_at_once():
+@pytest.mark.parametrize(
+    'first, second, echo',
+    [
+        (signal.SIGINT, signal.SIGINT, 3600),
+        (signal.SIGTERM, signal.SIGINT, 3600),
+        (signal.SIGTERM, signal.SIGTERM, 0),
+        (signal.SIGTERM, signal.SIGHUP, 0),
+    ],
+)
+def test_a_second_signal_leaves_at_once(first, second, echo):
     """In a process that would otherwise finish a step of an hour."""
-    process = start_process(sys.executable, '-c', BUSY)
+    process = start_process(sys.executable, '-c', BUSY, str(echo))
     wait_for(process, 'ready')
-    process.send_signal(signal.SIGINT)
+    process.send_signal(first)
     wait_for(process, 'interrupt again to leave at once')
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 130
+    process.send_signal(second)
+    assert process.wait(timeout=60) == 128 + second
+
+
+def test_one_request_may_come_as_several_signals(monkeypatch):
+    """As `timeout` and systemd send them: this process survives them."""
+    monkeypatch.setattr(signals, 'ECHO', 3600)
+    noticed = []
+    with signals.stopping_on_signals(noticed.append) as stop:
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP):
+            os.kill(os.getpid(), number)
+        assert stop.wait(60)
+    assert len(noticed) == 1 and noticed[0].startswith('SIGTERM: finishing')
 
 
 def test_handlers_are_put_back():
