@@ -50,7 +50,7 @@ def test_a_finished_run_names_what_to_raise_and_ends_well(pairs, out):
     result = run_command('train', f'--data={pairs}', f'--out={out}', '--max_steps=2', *FLAGS)
     assert (result.returncode, result.stderr) == (0, '')
     last = result.stdout.splitlines()[-1]
-    assert last == f'{out} has already reached step 2 of 2: raise max_epochs or max_steps'
+    assert last == f'{out} has already reached step 2 of 2: raise --max_epochs or --max_steps'
     assert {name for name in os.listdir(out) if 'tfevents' not in name} == {
         name for name in before if 'tfevents' not in name
     }
