@@ -27,6 +27,7 @@ class Limits(NamedTuple):
     seconds: float = 60.0  # from the arrival of a request to its response
     header_seconds: float = 15.0  # for the header to arrive
     body_seconds: float = 60.0  # for the whole request to arrive
+    idle_seconds: float = 30.0  # without a request, or without taking anything of a response
 
 
 def read_seed(query: Mapping[str, str]) -> int:

@@ -7,14 +7,15 @@ import os
 import re
 import shutil
 import socket
+import sys
 import threading
 import time
 
 import numpy as np
 import pytest
 from PIL import Image
-from support.clients import ask, end, png, read, served, together
-from support.helpers import error_line, run_command, wait_for, wait_until
+from support.clients import Server, ask, end, png, read, served, together
+from support.helpers import error_line, run_command, start_process, wait_for, wait_until
 
 import pix2pix_tf
 from pix2pix_tf import saving
@@ -152,6 +153,32 @@ def terminate_within_a_request(server, image):
         wait_until(lambda: refuses(server), 'the end of new connections')
         connection.send(image[100:])
         return read(connection)
+
+
+HUNG = """
+import time
+from types import SimpleNamespace as Fake
+from pix2pix_tf.serve import image_request, server
+
+server.find_model = lambda model: None
+server.canvas = Fake(prepare=lambda *_: None)
+server.CurrentGenerator = lambda model: Fake(generator=Fake(step=1))
+server._LEAVING_SECONDS = 0.5
+image_request.read_pixels = lambda *_: time.sleep(3600)
+server.serve('m', access=server.Access(port=0), limits=server.Limits(seconds=1))
+"""
+
+
+def test_a_job_that_never_ends_does_not_delay_the_shutdown_beyond_its_limit():
+    process = start_process(sys.executable, '-c', HUNG)
+    port = int(re.search(r':(\d+)/', wait_for(process, ' at http://')).group(1))
+    assert Server(process, port).ask('/predict', png()).status == 504
+    process.terminate()
+    printed, errors = process.communicate()
+    assert printed.splitlines()[-1] == (
+        'finishing the requests takes longer than 1.5 s: leaving without it'
+    )
+    assert process.returncode == 1 and 'Traceback' not in errors
 
 
 def refuses(server):
