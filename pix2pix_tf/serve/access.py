@@ -78,9 +78,11 @@ def check_token(request: Request, access: Access) -> None:
     """
     if access.token is None:
         return
-    given = request.headers.get('Authorization', '')
-    expected = f'Bearer {access.token}'
-    if not hmac.compare_digest(given.encode('utf-8', 'replace'), expected.encode()):
+    scheme, _, given = request.headers.get('Authorization', '').partition(' ')
+    is_right = hmac.compare_digest(
+        given.strip(' ').encode('utf-8', 'replace'), access.token.encode()
+    )
+    if scheme.lower() != 'bearer' or not is_right:
         raise exceptions.Unauthorized('the token is missing or wrong')
 
 
@@ -92,7 +94,7 @@ def cors_headers(request: Request, access: Access) -> Dict[str, str]:
     return {
         'Access-Control-Allow-Origin': origin,
         'Access-Control-Allow-Methods': 'GET, POST',
-        'Access-Control-Allow-Headers': 'Authorization, Content-Type',
+        'Access-Control-Allow-Headers': 'Authorization, Content-Encoding, Content-Type',
         'Access-Control-Expose-Headers': 'X-Seed, X-Step, Retry-After',
         'Access-Control-Max-Age': '600',
         'Vary': 'Origin',

@@ -1,6 +1,7 @@
 """A request for an image: its limits, its seed, its pixels, and the output for them."""
 
 import io
+import re
 import warnings
 from typing import Mapping, NamedTuple
 
@@ -39,7 +40,7 @@ def read_seed(query: Mapping[str, str]) -> int:
     seed = query.get('seed', '')
     if not seed:
         return random_seed()
-    if not (seed.isdecimal() and len(seed) < 20):
+    if not re.fullmatch('[0-9]{1,19}', seed):
         raise exceptions.BadRequest('seed must be a whole number')
     return int(seed)
 
