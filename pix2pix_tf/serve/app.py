@@ -53,9 +53,8 @@ _ROUTES = Map(
 )
 _PARAMETERS = ('seed', 'fit')  # of /predict
 _PUBLIC = ('page', 'health')  # endpoints without a token: they reveal nothing about the model
+_POLICY = "default-src 'self'; img-src 'self' blob: data:; base-uri 'none'; form-action 'none'"
 _HEADERS = {
-    'Content-Security-Policy': "default-src 'self'; img-src 'self' blob: data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     'Referrer-Policy': 'no-referrer',
     'X-Content-Type-Options': 'nosniff',
 }
@@ -75,6 +74,8 @@ class Application:
     ) -> None:
         self.name, self.current, self.canvas = name, current, canvas
         self.jobs, self.limits, self.access = jobs, limits, allowed
+        policy = f'{_POLICY}; frame-ancestors {allowed.frame}'
+        self.headers = {'Content-Security-Policy': policy, **_HEADERS}
         self.counters = RequestCounters(jobs.waiting, lambda: current.generator.step)
 
     def __call__(self, environ: dict, start_response: Any) -> Iterable[bytes]:
@@ -100,7 +101,7 @@ class Application:
                 response = getattr(self, f'_{endpoint}')(request, **values)
         except Exception as error:
             response = _error_response(error)
-        response.headers.extend(_HEADERS)
+        response.headers.extend(self.headers)
         response.headers.extend(access.cors_headers(request, self.access))
         self.counters.count(endpoint, response.status_code, time.monotonic() - start)
         return response
@@ -168,7 +169,7 @@ class Application:
 
 
 def _decompressed(request: Request, most: int) -> Request:
-    """The request with its body as it was before a client compressed it, of at most `most` bytes."""
+    """The request with its body decompressed, which then has at most `most` bytes."""
     encoding = request.headers.get('Content-Encoding', 'identity').strip().lower()
     if request.method != 'POST' or encoding in ('', 'identity'):
         return request

@@ -5,6 +5,7 @@ import ipaddress
 import json
 import logging
 import struct
+import sys
 import termios
 import threading
 import time
@@ -87,10 +88,14 @@ def _is_loopback(host):
 
 
 def _address(access, port):
-    """The address of the page, with the token."""
+    """The address of the page, for people; it has the token on a terminal, but not in a log."""
     host = f'[{access.host}]' if ':' in access.host else access.host
-    token = f'#token={urllib.parse.quote(access.token, safe="")}' if access.token else ''
-    return f'http://{host}:{port}/{token}'
+    address = f'http://{host}:{port}/'
+    if access.token is None:
+        return address
+    if not sys.stdout.isatty():
+        return f'{address} (with #token= and the token behind it)'
+    return f'{address}#token={urllib.parse.quote(access.token, safe="")}'
 
 
 class Server:

@@ -263,6 +263,27 @@ def test_names_of_this_server_are_accepted(create, host):
     assert client.get('/healthz', headers={'Host': host}).status_code == 200
 
 
+def test_a_name_may_stand_for_all_names_below_it(create):
+    client = create(Access(names=('*.a.b',)))
+    for host, status in (
+        ('x.a.b', 200),
+        ('X.y.a.b:80', 200),
+        ('a.b', 403),
+        ('xa.b', 403),
+        ('x.a.b.c', 403),
+        ('*.a.b', 200),
+    ):
+        assert client.get('/healthz', headers={'Host': host}).status_code == status, host
+
+
+def test_only_one_origin_may_show_the_page_in_a_frame(create, client):
+    policy = client.get('/').headers['Content-Security-Policy']
+    assert policy.endswith("; frame-ancestors 'none'")
+    allowed = create(Access(frame='https://example.org'))
+    policy = allowed.get('/').headers['Content-Security-Policy']
+    assert policy.endswith('; frame-ancestors https://example.org')
+
+
 @pytest.mark.parametrize('host', ['evil.example', 'localhost.evil.example', '127.0.0.1.x', 'a b'])
 def test_other_names_are_rejected(client, host):
     assert error_of(client.get('/healthz', headers={'Host': host}))[0] == 403
