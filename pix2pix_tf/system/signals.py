@@ -9,10 +9,7 @@ import time
 import typing
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # SIGHUP: the terminal was closed
-
-# Seconds within which signals count as one: `timeout` sends its signal to the process and to its
-# group, and a terminal that is closed sends SIGHUP twice
-_SAME_SECONDS = 1
+ECHO = 2.0  # seconds in which further signals may belong to the same request
 
 
 @contextlib.contextmanager
@@ -23,9 +20,11 @@ def stopping_on_signals(
 ) -> typing.Iterator[threading.Event]:
     """Yields a threading.Event that a signal of SIGNALS sets; calls `notify(message)` once.
 
-    The message says that the run is `ending`. A second signal ends the process at once; its exit
-    status is 128 plus the signal's number. If the block has not ended `limit` seconds after the
-    first signal, the process ends with a message and exit status 1.
+    The message says that the run is `ending`. A second signal ends the process at once, with exit
+    status 128 + its number. But SIGTERM and SIGHUP count only ECHO seconds after the first signal:
+    one request may come as several, such as SIGHUP with SIGTERM, or SIGTERM to the process and
+    again to its group, as `timeout` sends it. If the block has not ended `limit` seconds after the
+    first signal, the process ends with a message and exit status 1, for any reason.
 
     A Python signal handler would have to wait until TensorFlow returns from the step. Therefore a
     thread reads the signal numbers from a pipe. Outside the main thread, where Python allows no
@@ -40,27 +39,33 @@ def stopping_on_signals(
     os.set_blocking(writer, False)
 
     def watch():
+        first = None  # time of the first signal; `stop` may be set for other reasons
         poll = select.poll()
         poll.register(reader)
-        first = None  # when the first signal came
         while True:
             end = None if limit is None or first is None else first + limit
             if not poll.poll(None if end is None else 1000 * max(0, end - time.monotonic())):
-                _tell(notify, f'{ending} takes longer than {limit:g} s: leaving without it')
+                tell(f'{ending} takes longer than {limit:g} s: leaving without it')
                 os._exit(1)
-            read = os.read(reader, 1)
-            if not read:
+            number = os.read(reader, 1)
+            if not number:
                 return
-            number = read[0]
-            if number not in SIGNALS:
+            if number[0] not in SIGNALS:
                 continue
+            if number[0] == signal.SIGINT and stop.is_set():
+                os._exit(128 + signal.SIGINT)
+            if first is not None and time.monotonic() >= first + ECHO:
+                os._exit(128 + number[0])
             if first is None:
                 first = time.monotonic()
+            if not stop.is_set():
                 stop.set()
-                name = signal.Signals(number).name
-                _tell(notify, f'{name}: {ending}; interrupt again to leave at once')
-            elif number == signal.SIGINT or time.monotonic() > first + _SAME_SECONDS:
-                os._exit(128 + number)
+                name = signal.Signals(number[0]).name
+                tell(f'{name}: {ending}; interrupt again to leave at once')
+
+    def tell(line):
+        with contextlib.suppress(Exception):  # what comes next must not depend on it
+            notify(line)
 
     # The handlers do nothing, but without one Python does not write the number to the pipe.
     # With nohup, SIGHUP stays ignored.
@@ -78,8 +83,3 @@ def stopping_on_signals(
         os.close(writer)
         watcher.join()
         os.close(reader)
-
-
-def _tell(notify, line):
-    with contextlib.suppress(Exception):  # what comes next must not depend on it
-        notify(line)

@@ -3,10 +3,8 @@
 import os
 import signal
 import sys
-import threading
 
 import pytest
-from support.forking import DEADLINE
 from support.helpers import (
     NARROW_FLAGS,
     fork_command,
@@ -14,7 +12,6 @@ from support.helpers import (
     start_command,
     start_process,
     wait_for,
-    wait_until,
 )
 
 from pix2pix_tf import training
@@ -55,11 +52,11 @@ def test_with_nohup_the_end_of_the_terminal_is_nothing():
 
 
 BUSY = """
-import sys
-import time
+import sys, time
 from pix2pix_tf.system import signals
 
-limit = float(sys.argv[1]) if sys.argv[1:] else None
+signals.ECHO = float(sys.argv[1])
+limit = float(sys.argv[2]) if sys.argv[2:] else None
 with signals.stopping_on_signals(lambda line: print(line, flush=True), 'busy', limit):
     print('ready', flush=True)
     end = time.time() + 3600
@@ -68,52 +65,43 @@ with signals.stopping_on_signals(lambda line: print(line, flush=True), 'busy', l
 """
 
 
-def test_a_second_sigint_leaves_at_once():
+@pytest.mark.parametrize(
+    'first, second, echo',
+    [
+        (signal.SIGINT, signal.SIGINT, 3600),
+        (signal.SIGTERM, signal.SIGINT, 3600),
+        (signal.SIGTERM, signal.SIGTERM, 0),
+        (signal.SIGTERM, signal.SIGHUP, 0),
+    ],
+)
+def test_a_second_signal_leaves_at_once(first, second, echo):
     """In a process that would otherwise finish a step of an hour."""
-    process = start_process(sys.executable, '-c', BUSY)
+    process = start_process(sys.executable, '-c', BUSY, str(echo))
     wait_for(process, 'ready')
-    process.send_signal(signal.SIGINT)
+    process.send_signal(first)
     wait_for(process, 'interrupt again to leave at once')
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 130
-
-
-@pytest.mark.parametrize('same_seconds, exits', [(3600, [130]), (-1, [143, 130])])
-def test_a_second_signal_leaves_unless_it_is_an_echo_of_the_first(monkeypatch, same_seconds, exits):
-    """`timeout` and terminals send each signal twice."""
-    left, seen = [], threading.Semaphore(0)
-    monkeypatch.setattr(signals, '_SAME_SECONDS', same_seconds)
-    monkeypatch.setattr(os, '_exit', lambda status: (left.append(status), seen.release()))
-    with signals.stopping_on_signals(lambda line: seen.release()):
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert seen.acquire(timeout=DEADLINE)
-        os.kill(os.getpid(), signal.SIGTERM)
-        os.kill(os.getpid(), signal.SIGINT)
-        for _ in exits:
-            assert seen.acquire(timeout=DEADLINE)
-    assert sorted(left) == sorted(exits)
-
-
-def test_a_second_sigterm_leaves_a_process_that_is_busy():
-    process = start_process(sys.executable, '-c', BUSY)
-    wait_for(process, 'ready')
-
-    def has_ended():
-        if process.poll() is None:
-            process.terminate()
-        return process.returncode is not None
-
-    wait_until(has_ended, 'the end')
-    assert process.returncode == 128 + signal.SIGTERM
+    process.send_signal(second)
+    assert process.wait(timeout=60) == 128 + second
 
 
 def test_an_end_takes_no_longer_than_its_limit():
-    process = start_process(sys.executable, '-c', BUSY, '0.5')
+    process = start_process(sys.executable, '-c', BUSY, '3600', '0.5')
     wait_for(process, 'ready')
     process.terminate()
     printed, errors = process.communicate()
     assert printed.splitlines()[-1] == 'busy takes longer than 0.5 s: leaving without it'
     assert (process.returncode, errors) == (1, '')
+
+
+def test_one_request_may_come_as_several_signals(monkeypatch):
+    """As `timeout` and systemd send them: this process survives them."""
+    monkeypatch.setattr(signals, 'ECHO', 3600)
+    noticed = []
+    with signals.stopping_on_signals(noticed.append) as stop:
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP):
+            os.kill(os.getpid(), number)
+        assert stop.wait(60)
+    assert len(noticed) == 1 and noticed[0].startswith('SIGTERM: finishing')
 
 
 def test_handlers_are_put_back():
