@@ -10,10 +10,13 @@ import tensorflow.compat.v1 as tf
 from pix2pix_tf import checkpoints, options_file
 from pix2pix_tf.config import Config, create
 from pix2pix_tf.system import compat
-from pix2pix_tf.system.errors import CheckpointError
+from pix2pix_tf.system.errors import CheckpointError, UsageError
 
 # Pairs per batch of an export. Each is normalized alone; running several keeps all cores busy.
 BATCH_SIZE = 8
+
+_MODELS = 'the folder of a training, a checkpoint, or the folder of a SavedModel of `make convert`'
+_FOR_OTHERS = ('model.onnx', 'model.tflite')  # what `make convert` writes for other programs
 
 
 def saved_config(
@@ -55,7 +58,7 @@ def find_checkpoint(out: str, checkpoint: typing.Optional[str] = None) -> str:
     if checkpoint:
         found = checkpoints.resolve(checkpoint)
         compat.check_path(found)
-        if not tf.train.checkpoint_exists(found):
+        if not _exists(found):
             raise CheckpointError(
                 f'there is no checkpoint {found}: choose another with `checkpoint` (a training '
                 'removes old ones, see `keep`)'
@@ -67,6 +70,11 @@ def find_checkpoint(out: str, checkpoint: typing.Optional[str] = None) -> str:
             f'no checkpoint in {out}: train first, or choose one with `checkpoint`'
         )
     return newest
+
+
+def _exists(checkpoint):
+    """Whether there is a checkpoint: several files, but TensorFlow takes any one file for one."""
+    return tf.train.checkpoint_exists(checkpoint) and not os.path.isfile(checkpoint)
 
 
 class Source(typing.NamedTuple):
@@ -96,9 +104,13 @@ def find_model(model: str, **changes: typing.Any) -> Source:
 
     Raises:
         CheckpointError: there is no such model.
+        UsageError: `model` is not a path.
         Pix2PixError: its options.json or a value in `changes` cannot be used.
     """
     compat.use_graph_mode()
+    model = os.fspath(model) if isinstance(model, os.PathLike) else model
+    if not isinstance(model, str) or not model or '\0' in model:
+        raise UsageError(f'`model` is {model!r}: it must be the path of {_MODELS}')
     compat.check_path(model)
     version = saved_model_version(model)
     if version and not os.path.lexists(os.path.join(model, 'checkpoint')):  # it may be newer
@@ -108,9 +120,26 @@ def find_model(model: str, **changes: typing.Any) -> Source:
         name = os.path.basename(os.path.abspath(version))
         step = int(name) if name.isdecimal() else 0
         return Source(checkpoint, config_in(folder, **changes), step, folder)
+    _check_format(model)
     checkpoint = checkpoints.resolve(model)
-    if not os.path.isdir(model) and not tf.train.checkpoint_exists(checkpoint):
+    if not os.path.isdir(model) and not _exists(checkpoint):
         raise CheckpointError(f'there is no folder and no checkpoint {model}: train one first')
     folder = os.path.dirname(checkpoint)
     step = checkpoints.step_of(checkpoint)
     return Source(checkpoint, config_in(folder, **changes), step, folder)
+
+
+def _check_format(model):
+    """Checks that `model` is not a file of another format, or a folder that only has such files."""
+    found = []
+    if os.path.isfile(model) and checkpoints.resolve(model) == model:
+        found = [model]
+    elif os.path.isdir(model) and not os.path.lexists(os.path.join(model, 'checkpoint')):
+        paths = [os.path.join(model, name) for name in _FOR_OTHERS]
+        found = [path for path in paths if os.path.isfile(path)]
+    if not found:
+        return
+    if os.path.basename(model) == 'saved_model.pb':
+        folder = os.path.dirname(model) or '.'
+        raise CheckpointError(f'{model} is a part of a SavedModel: choose its folder, {folder}')
+    raise CheckpointError(f'{found[0]} cannot be run here: `model` takes {_MODELS}')

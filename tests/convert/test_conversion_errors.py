@@ -2,15 +2,18 @@
 
 import dataclasses
 import os
+import pathlib
+import re
 import shutil
 
 import pytest
 import tensorflow.compat.v1 as tf
 from support.helpers import error_line, run_command
 
+import pix2pix_tf
 from pix2pix_tf import options_file
 from pix2pix_tf.convert import card, convert, saved_model
-from pix2pix_tf.inference.trained import find_model
+from pix2pix_tf.inference.trained import find_checkpoint, find_model
 from pix2pix_tf.serve import static_page
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, UsageError
 
@@ -76,6 +79,42 @@ def test_a_training_is_preferred_to_a_conversion_in_its_folder(trained, tmp_path
     found = find_model(str(out))
     assert (found.step, found.checkpoint) == (2, str(out / 'model-2'))
     assert find_model(str(out / '1')).step == 1
+
+
+def test_files_for_other_programs_are_named_with_what_can_be_run(trained, tmp_path):
+    for name in ('x.onnx', 'folder/model.tflite', 'saved/1/saved_model.pb', 'model.ckpt'):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b'x')
+    takes = (
+        'cannot be run here: `model` takes the folder of a training, a checkpoint, or the folder'
+    )
+    for model, words in (
+        ('x.onnx', f'{tmp_path}/x.onnx {takes}'),
+        ('folder', f'{tmp_path}/folder/model.tflite {takes}'),
+        ('folder/model.tflite', f'{tmp_path}/folder/model.tflite {takes}'),
+        (
+            'saved/1/saved_model.pb',
+            f'is a part of a SavedModel: choose its folder, {tmp_path}/saved/1',
+        ),
+        ('model.ckpt', f'{tmp_path}/model.ckpt {takes}'),
+    ):
+        with pytest.raises(CheckpointError, match=re.escape(words)):
+            find_model(str(tmp_path / model))
+    result = run_command('serve', f'--model={tmp_path}/x.onnx')
+    assert 'cannot be run here: --model takes the folder of a training' in error_line(result, 1)
+    with pytest.raises(CheckpointError, match='there is no checkpoint .*/x.onnx'):
+        find_checkpoint(trained, str(tmp_path / 'x.onnx'))
+    assert find_model(os.path.join(trained, 'model-2.index')).step == 2
+
+
+@pytest.mark.parametrize('model', [5, None, '', 'a\0b', b'out'])
+def test_what_is_no_path_is_an_error(model):
+    with pytest.raises(UsageError, match='`model` is .*: it must be the path of the folder'):
+        pix2pix_tf.load(model)
+
+
+def test_a_model_may_be_a_path_object(trained):
+    assert find_model(pathlib.Path(trained)) == find_model(trained)
 
 
 def test_the_command(trained, tmp_path):
