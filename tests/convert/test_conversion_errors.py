@@ -177,4 +177,4 @@ def test_a_card_names_the_dataset_instead_of_its_part(trained, tmp_path):
     written = (out / 'options.json').read_text()
     folder = options_file.load_data(trained).folder
     (out / 'options.json').write_text(written.replace(folder, '/x/facades/train'))
-    assert '| Data | facades |' in card.write(find_model(str(out)), 'onnx', '')
+    assert '| Data | facades |' in card.write(find_model(str(out)), {})
