@@ -11,11 +11,11 @@ RUN python3 -m pip install --no-cache-dir pip==21.3.1 \
     && python3 -m pip install --no-cache-dir --no-deps -r requirements/docker.txt
 
 COPY setup.py README.md ./
-COPY bin bin
 COPY pix2pix_tf pix2pix_tf
-# Imported from another folder, so that it is what was installed
+# In another folder, so that the installed package is tried
 RUN python3 -m pip install --no-cache-dir --no-deps --no-build-isolation . \
-    && cd / && python3 -c 'import pix2pix_tf.training, pix2pix_tf.monitoring.plotting'
+    && cd / && pix2pix-train --help >/dev/null \
+    && python3 -c 'import pix2pix_tf.training, pix2pix_tf.monitoring.plot'
 
 # Not root. With `docker run --user`, the files in the volumes belong to the caller.
 RUN useradd pix2pix && mkdir -p /data /out && chmod 1777 /data /out

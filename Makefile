@@ -1,8 +1,8 @@
 # pix2pix_tf: `make` prints the targets. Everything is written to .venv/, data/ and out/.
 DATA ?= facades
 DATA_ROOT ?= data/pix2pix
-# bin/on-dataset gets these from the environment, as they were typed. In a recipe, quotes, blanks and $
-# would mean something to make and to the shell. make itself would expand what it exports.
+# bin/on-dataset gets these from the environment, as they were typed. In a recipe, make and the shell
+# would interpret quotes, blanks and $, and make expands the variables that it exports itself.
 unexport DATA DATA_ROOT DATA_URL OUT PHOTOS INPUT A B IN MODEL TO FORMAT PORT ARGS PYTHON
 export PIX2PIX_DATA := $(value DATA)
 export PIX2PIX_DATA_ROOT := $(value DATA_ROOT)
@@ -18,7 +18,7 @@ export PIX2PIX_TO := $(value TO)
 export PIX2PIX_FORMAT := $(value FORMAT)
 export PIX2PIX_PORT := $(value PORT)
 export PIX2PIX_PYTHON := $(value PYTHON)
-# The code of this folder, wherever it was copied from
+# Commands run the code of this folder, even in a copy of a clone
 export PYTHONPATH := $(CURDIR)$(if $(value PYTHONPATH),:$(value PYTHONPATH))
 ifndef RUNTIME
 RUNTIME := $(shell bin/find-python tf1 '$(subst ','\'',$(value PYTHON))' >/dev/null && echo tf1 || echo tf2)
@@ -37,54 +37,54 @@ help:
 	@echo 'Targets'
 	@echo '  make train        train on DATA; the same command resumes'
 	@echo '  make export       write the validation images as PNG files, with a page and metrics'
-	@echo '  make evaluate     only measure them'
+	@echo '  make evaluate     only compute the metrics'
 	@echo '  make predict      run a trained generator on IN, an image or a folder of images'
-	@echo '  make convert      write it as FORMAT: saved_model, onnx or tflite'
-	@echo '  make serve        serve it over HTTP, with a page to draw on'
-	@echo '  make page         write that page with its model, for any static host'
-	@echo '  make demo         try everything on drawn facades, in two and a half minutes'
+	@echo '  make convert      convert a trained generator to FORMAT: saved_model, onnx or tflite'
+	@echo '  make serve        serve a trained generator over HTTP, with a page to draw on'
+	@echo '  make page         write that page and its model for a static web host'
+	@echo '  make demo         train, export and plot on drawn facades, in two and a half minutes'
 	@echo '  make plot         plot the losses and metrics of a training'
 	@echo '  make tensorboard  watch a training in TensorBoard'
 	@echo '  make data         only download DATA'
-	@echo '  make pairs        make the folder DATA from PHOTOS, or from the folders A and B'
-	@echo '  make check-pairs  look for what would spoil a training on DATA'
-	@echo '  make setup        only install into .venv/RUNTIME'
+	@echo '  make pairs        make the dataset DATA from PHOTOS, or from the folders A and B'
+	@echo '  make check-pairs  look for problems in DATA that would spoil a training'
+	@echo '  make setup        only install the environment, .venv/RUNTIME'
 	@echo '  make test         the quick tests; make test-all: all tests'
-	@echo '  make bench        measure the speed, next to the code of the post'
-	@echo '  make reproduce    the training and the tables of docs/results.md; it resumes, too'
+	@echo '  make bench        compare the speed with that of the code of the post'
+	@echo '  make reproduce    the training and the tables of docs/results.md; the same command resumes'
 	@echo '  make lint         check the code; make format: format it'
 	@echo '  make reference    write docs/reference.md from the table of options'
 	@echo '  make docker       build the image'
-	@echo '  make docker-train, make docker-export, make docker-evaluate   the same in a container'
-	@echo '  make clean        remove .venv and caches; data and out stay'
+	@echo '  make docker-train, make docker-export, make docker-evaluate   these commands in a container'
+	@echo '  make clean        remove .venv and caches, and keep data and out'
 	@echo
 	@echo 'Variables'
-	@echo '  DATA=facades            a known name, or a path with a /'
-	@echo '  DATA_ROOT=data/pix2pix  where named datasets are'
-	@echo '  DATA_URL=URL            another archive to download; file:// works, too'
-	@echo '  OUT=out/NAME            where results are written'
-	@echo '  PHOTOS=folder, INPUT=edges   what make pairs reads, and computes from it'
-	@echo '  A=folder, B=folder      or the two images of each pair, in files of equal names'
-	@echo '  IN=path                 what make predict reads'
-	@echo '  MODEL=OUT               what it uses: a training, a checkpoint, a SavedModel'
-	@echo '  TO=folder               where it writes; by default a folder in MODEL'
-	@echo '  FORMAT=saved_model      what make convert writes'
-	@echo '  PORT=8000               where make serve listens'
-	@echo '  EPOCHS=200, STEPS=N     how long to train'
-	@echo '  WORKERS=N               processes that train together on this machine'
+	@echo '  DATA=facades            a known dataset, or a path with a /'
+	@echo '  DATA_ROOT=data/pix2pix  the folder of known datasets'
+	@echo '  DATA_URL=URL            another archive to download; http://, https:// or file://'
+	@echo '  OUT=out/NAME            the folder for results'
+	@echo '  PHOTOS=folder, INPUT=edges   photos for make pairs, and the input to compute from each'
+	@echo '  A=folder, B=folder      or folders with the two images of each pair under the same name'
+	@echo '  IN=path                 the image, or folder of images, for make predict'
+	@echo '  MODEL=OUT               the model to use: a training, a checkpoint or a SavedModel'
+	@echo '  TO=folder               the folder to write to; by default one in MODEL'
+	@echo '  FORMAT=saved_model      the format for make convert'
+	@echo '  PORT=8000               the port for make serve'
+	@echo '  EPOCHS=200, STEPS=N     the length of a training'
+	@echo '  WORKERS=N               number of processes that train one model on this machine'
 	@echo '  ARGS="--flag=value"     flags of the command; docs/reference.md lists them'
 	@echo '  RUNTIME=tf1 or tf2      TensorFlow 1.15 or 2.x'
 	@echo '  PYTHON=python3.x        the Python of a new .venv/RUNTIME'
-	@echo '  IMAGE=pix2pix_tf        the Docker image; BASE=image: its base'
-	@echo '  JOBS=2                  processes that run the tests'
-	@echo '  GPUS=all                the GPUs of a container; GPUS= for none'
+	@echo '  IMAGE=pix2pix_tf        the Docker image; BASE=image its base'
+	@echo '  JOBS=2                  number of processes for the tests'
+	@echo '  GPUS=all                the GPUs of a container; GPUS= means none'
 
 .venv/%/.installed: requirements/%.txt setup.py
 	@bin/install $* "$$PIX2PIX_PYTHON"
 
 setup: $(STAMP)
 	@$(if $(CHOSEN),echo '$(CHOSEN)')
-	@[ -x '$(RUN)' ] || { echo '$(RUN) is gone, perhaps with its Python: make clean, then the same again' >&2; exit 1; }
+	@[ -x '$(RUN)' ] || { echo '$(RUN) is missing, perhaps with its Python: run make clean, then the same command again' >&2; exit 1; }
 
 data: setup
 	@bin/on-dataset $(RUN) data
@@ -96,21 +96,21 @@ evaluate export: data
 	@bin/on-dataset $(RUN) $@ $(value ARGS)
 
 reproduce: data
-	@$(if $(EPOCHS)$(WORKERS),echo 'EPOCHS and WORKERS are not for make reproduce: give STEPS' >&2; exit 2)
+	@$(if $(EPOCHS)$(WORKERS),echo 'make reproduce does not take EPOCHS or WORKERS: give STEPS' >&2; exit 2)
 	@bin/on-dataset $(RUN) $@ $(if $(STEPS),--steps=$(STEPS)) $(value ARGS)
 
 plot tensorboard predict convert serve page pairs check-pairs: setup
 	@bin/on-dataset $(RUN) $@ $(value ARGS)
 
 demo: setup
-	@$(if $(EPOCHS)$(STEPS)$(WORKERS),echo 'make demo takes 1000 steps on its own data: for others give DATA=demo to make train' >&2; exit 2)
+	@$(if $(EPOCHS)$(STEPS)$(WORKERS),echo 'make demo trains for 1000 steps on its own dataset: for other lengths run make train DATA=demo' >&2; exit 2)
 	@$(RUN) bin/pix2pix-demo --root=data/demo
 	@$(RUN) bin/pix2pix-train --data=data/demo/train --val_data=data/demo/val --out=out/demo \
 		--ngf=16 --ndf=16 --max_steps=1000 --display_freq=100 --eval_freq=100 --seed=1 $(value ARGS)
 	@$(RUN) bin/pix2pix-export --data=data/demo/val --out=out/demo --seed=1
 	@$(RUN) bin/pix2pix-plot --out=out/demo
 	@echo 'open out/demo/index.html, and development.html and curves.png next to it'
-	@echo 'draw a facade of your own: make serve MODEL=out/demo'
+	@echo 'to draw facades yourself, run make serve MODEL=out/demo'
 
 test: setup
 	@$(RUN) -m pytest -n $(JOBS) -m 'not slow' $(value ARGS)

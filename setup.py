@@ -1,6 +1,6 @@
 """Packaging of pix2pix_tf: the TensorFlow for each Python, and what it needs next to it."""
 
-import glob
+import os
 import re
 
 from setuptools import find_packages, setup
@@ -16,6 +16,12 @@ OPENCV = [
 ]
 
 
+# Those of pix2pix_tf/cli/main.py
+COMMANDS = (
+    *('train', 'export', 'evaluate', 'predict', 'convert', 'serve', 'page'),
+    *('plot', 'data', 'demo', 'pairs'),
+)
+
 ONNX = ["onnx>=1.14; python_version >= '3.7'", 'onnxruntime>=1.16; ' + TF2]
 SERVE = ['werkzeug>=2.0', 'waitress>=2.0', 'prometheus-client>=0.14']
 PLOT = ['matplotlib>=3.3']
@@ -26,19 +32,51 @@ def read(path):
         return file.read()
 
 
+def repository():
+    """The address of the repository: of the workflow that builds, or in CITATION.cff, or None.
+
+    A clone has it once the repository has an address; the image of the Dockerfile lacks the file.
+    """
+    if 'GITHUB_REPOSITORY' in os.environ:
+        return f'{os.environ["GITHUB_SERVER_URL"]}/{os.environ["GITHUB_REPOSITORY"]}'
+    found = os.path.exists('CITATION.cff') and re.search(
+        r"(?m)^repository-code: *['\"]?(https://[^'\"\s]+?)/?['\"]?$", read('CITATION.cff')
+    )
+    return found.group(1) if found else None
+
+
+def with_absolute_links(page, address):
+    """A Markdown page whose pictures and links lead to the repository, as a package index needs."""
+    link = r'\]\((?!https?:|mailto:|#)([^)\s]+)\)'
+    page = re.sub('(!\\[[^]]*)' + link, rf'\1]({address}/raw/main/\2)', page)
+    return re.sub(link, rf']({address}/blob/main/\1)', page)
+
+
+URL = repository()
+README = read('README.md')
+
 setup(
     name='pix2pix-tf',
     version=re.search(r"__version__ = '(.*)'", read('pix2pix_tf/__init__.py')).group(1),
     description='pix2pix image-to-image translation as a graph, in TensorFlow 1.15 and 2.x',
-    long_description=read('README.md'),
+    long_description=with_absolute_links(README, URL) if URL else README,
     long_description_content_type='text/markdown',
+    author='The pix2pix_tf authors',
     license='MIT',
+    url=URL,
+    project_urls={
+        name: f'{URL}/blob/main/{path}'
+        for name, path in (('Documentation', 'docs/README.md'), ('Changelog', 'CHANGELOG.md'))
+        if URL
+    },
     classifiers=[
         'Development Status :: 4 - Beta',
         'Intended Audience :: Science/Research',
-        'License :: OSI Approved :: MIT License',
         'Operating System :: POSIX :: Linux',
-        'Programming Language :: Python :: 3',
+        *(
+            f'Programming Language :: Python :: {version}'
+            for version in ('3', '3.6', '3.7', '3.10', '3.11', '3.12', '3.13')
+        ),
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
     ],
     packages=find_packages(include=['pix2pix_tf', 'pix2pix_tf.*']),
@@ -48,7 +86,9 @@ setup(
         'pix2pix_tf.pairs': ['templates/*.html'],
         'pix2pix_tf.serve': ['page/*'],
     },
-    scripts=sorted(glob.glob('bin/pix2pix-*')),
+    entry_points={
+        'console_scripts': [f'pix2pix-{name} = pix2pix_tf.cli.main:{name}' for name in COMMANDS]
+    },
     python_requires='>=3.6',
     install_requires=[
         'absl-py>=1.0',

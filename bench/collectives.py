@@ -1,4 +1,4 @@
-"""What the averages of a training on two workers cost on this machine, by their size.
+"""The cost of averaging gradients between two processes on this machine, by their number.
 
     python bench/collectives.py
 

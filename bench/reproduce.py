@@ -1,4 +1,4 @@
-"""`make reproduce`: the post's training and its numbers, from nothing; the same command resumes.
+"""`make reproduce`: the post's training and its numbers, from scratch; the same command resumes.
 
     python bench/reproduce.py --data=FOLDER --out=FOLDER [--steps=80000]
         [--post=FILE] [--pictures=FOLDER] [flags of pix2pix-train]
@@ -21,8 +21,8 @@ from PIL import Image
 from turns import HERE, ROOT, environment
 
 from pix2pix_tf import checkpoints
-from pix2pix_tf.evaluation import metrics
-from pix2pix_tf.pairs import shaping
+from pix2pix_tf.evaluation.report import JSON_FILE
+from pix2pix_tf.pairs import halves
 from pix2pix_tf.system.errors import Pix2PixError
 
 FIRST = 2000  # the first step that is measured, and the last of the comparison with the post
@@ -30,11 +30,11 @@ NO_UPDATE = 1e-30  # a learning rate that leaves the weights as they are
 
 
 class Stopped(Exception):
-    """Somebody interrupted a training; it was saved."""
+    """A training was interrupted and has saved."""
 
 
 class Reproduction:
-    """The steps of one reproduction, each left out if its result is there."""
+    """The steps of one reproduction; a step whose result exists is skipped."""
 
     def __init__(self, args, train_flags):
         self.args, self.train_flags = args, train_flags
@@ -42,7 +42,7 @@ class Reproduction:
             os.path.join(args.data, part) for part in ('train', 'val')
         )
         self.child = None
-        # A child gets Ctrl-C itself and saves; this process only waits for it
+        # Ctrl-C also reaches the child, which saves; this process only waits for it
         signal.signal(signal.SIGINT, lambda *_: None)
         signal.signal(signal.SIGTERM, self._forward)
 
@@ -64,7 +64,7 @@ class Reproduction:
 
     def export(self, checkpoint, data, name):
         """Exports the pairs of `data` to the folder `name`."""
-        if not os.path.exists(self.path(name, metrics.JSON_FILE)):
+        if not os.path.exists(self.path(name, JSON_FILE)):
             self._run(
                 'bin/pix2pix-export',
                 f'--checkpoint={checkpoint}',
@@ -74,14 +74,14 @@ class Reproduction:
             )
 
     def measure(self, step):
-        """Trains up to `step`, and exports what is to be looked at then."""
-        if os.path.exists(self.path('steps', str(step), metrics.JSON_FILE)):
+        """Trains up to `step`, and exports the validation pairs and the pictures."""
+        if os.path.exists(self.path('steps', str(step), JSON_FILE)):
             return
         checkpoint = self.train(
             'run', step, '--seed=1', '--save_secs=600', '--keep=2', '--eval_images=50'
         )
         if checkpoints.step_of(checkpoint) > step:
-            print(f'the run is past step {step}, which was not measured')
+            print(f'step {step} was not measured: the run is past it')
             return
         if self.args.pictures:
             self.export(checkpoint, self.path('pairs'), os.path.join('pictures', str(step)))
@@ -132,23 +132,19 @@ class Reproduction:
 
 
 def make_pairs(pictures, folder):
-    """Side-by-side pairs, the target on the left, of the pictures `N-inputs.png`, `N-targets.png`.
-
-    Raises:
-        SystemExit: there are none.
-    """
+    """Joins the pictures `N-targets.png` (left) and `N-inputs.png` to pairs in `folder`."""
     inputs = sorted(glob.glob(os.path.join(glob.escape(pictures), '*-inputs.png')))
     if not inputs:
         raise SystemExit(f'no *-inputs.png in {pictures}')
     os.makedirs(folder, exist_ok=True)
     for path in inputs:
         target, source = (Image.open(p) for p in (path.replace('-inputs', '-targets'), path))
-        pair = shaping.joined(target, source)
+        pair = halves.side_by_side(target, source)
         pair.save(os.path.join(folder, os.path.basename(path).replace('-inputs', '')))
 
 
 def reproduce(args, train_flags):
-    """All of it, in folders of --out from which `reproduce_page` makes results.md."""
+    """Runs all steps, in folders of --out from which `reproduce_page` makes results.md."""
     run = Reproduction(args, train_flags)
     first = min(FIRST, args.steps)
     if args.pictures:
@@ -172,7 +168,7 @@ def main():
     given = {flag.lstrip('-').partition('=')[0] for flag in train_flags}
     for name in ('seed', 'max_steps', 'val_data', 'save_secs', 'keep', 'eval_images'):
         if name in given:
-            parser.error(f'--{name} is for the reproduction to choose')
+            parser.error(f'--{name} cannot be used: the reproduction sets it')
     for name in ('data', 'out', 'post', 'pictures'):
         value = getattr(args, name)
         setattr(args, name, value and os.path.abspath(value))
@@ -180,7 +176,7 @@ def main():
         if getattr(args, name) < 1:
             parser.error(f'--{name} is {getattr(args, name)}: it must be at least 1')
     if args.post and not os.path.isfile(args.post):
-        parser.error(f'--post={args.post} is no file')
+        parser.error(f'--post={args.post} is not a file')
     try:
         reproduce(args, train_flags)
     except Stopped:

@@ -1,4 +1,4 @@
-"""What `make reproduce` has found, as results.md with its pictures."""
+"""The results of `make reproduce` as results.md, with its pictures."""
 
 import glob
 import itertools
@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pix2pix_tf.evaluation import metrics
+from pix2pix_tf.evaluation.report import JSON_FILE
 from pix2pix_tf.monitoring import csv_log, plot
 from pix2pix_tf.monitoring.progress import LOSS_LABELS
 
@@ -22,11 +23,11 @@ COMPARED = {  # folder: (folder of its metrics, title); {} is the step
 
 
 def write(out, compared, pictures=None):
-    """Writes results.md to the folder `out`, with as much of it as there is.
+    """Writes results.md to the folder `out`, from the results so far.
 
     `compared` is the step of the comparison with the post.
     """
-    reports = glob.glob(os.path.join(glob.escape(out), 'steps', '*', metrics.JSON_FILE))
+    reports = glob.glob(os.path.join(glob.escape(out), 'steps', '*', JSON_FILE))
     steps = sorted(int(path.split(os.sep)[-2]) for path in reports)
     if not steps:
         return
@@ -35,7 +36,7 @@ def write(out, compared, pictures=None):
     _draw_strip(out, steps)
     parts.append('Input, output after ' + ', '.join(map(str, steps)) + ' steps, target:')
     parts.append('![](strip.jpg)')
-    if os.path.exists(os.path.join(out, 'compared', 'post', metrics.JSON_FILE)):
+    if os.path.exists(os.path.join(out, 'compared', 'post', JSON_FILE)):
         curves = {folder: _averages(out, folder, compared) for folder in COMPARED}
         _draw_comparison(out, curves)
         parts += ["## Next to the post's code", _comparison_table(out, compared)]
@@ -53,7 +54,7 @@ def sharpness(image):
 
 
 def _report(folder):
-    with open(os.path.join(folder, metrics.JSON_FILE), encoding='utf-8') as file:
+    with open(os.path.join(folder, JSON_FILE), encoding='utf-8') as file:
         return json.load(file)
 
 
@@ -93,12 +94,12 @@ def _pictures_table(out, pictures):
             'the post': _read(os.path.join(pictures, name + '-outputs.png')),
             'pix2pix_tf': _read(os.path.join(folder, 'images', name + '-outputs.png')),
         }
-        for who, output in outputs.items():
+        for source, output in outputs.items():
             compared = metrics.compare(output, target)
-            values[who].append([*(compared[n] for n in metrics.NAMES), sharpness(output)])
-            rows.append([name, who, *(f'{value:.4g}' for value in values[who][-1])])
-    for who, lines in values.items():
-        rows.append(['mean', who, *(f'{value:.4g}' for value in np.mean(lines, axis=0))])
+            values[source].append([*(compared[n] for n in metrics.NAMES), sharpness(output)])
+            rows.append([name, source, *(f'{value:.4g}' for value in values[source][-1])])
+    for source, lines in values.items():
+        rows.append(['mean', source, *(f'{value:.4g}' for value in np.mean(lines, axis=0))])
     return _table(['picture', f'step {os.path.basename(folder)}', *metrics.NAMES, 'gradient'], rows)
 
 

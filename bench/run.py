@@ -22,7 +22,7 @@ import time
 import numpy as np
 from PIL import Image
 from table import Table, ratio
-from turns import ROOT, Worker, environment, take_turns
+from turns import ROOT, Program, environment, take_turns
 
 from pix2pix_tf.config import Config
 from pix2pix_tf.dataset import reader_threads
@@ -37,15 +37,15 @@ COPY_BYTES = 2**28
 
 
 def bench_step(table, rounds, data_dir, torch):
-    workers = {
-        'post': Worker('step-post'),
-        'ours': Worker('step-ours'),
-        'queue': Worker('step-queue', data_dir),
-        'gemm': Worker('gemm'),
+    programs = {
+        'post': Program('step-post'),
+        'ours': Program('step-ours'),
+        'queue': Program('step-queue', data_dir),
+        'gemm': Program('gemm'),
     }
     if torch:
-        workers['torch'] = Worker('step-torch', python=torch)
-    seconds, peaks = take_turns(workers, rounds)
+        programs['torch'] = Program('step-torch', python=torch)
+    seconds, peaks = take_turns(programs, rounds)
     medians = {name: float(np.median(values)) for name, values in seconds.items()}
     table.head('train step, one pair')
     table.row("the post's code", medians['post'], 's', peak=peaks['post'])
@@ -69,15 +69,15 @@ def bench_bfloat16(table, rounds, torch):
 
     if session.precision(Config(mixed_precision=True)) != 'bfloat16':
         return
-    workers = {
-        'float32': Worker('step-ours'),
-        'ours': Worker('step-ours', 1),
-        'post': Worker('step-post', 1),
-        'post32': Worker('step-post'),
+    programs = {
+        'float32': Program('step-ours'),
+        'ours': Program('step-ours', 1),
+        'post': Program('step-post', 1),
+        'post32': Program('step-post'),
     }
     if torch:
-        workers['torch'] = Worker('step-torch', 1, python=torch)
-    seconds, peaks = take_turns(workers, rounds)
+        programs['torch'] = Program('step-torch', 1, python=torch)
+    seconds, peaks = take_turns(programs, rounds)
     table.head('train step in bfloat16, one pair')
     names = {
         'ours': 'pix2pix_tf, --mixed_precision',
@@ -86,7 +86,7 @@ def bench_bfloat16(table, rounds, torch):
         'post32': "the post's code in float32",
         'torch': 'PyTorch under autocast',
     }
-    for name in (n for n in names if n in workers):
+    for name in (n for n in names if n in programs):
         median = float(np.median(seconds[name]))
         compared = None
         if name != 'ours':
@@ -105,9 +105,9 @@ def copy_rate():
     return 2 * COPY_BYTES / float(np.median(times)) / 1e9
 
 
-def bench_images(table, rounds, workers, label=''):
-    """Rows for the workers 'post' and 'ours', which measure seconds per image."""
-    seconds, peaks = take_turns(workers, rounds)
+def bench_images(table, rounds, programs, label=''):
+    """Rows for the programs 'post' and 'ours', which measure seconds per image."""
+    seconds, peaks = take_turns(programs, rounds)
     rates = {name: 1 / float(np.median(values)) for name, values in seconds.items()}
     table.row("the post's code" + label, rates['post'], 'images/s', peak=peaks['post'])
     compared = 'as fast as the post', ratio(seconds['post'], seconds['ours'])
@@ -121,19 +121,19 @@ def bench_pipeline(table, rounds, data_dir):
     # The post has one reader: with several, its halves would be cropped differently
     settings.append((1, reader_threads(Config()), 'default settings'))
     for post_threads, our_threads, label in settings:
-        post = Worker('pipeline-post', data_dir, post_threads)
-        ours = Worker('pipeline-ours', data_dir, our_threads)
+        post = Program('pipeline-post', data_dir, post_threads)
+        ours = Program('pipeline-ours', data_dir, our_threads)
         bench_images(table, rounds, {'post': post, 'ours': ours}, f', {label}')
 
 
 def bench_export(table, rounds, data_dir):
     table.head('export')
-    workers = {
-        'post': Worker('export-post', data_dir),
-        'ours': Worker('export-ours', data_dir),
-        'generator': Worker('generator'),
+    programs = {
+        'post': Program('export-post', data_dir),
+        'ours': Program('export-ours', data_dir),
+        'generator': Program('generator'),
     }
-    seconds = bench_images(table, rounds, workers)
+    seconds = bench_images(table, rounds, programs)
     compared = "the export's rate", ratio(seconds['ours'], seconds['generator'])
     rate = 1 / float(np.median(seconds['generator']))
     table.row('its generator alone, one by one', rate, 'images/s', compared)
@@ -141,17 +141,17 @@ def bench_export(table, rounds, data_dir):
 
 def bench_predict(table, rounds, data_dir):
     table.head('prediction of single images')
-    workers = {'files': Worker('predict', data_dir), 'generator': Worker('generator')}
+    programs = {'files': Program('predict', data_dir), 'generator': Program('generator')}
     if importlib.util.find_spec('onnxruntime'):
-        workers['onnx'] = Worker('generator-onnx')
+        programs['onnx'] = Program('generator-onnx')
     if importlib.util.find_spec('waitress'):
-        workers['serve'] = Worker('serve')
-    seconds, peaks = take_turns(workers, rounds)
+        programs['serve'] = Program('serve')
+    seconds, peaks = take_turns(programs, rounds)
     rates = {name: 1 / float(np.median(values)) for name, values in seconds.items()}
     table.row('generator alone', rates['generator'], 'images/s', peak=peaks['generator'])
     names = {'files': 'pix2pix-predict, files to files', 'onnx': 'the ONNX file in onnxruntime'}
     names['serve'] = 'pix2pix-serve, four clients'
-    for name in (n for n in names if n in workers):
+    for name in (n for n in names if n in programs):
         compared = "the generator's rate", ratio(seconds['generator'], seconds[name])
         table.row(names[name], rates[name], 'images/s', compared, peaks[name])
 
@@ -189,14 +189,14 @@ def bench_pairs(table, rounds):
             path = os.path.join(photos, name)
             Image.open(path).crop((0, 0, 256, 256)).resize((512, 512)).save(path, quality=90)
         cores = len(os.sched_getaffinity(0))
-        workers = {
-            'loop': Worker('pairs-loop', photos),
-            'one': Worker('pairs-ours', photos, 1),
-            'all': Worker('pairs-ours', photos, cores),
+        programs = {
+            'loop': Program('pairs-loop', photos),
+            'one': Program('pairs-ours', photos, 1),
+            'all': Program('pairs-ours', photos, cores),
         }
-        seconds, _ = take_turns(workers, rounds)
+        seconds, _ = take_turns(programs, rounds)
     labels = {'loop': 'a loop of the same calls', 'one': 'pix2pix_tf, 1 process'}
-    for name in workers:
+    for name in programs:
         compared = 'as fast as the loop', ratio(seconds['loop'], seconds[name])
         label = labels.get(name, f'pix2pix_tf, {cores} processes')
         rate = 1 / float(np.median(seconds[name]))
@@ -217,12 +217,12 @@ def main():
     parser.add_argument('--rounds', type=int, default=15, help='the results are their medians')
     parser.add_argument('--data', help='folder of JPEG pairs; drawn ones by default')
     parser.add_argument('--torch', metavar='PYTHON', help='a Python that has PyTorch')
-    parser.add_argument('--json', metavar='FILE', help='writes the results to this file, too')
+    parser.add_argument('--json', metavar='FILE', help='also writes the results to this file')
     args = parser.parse_args()
-    for name, is_there in (('torch', shutil.which), ('data', os.path.isdir)):
+    for name, exists in (('torch', shutil.which), ('data', os.path.isdir)):
         value = getattr(args, name)
-        if value and not is_there(value):
-            parser.error(f'--{name}={value} is not there')
+        if value and not exists(value):
+            parser.error(f'--{name}={value} does not exist')
     table = Table()
     with tempfile.TemporaryDirectory() as drawn:
         if not args.data:

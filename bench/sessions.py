@@ -1,4 +1,4 @@
-"""What the workers share: TensorFlow as it is loaded, a running session, a clock."""
+"""What the programs share: TensorFlow as it is loaded, a running session, a clock."""
 
 import contextlib
 import time

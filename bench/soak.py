@@ -1,12 +1,12 @@
-"""A soak: `make train`, killed at random every 60 to 120 s and resumed, for half an hour.
+"""A soak test: `make train`, killed at random every 60 to 120 s and resumed, for half an hour.
 
     python bench/soak.py --minutes 30 --out out/soak DATA=facades
 
-The arguments after the options go to `make train` as they are. Every kill prints a line: the
-signal, the last step that was reported, the step that was saved, and how many steps were lost
-between the two. The last lines are the means of the losses over every 200 steps, to compare with
-those of a run that is not killed, `--minutes 600 --calm STEPS`. Exits with 1 if a run did not
-resume from its newest checkpoint.
+Further arguments are passed to `make train`. Every kill prints a line: the signal, the last step
+that was reported, the step that was saved, and the number of steps lost between the two. The last
+lines are the means of the losses over every 200 steps, to compare with those of a run that is not
+killed, `--minutes 600 --calm STEPS`. Exits with 1 if a run did not resume from its newest
+checkpoint.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def start(out, variables, steps):
 
 
 def follow(process, losses, steps_per_epoch):
-    """Reads what a run prints to its end: (step it started at, last step reported, last line)."""
+    """Reads the output of a run to its end: (first step, last step reported, last line)."""
     first, step, line = None, 0, ''
     for line in process.stdout:
         resumed = re.search(r'resuming from \S+-([0-9]+)$', line)
@@ -67,10 +67,10 @@ def kill_later(process, seconds, number):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--minutes', type=float, default=30)
-    parser.add_argument('--out', default='out/soak')
-    parser.add_argument('--seed', type=int, default=1)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--minutes', type=float, default=30, help='of killing and resuming')
+    parser.add_argument('--out', default='out/soak', help='output folder of the training')
+    parser.add_argument('--seed', type=int, default=1, help='of the times and signals of the kills')
     parser.add_argument('--calm', type=int, help='steps of a run that is not killed')
     parser.add_argument('--pairs', type=int, default=400, help='in the training set')
     parser.add_argument('variables', nargs='*', help='of the Makefile, like DATA=facades')

@@ -18,12 +18,12 @@ def environment(**changes):
     return dict(os.environ, PYTHONPATH=os.pathsep.join(found), **changes)
 
 
-class Worker:
-    """A process of bench/workers.py that is ready to work."""
+class Program:
+    """A process of bench/programs.py, stopped until it is its turn."""
 
-    def __init__(self, kind, *arguments, python=sys.executable):
+    def __init__(self, name, *arguments, python=sys.executable):
         self.process = subprocess.Popen(
-            [python, os.path.join(HERE, 'workers.py'), kind, *map(str, arguments)],
+            [python, os.path.join(HERE, 'programs.py'), name, *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -34,7 +34,7 @@ class Worker:
         # A stopped process would outlive the bench
         atexit.register(self.process.kill)
         if self.process.stdout.readline() != 'ready\n':
-            raise SystemExit(f'bench: {kind} failed:\n{self.process.communicate()[1]}')
+            raise SystemExit(f'bench: {name} failed:\n{self.process.communicate()[1]}')
         self.process.send_signal(signal.SIGSTOP)
 
     def work(self):
@@ -52,12 +52,12 @@ class Worker:
         return float(self.process.communicate()[0])
 
 
-def take_turns(workers, rounds):
-    """({name: seconds of each round}, {name: peak MiB}) of {name: Worker}."""
-    seconds = {name: [] for name in workers}
+def take_turns(programs, rounds):
+    """({name: seconds of each round}, {name: peak MiB}) of {name: Program}."""
+    seconds = {name: [] for name in programs}
     for number in range(WARM_UP + rounds):
-        for name, worker in workers.items():
-            taken = worker.work()
+        for name, program in programs.items():
+            taken = program.work()
             if number >= WARM_UP:
                 seconds[name].append(taken)
-    return seconds, {name: worker.end() for name, worker in workers.items()}
+    return seconds, {name: program.end() for name, program in programs.items()}

@@ -47,7 +47,9 @@ def resolve(name: str) -> str:
     if os.path.isdir(name):
         checkpoint = latest(name)
         if checkpoint is None:
-            raise CheckpointError(f'no checkpoint in the folder {name}')
+            raise CheckpointError(
+                f'no checkpoint in the folder {name}: train first, or choose another'
+            )
         return checkpoint
     return re.sub(_ENDING + '$', '', name)
 

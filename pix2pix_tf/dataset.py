@@ -5,18 +5,18 @@ The post's section "Load Data". Only builds the graph.
 
 import math
 import os
-import typing
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.config import Config
 from pix2pix_tf.system import machine
 
-MAX_READER_THREADS = 8  # they read hundreds of images per second, a step takes a few
+MAX_READER_THREADS = 8  # together they read hundreds of images per second; a training needs a few
 
 
-class Batches(typing.NamedTuple):
-    """What `load_data` returns; the fields are those of the post."""
+class Batches(NamedTuple):
+    """The post's batches of images, and the number of steps in an epoch."""
 
     paths: tf.Tensor  # [batch] string
     inputs: tf.Tensor  # [batch, height, width, 3] float32 in [-1, 1], of crop_size
@@ -31,9 +31,9 @@ def decode_image(contents: tf.Tensor) -> tf.Tensor:
 
 
 def process_image(
-    image: tf.Tensor, offset: typing.Optional[tf.Tensor], config: Config = Config()
+    image: tf.Tensor, offset: Optional[tf.Tensor], config: Config = Config()
 ) -> tf.Tensor:
-    """[height, width, 3] uint8 => the same of crop_size, float32 in [-1, 1].
+    """[height, width, 3] uint8 => [*crop_size, 3] float32 in [-1, 1].
 
     With an `offset` (two int32: rows, columns) the image is scaled to scale_size and cropped at
     that offset. Without one it is scaled to crop_size and not cropped. The post draws the offset
@@ -42,9 +42,8 @@ def process_image(
     """
     # [0, 255] => [-1, 1]
     image = tf.cast(image, tf.float32) / 127.5 - 1
-    scale_size = config.crop_size if offset is None else config.scale_size
-    image = tf.image.resize_area(tf.expand_dims(image, 0), scale_size)
-    image = tf.squeeze(image, 0)
+    size = config.crop_size if offset is None else config.scale_size
+    image = tf.image.resize_images(image, size, method=tf.image.ResizeMethod.AREA)
     if offset is not None:
         image = tf.image.crop_to_bounding_box(image, offset[0], offset[1], *config.crop_size)
     return image
@@ -57,28 +56,31 @@ def random_offset(config: Config = Config()) -> tf.Tensor:
 
 
 def decode_pair(
-    contents: tf.Tensor, offset: typing.Optional[tf.Tensor], config: Config = Config()
-) -> typing.Tuple[tf.Tensor, tf.Tensor]:
-    """The bytes of a pair => (input, target), each as `process_image` returns it."""
+    contents: tf.Tensor, offset: Optional[tf.Tensor], config: Config = Config()
+) -> Tuple[tf.Tensor, tf.Tensor]:
+    """The bytes of a pair => input and target, each [*crop_size, 3] float32 in [-1, 1].
+
+    For `offset`, see `process_image`.
+    """
     raw_image = decode_image(contents)
-    width = tf.shape(raw_image)[1] // 2
-    left, right = raw_image[:, :width], raw_image[:, width:]
-    # The post's direction, labels => photo: the input is the right half
+    width = tf.shape(raw_image)[1]
+    left, right = raw_image[:, : width // 2], raw_image[:, width // 2 :]
+    # BtoA is the post's direction, labels => photo: the input is the right half
     inputs, targets = (right, left) if config.direction == 'BtoA' else (left, right)
     return process_image(inputs, offset, config), process_image(targets, offset, config)
 
 
 def load_data(
-    input_paths: typing.Sequence[str],
+    input_paths: Sequence[str],
     config: Config = Config(),
     training: bool = True,
-    path_queue: typing.Optional[tf.FIFOQueue] = None,
+    path_queue: Optional[tf.FIFOQueue] = None,
 ) -> Batches:
     """Batches of the side-by-side pairs in the files `input_paths`.
 
     For training the batches are endless, shuffled and cropped at random. Otherwise each pair comes
-    once, in the given order and uncropped; the last batch may be smaller. With a `path_queue`, the
-    paths come from there.
+    once, in the given order and uncropped; the last batch may be smaller. If there is a
+    `path_queue`, the paths are read from it instead.
     """
     if path_queue is None:
         path_queue = tf.train.string_input_producer(
@@ -91,7 +93,7 @@ def load_data(
     offset = random_offset(config) if training else None
     inputs, targets = decode_pair(contents, offset, config)
 
-    # Several threads would mix up the order in which an export needs the pairs
+    # Several threads would not keep the order, which an export needs
     threads = reader_threads(config) if training else 1
     paths, inputs, targets = tf.train.batch(
         [paths, inputs, targets],
@@ -105,7 +107,7 @@ def load_data(
 
 
 def reader_threads(config: Config) -> int:
-    """The number of threads that read images; see `num_threads`."""
+    """`num_threads`, or its default: one per core but at most 8, or one with a `seed`."""
     if config.num_threads is None:
         return 1 if config.seed is not None else min(MAX_READER_THREADS, machine.cores())
     return config.num_threads

@@ -1,8 +1,8 @@
-"""What TensorFlow's errors mean to a person: which file, which limit."""
+"""Explains TensorFlow's errors: which file or which limit caused them."""
 
 import contextlib
 import os
-import typing
+from typing import Iterator, NoReturn, Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
@@ -14,9 +14,9 @@ _SMALLER = '`batch_size`, `crop_size` or `ngf`'
 
 
 def raise_explained(
-    error: tf.errors.OpError, paths: typing.Sequence[str], smaller: str = _SMALLER
-) -> typing.NoReturn:
-    """Raises the Pix2PixError that explains `error`, or `error` itself if there is none."""
+    error: tf.errors.OpError, paths: Sequence[str], smaller: str = _SMALLER
+) -> NoReturn:
+    """Raises the Pix2PixError that explains `error`; without an explanation, `error` itself."""
     explained = explain(error, paths, smaller)
     if explained is None:
         raise error
@@ -24,22 +24,22 @@ def raise_explained(
 
 
 @contextlib.contextmanager
-def explained(paths: typing.Sequence[str]) -> typing.Iterator[None]:
-    """Turns TensorFlow's errors in the block, whose graph reads `paths`, into Pix2PixErrors."""
+def explained(paths: Sequence[str], smaller: str = _SMALLER) -> Iterator[None]:
+    """Raises TensorFlow's errors in the block, whose graph reads `paths`, as `raise_explained`."""
     try:
         yield
     except tf.errors.OpError as error:
-        raise_explained(error, paths)
+        raise_explained(error, paths, smaller)
 
 
 def explain(
-    error: tf.errors.OpError, paths: typing.Sequence[str], smaller: str = _SMALLER
-) -> typing.Optional[Pix2PixError]:
-    """Translates an OpError of a graph that reads `paths` into a Pix2PixError; None if it cannot.
+    error: tf.errors.OpError, paths: Sequence[str], smaller: str = _SMALLER
+) -> Optional[Pix2PixError]:
+    """The Pix2PixError that explains an OpError of a graph that reads `paths`; None if unknown.
 
-    Where memory is short, the message advises to make what `smaller` names smaller.
-    TensorFlow does not say which file it could not decode. To find it after an error that a decoder
-    can raise, the files are decoded again one by one, in a separate graph.
+    If memory ran out, the message advises a smaller value of what `smaller` lists. TensorFlow does
+    not say which file it could not decode. To find it, if a decoder can have raised the error, the
+    files are decoded again one by one, in a separate graph.
     """
     cause = compat.one_line(error)
     if 'No space left' in cause:
@@ -63,12 +63,13 @@ def explain(
 
 
 def _first_undecodable(paths):
-    with tf.Graph().as_default(), tf.Session() as session:
+    """(the first file that cannot be decoded, why); (None, '') if all of them can."""
+    with tf.Graph().as_default(), tf.Session() as sess:
         path = tf.placeholder(tf.string)
         image = dataset.decode_image(tf.read_file(path))
         for name in paths:
             try:
-                session.run(image.op, {path: os.fsencode(name)})
+                sess.run(image.op, {path: os.fsencode(name)})
             except tf.errors.OpError as error:
                 return name, compat.one_line(error)
     return None, ''

@@ -1,227 +1,271 @@
-"""The Supervisor-managed export loop (the post's section "Evaluating")."""
+"""The post's section "Evaluating": a trained generator on a folder of pairs.
+
+`test` is the post's function of that name; `export` and `evaluate` call it.
+"""
 
 import concurrent.futures
 import contextlib
 import os
-import typing
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import tensorflow.compat.v1 as tf
 from tqdm import tqdm
 
 from pix2pix_tf import checkpoints, dataset, diagnosis, images, session
 from pix2pix_tf.config import Config, as_written
-from pix2pix_tf.evaluation import metrics, pages, parts
+from pix2pix_tf.evaluation import pages, shard_files
 from pix2pix_tf.evaluation.evaluator import Evaluator, Measures
+from pix2pix_tf.evaluation.report import EvaluationReport, format_table, save_report
 from pix2pix_tf.inference import noise
-from pix2pix_tf.inference.trained import config_in, find_checkpoint
+from pix2pix_tf.inference.trained import Trained, find
 from pix2pix_tf.model import build_generator
-from pix2pix_tf.pairs import find
-from pix2pix_tf.system import compat, files
+from pix2pix_tf.pairs.find import find_pairs
+from pix2pix_tf.system import files
 from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import CheckpointError, DataError, UsageError
 
-Batch = typing.Dict[str, typing.Any]
+Batch = Dict[str, Any]
 
 
-class ExportResult(typing.NamedTuple):
-    """What `export` returns."""
+class ExportResult(NamedTuple):
+    """The metrics and the files of an export."""
 
-    report: metrics.Report
+    report: EvaluationReport
     images_written: int
     image_dir: str
-    page: typing.Optional[str]  # path of index.html; None for a part of an export
+    page: Optional[str]  # path of index.html; None for a shard of an export
 
 
 def export(
     data: str,
     out: str,
-    config: typing.Optional[Config] = None,
-    checkpoint: typing.Optional[str] = None,
+    config: Optional[Config] = None,
+    checkpoint: Optional[str] = None,
     skip_bad_files: bool = False,
     measures: Measures = Measures(),
 ) -> ExportResult:
     """Writes input, output and target of every pair in the folder `data` to `out`/images.
 
-    The PNG files are shown by index.html in `out`. Everything else is as in `evaluate`.
+    index.html in `out` shows the PNG files. Their metrics are printed as a table, and go to
+    metrics.json and metrics.csv in `out`.
+
+    `checkpoint` is a path or a folder, by default the newest checkpoint in `out`. `config` is by
+    default that of its training, with a batch size for this. Without a seed, the dropout noise
+    differs every time.
 
     Raises:
-        UsageError: there is another index.html in `out`.
+        DataError: the folder or some of its files are unusable (files only if `skip_bad_files` is
+            off); the message names them.
+        CheckpointError: there is no checkpoint, or it does not fit.
+        UsageError: there are fewer pairs than shards, or `out` has another index.html.
+        Pix2PixError: a file cannot be written, the feature network is unusable, or there is too
+            little memory.
     """
-    job = prepare(data, out, config, checkpoint, skip_bad_files, measures)
+    test_set = find_test_set(data, skip_bad_files, measures)
+    trained = find_trained(checkpoint or out, config)
+    pages.check_ours(out, 'out')
     image_dir = os.path.join(out, 'images')
-    written = 0
-    with Evaluator(job.names, measures) as evaluator, running(job) as batches:
-        pages.check_ours(out, 'out')
-        files.prepare_directory(image_dir)
-        images.remove_stale_samples(job.names.values(), measures.samples, image_dir)
-        for batch in batches:
-            written += images.save_images(batch, job.names, image_dir)
-            evaluator.add(batch)
-        report = evaluator.report(job.source)
-    pairs = count(len(report.images), 'pair')
-    wrote = f'wrote {written} images of {pairs} from {job.source["checkpoint"]}'
+    report, features, written = test(test_set, trained, measures, image_dir, write_images=True)
+    pairs, page = count(len(report.images), 'pair'), None
+    wrote = f'wrote {written} images of {pairs} from {report.source["checkpoint"]} to {image_dir}'
+    size = trained.config.crop_size
     if measures.shard.total > 1:
-        page = None
-        size = job.config.crop_size
-        part = parts.save(measures.shard, report, evaluator.features, size, out, job.equal)
-        print_line(f'{wrote} to {image_dir}, and {part} for `pix2pix-evaluate --join`')
+        equal = _in_common(test_set, trained.config, measures)
+        part = shard_files.save(measures.shard, report, features, size, out, equal)
+        print_line(f'{wrote}, and {part} for `pix2pix-evaluate --join`')
     else:
-        _save_and_print(report, out)
-        page = pages.write_gallery(report, out, job.config.crop_size)
-        print_line(f'{wrote} to {image_dir}; open {page}')
+        _print_and_save(report, out)
+        page = pages.write_gallery(report, out, size)
+        print_line(f'{wrote}; open {page}')
     return ExportResult(report, written, image_dir, page)
 
 
 def evaluate(
     data: str,
     out: str,
-    config: typing.Optional[Config] = None,
-    checkpoint: typing.Optional[str] = None,
+    config: Optional[Config] = None,
+    checkpoint: Optional[str] = None,
     skip_bad_files: bool = False,
     measures: Measures = Measures(),
-) -> metrics.Report:
-    """Compares outputs and targets of every pair in the folder `data`, and prints a table.
+) -> EvaluationReport:
+    """Compares outputs and targets of every pair in the folder `data`, without writing images.
 
-    The metrics of each image and of all images go to metrics.json and metrics.csv in `out`.
-    `checkpoint` is by default the newest in `out`. `config` is by default what `saved_config`
-    returns. Without a seed, the dropout noise differs every time.
+    The metrics are printed as a table, and go to metrics.json and metrics.csv in `out`.
+
+    `checkpoint` is a path or a folder, by default the newest checkpoint in `out`. `config` is by
+    default that of its training, with a batch size for this. Without a seed, the dropout noise
+    differs every time.
 
     Raises:
-        DataError: the folder cannot be used, or some of its files cannot and `skip_bad_files` is
-            off; the message names them.
+        DataError: the folder or some of its files are unusable (files only if `skip_bad_files` is
+            off); the message names them.
         CheckpointError: there is no checkpoint, or it does not fit.
         UsageError: there are fewer pairs than shards.
-        Pix2PixError: a file cannot be written, the feature network cannot be used, or there is too
+        Pix2PixError: a file cannot be written, the feature network is unusable, or there is too
             little memory.
     """
-    job = prepare(data, out, config, checkpoint, skip_bad_files, measures)
-    with Evaluator(job.names, measures) as evaluator, running(job, encode=False) as batches:
-        files.prepare_directory(out)
-        for batch in batches:
-            evaluator.add(batch)
-        report = evaluator.report(job.source)
-    print_line(f'{job.source["checkpoint"]} on {count(len(report.images), "pair")} of {data}')
+    test_set = find_test_set(data, skip_bad_files, measures)
+    trained = find_trained(checkpoint or out, config)
+    report, features, _ = test(test_set, trained, measures, out)
+    print_line(f'{report.source["checkpoint"]} on {count(len(report.images), "pair")} of {data}')
     if measures.shard.total > 1:
-        part = parts.save(measures.shard, report, evaluator.features, None, out, job.equal)
+        equal = _in_common(test_set, trained.config, measures)
+        part = shard_files.save(measures.shard, report, features, None, out, equal)
         print_line(f'wrote {part} for `pix2pix-evaluate --join`')
     else:
-        _save_and_print(report, out)
+        _print_and_save(report, out)
     return report
 
 
-def join(out: str) -> metrics.Report:
-    """Puts the parts of an export or evaluation in `out` together, and prints the table.
+def join(out: str) -> EvaluationReport:
+    """Joins the shards of an export or evaluation in `out`, and prints the table.
 
     Raises:
-        Pix2PixError: one is missing, or they do not belong together.
+        Pix2PixError: a shard is missing, or they do not belong together.
     """
-    report, page = parts.join(out)
-    print_line(metrics.format_table(report))
+    report, page = shard_files.join(out)
+    print_line(format_table(report))
     opened = f'; open {page}' if page else ''
     print_line(f'joined {count(len(report.images), "pair")} in {out}{opened}')
     return report
 
 
-def _save_and_print(report, out):
-    print_line(metrics.format_table(report))  # first: a full disk shall not cost it
-    metrics.save(report, out)
+def _print_and_save(report, out):
+    print_line(format_table(report))  # first, so that a full disk cannot lose the table
+    save_report(report, out)
 
 
-class Job(typing.NamedTuple):
-    """One pass of a checkpoint's generator over pairs."""
-
-    paths: typing.List[str]
-    names: typing.Dict[str, str]  # {path: name of its images}
-    equal: typing.Dict[str, typing.Any]  # what all shards of an export have in common
-    out: str
-    follow: bool  # whether a newer checkpoint in `out` may replace a checkpoint that is gone
-    config: Config
-    measures: Measures
-    source: typing.Dict[str, typing.Any]  # as in metrics.Report; 'step' is set by `running`
+def _in_common(test_set, config, measures):
+    return shard_files.in_common(test_set.names.values(), as_written(config), measures.network)
 
 
-def prepare(
-    data: str,
-    out: str,
-    config: typing.Optional[Config] = None,
-    checkpoint: typing.Optional[str] = None,
-    skip_bad_files: bool = False,
-    measures: Measures = Measures(),
-) -> Job:
-    """Finds the pairs, the checkpoint and the options of an export; see `evaluate`."""
-    compat.use_graph_mode()
-    pairs = find.find_pairs(data, skip_bad_files)
+class TestSet(NamedTuple):
+    """The pairs that a generator is tested on."""
+
+    data: str  # their folder
+    paths: List[str]  # of this shard
+    names: Dict[str, str]  # {path: name of its images}, of all shards
+
+
+def find_test_set(
+    data: str, skip_bad_files: bool = False, measures: Measures = Measures()
+) -> TestSet:
+    """The pairs in the folder `data` that `measures` asks for.
+
+    Raises:
+        DataError: the folder or some of its files are unusable; the message names them.
+        UsageError: there are fewer pairs than shards.
+    """
+    pairs = find_pairs(data, skip_bad_files)
     for note in pairs.notes:
         print_line(note)
     if measures.network and len(pairs.paths) < 2:
         raise DataError(f'FID and KID need at least two pairs, and {data} has only one')
-    follow = checkpoint is None
-    checkpoint = find_checkpoint(out, checkpoint)
-    config = config or config_in(os.path.dirname(checkpoint))
-    session.prepare(config, print_line)
-    source = {
-        'checkpoint': checkpoint,
-        'step': None,
-        'data': data,
-        'seed': config.seed,
-        'samples': measures.samples,
-    }
     names = images.output_names(pairs.paths)
     images.check_names(names, f'-outputs-{measures.samples}.png')
     paths = measures.shard.take(pairs.paths)
     if not paths:
         raise UsageError(f'`shard`: {data} has only {count(len(pairs.paths), "pair")}')
-    named = {path: names[path] for path in paths}
-    equal = parts.in_common(names.values(), as_written(config), measures.network)
-    return Job(paths, named, equal, out, follow, config, measures, source)
+    return TestSet(data, paths, names)
+
+
+def find_trained(model: str, config: Optional[Config] = None) -> Trained:
+    """The trained generator in `model` (the folder of a training, or a checkpoint), to be run here.
+
+    `config` is by default that of its training, with a batch size for this.
+
+    Raises:
+        CheckpointError: there is no such model.
+    """
+    found = find(model)
+    trained = found._replace(config=config or found.config)
+    session.prepare(trained.config, print_line)
+    return trained
+
+
+def test(
+    test_set: TestSet,
+    trained: Trained,
+    measures: Measures,
+    folder: str,
+    write_images: bool = False,
+) -> Tuple[EvaluationReport, Dict[str, list], int]:
+    """The post's `test`: runs a trained generator on a test set, and saves and measures the images.
+
+    Returns the metrics, the features of the images (see `Evaluator`), and the number of images that
+    were written to `folder`.
+    """
+    names = {path: test_set.names[path] for path in test_set.paths}
+    written = 0
+    run = running(test_set.paths, trained, measures.samples, write_images)
+    with Evaluator(names, measures) as evaluator, run as (restored, batches):
+        files.prepare_directory(folder)
+        if write_images:
+            images.remove_stale_samples(names.values(), measures.samples, folder)
+        for batch in batches:
+            if write_images:
+                written += images.save_images(batch, names, folder)
+            evaluator.add(batch)
+    source = dict(
+        restored._asdict(), data=test_set.data, seed=trained.config.seed, samples=measures.samples
+    )
+    return evaluator.report(source), evaluator.features, written
+
+
+class Restored(NamedTuple):
+    """The checkpoint whose values a session has."""
+
+    checkpoint: str  # path
+    step: int
 
 
 @contextlib.contextmanager
-def running(job: Job, encode: bool = True) -> typing.Iterator[typing.Iterator[Batch]]:
-    """Yields the batches of `job`, in order; the next one is computed while the caller has one.
+def running(
+    paths: List[str], trained: Trained, samples: int = 1, encode: bool = True
+) -> Iterator[Tuple[Restored, Iterator[Batch]]]:
+    """Yields what was restored, and the batches of the pairs at `paths`, in order.
 
     A batch has 'paths' (bytes) and, for each of `images.KINDS`, '{kind}_pixels', [batch, height,
     width, 3] uint8; with `encode` also '{kind}', the same as PNG files (bytes). There are several
-    outputs per input if there are several samples.
+    outputs per input if there are several `samples`. The next batch is computed while the caller
+    has one.
 
     Raises:
         DataError: a file cannot be decoded; the message names it.
         CheckpointError: the checkpoint does not fit.
         Pix2PixError: there is too little memory.
     """
+    config = trained.config
     with tf.Graph().as_default():
-        tf.set_random_seed(0)  # nothing draws by it, but deterministic ops ask for one
-        batches = dataset.load_data(job.paths, job.config, training=False)
-        fetches = _fetches(batches, job, encode)
+        tf.set_random_seed(0)  # no op draws by it, but deterministic ops require one
+        batches = dataset.load_data(paths, config, training=False)
+        fetches = _fetches(batches, config, samples, encode)
         saver = tf.train.Saver()
+        supervisor = tf.train.Supervisor(logdir=None, init_op=None, ready_op=None, saver=None)
+        explained = diagnosis.explained(paths, '`batch_size` or `crop_size`')
+        proto = session.session_config(config)
+        with explained, supervisor.managed_session(config=proto) as sess:
+            restored = _restore(saver, sess, trained)
+            results = _run_ahead(sess, fetches, batches.steps_per_epoch, len(paths))
+            with contextlib.closing(results):
+                yield restored, results
 
-        def restore(sess):
-            checkpoint = job.source['checkpoint']
-            try:
-                job.source['step'] = checkpoints.step_of(checkpoint)
-                checkpoints.restore(saver, sess, checkpoint, tf.global_variables())
-            except CheckpointError:
-                newest = checkpoints.latest(job.out) if job.follow else checkpoint
-                if newest == checkpoint:
-                    raise
-                # A running training has replaced it meanwhile
-                job.source['checkpoint'] = newest
-                restore(sess)
 
-        supervisor = tf.train.Supervisor(logdir=None, init_op=None, init_fn=restore, saver=None)
-        proto = session.session_config(job.config)
+def _restore(saver, sess, trained):
+    """Restores the variables of the default graph; returns which checkpoint they are from."""
+    while True:
         try:
-            with supervisor.managed_session(config=proto) as sess:
-                results = _run_ahead(sess, fetches, batches.steps_per_epoch, len(job.paths))
-                with contextlib.closing(results):
-                    yield results
-        except tf.errors.OpError as error:
-            diagnosis.raise_explained(error, job.paths, '`batch_size` or `crop_size`')
+            checkpoints.restore(saver, sess, trained.checkpoint, tf.global_variables())
+            return Restored(trained.checkpoint, trained.step)
+        except CheckpointError:
+            newest = find(trained.model)
+            if newest.checkpoint == trained.checkpoint:
+                raise
+            trained = newest  # a running training has replaced the one that was found
 
 
-def _fetches(batches, job, encode):
-    """The tensors of a batch, as `running` describes it."""
-    config, samples = job.config, job.measures.samples
+def _fetches(batches, config, samples, encode):
+    """The tensors of a batch, by the names that `running` lists."""
     seed = noise.random_seed() if config.seed is None else config.seed
     seeds = noise.image_seeds(batches.inputs, seed, samples)
     outputs = build_generator(noise.repeat(batches.inputs, samples), config, seeds)

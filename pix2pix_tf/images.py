@@ -1,16 +1,16 @@
-"""From the network's output to PNG files (the post's section "Evaluating")."""
+"""The post's section "Evaluating": from the output of the network to PNG files."""
 
 import collections
 import os
 import re
-import typing
+from typing import Any, Dict, Iterable, List, Sequence
 
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.system import compat, files
 from pix2pix_tf.system.errors import DataError
 
-# Of zlib: photos take 5% more bytes than with the default of 6, and a quarter of the time
+# Level of zlib: photos take 5% more bytes than with the default, 6, and a quarter of the time
 _COMPRESSION = 1
 
 KINDS = ('inputs', 'outputs', 'targets')
@@ -23,31 +23,37 @@ def deprocess_image(img: tf.Tensor) -> tf.Tensor:
 
 
 def encode_pngs(images: tf.Tensor) -> tf.Tensor:
-    """[batch, height, width, 3] uint8 => [batch] string, a PNG file each."""
+    """[batch, height, width, 3] uint8 => [batch] string: the bytes of PNG files."""
     return compat.map_fn(
         lambda image: tf.image.encode_png(image, compression=_COMPRESSION), images, dtype=tf.string
     )
 
 
-def output_names(paths: typing.Sequence[str]) -> typing.Dict[str, str]:
-    """{path: name of the images made from it}: the file name without its extension.
+def output_names(paths: Sequence[str]) -> Dict[str, str]:
+    """{path: name of the images made from it}: the file name, mostly without its extension."""
+    return dict(zip(paths, without_extensions([os.path.basename(path) for path in paths])))
 
-    The extension stays where names would be equal without it (1.jpg and 1.png).
+
+def without_extensions(names: Sequence[str]) -> List[str]:
+    """File names, without their extensions where that leaves all of them different.
+
+    The extension stays where two names would become equal (1.jpg and 1.png), and where a name would
+    become that of another file (1.jpg.png beside 1.jpg).
     """
-    names = {path: os.path.splitext(os.path.basename(path))[0] for path in paths}
-    while True:
-        count = collections.Counter(names.values())
-        equal = [p for p in paths if count[names[p]] > 1 and names[p] != os.path.basename(p)]
-        if not equal:
-            return names
-        names.update((path, os.path.basename(path)) for path in equal)
+    stems = [os.path.splitext(name)[0] for name in names]
+    files_with = collections.Counter(stems)
+    taken = set(names)
+    return [
+        stem if files_with[stem] == 1 and stem not in taken else name
+        for stem, name in zip(stems, names)
+    ]
 
 
-def check_names(names: typing.Dict[str, str], suffix: str) -> None:
-    """Checks that `{name}{suffix}` can be the name of a file, for `names` from `output_names`.
+def check_names(names: Dict[str, str], suffix: str) -> None:
+    """Checks that `{name}{suffix}` can be the name of a file for all `names`, {path: name}.
 
     Raises:
-        DataError: one would be too long; the message names its pair.
+        DataError: a name is too long; the message names its path.
     """
     for path, name in names.items():
         excess = len(os.fsencode(name + suffix + files.TEMPORARY)) - files.MAX_NAME_BYTES
@@ -58,12 +64,12 @@ def check_names(names: typing.Dict[str, str], suffix: str) -> None:
 
 
 def filename(name: str, kind: str, sample: int = 1) -> str:
-    """The file name of one image of a pair; from the second sample on it ends in a number."""
+    """The file name of an image of a pair; from sample 2 on, it ends in the sample number."""
     return f'{name}-{kind}.png' if sample == 1 else f'{name}-{kind}-{sample}.png'
 
 
-def remove_stale_samples(names: typing.Iterable[str], samples: int, image_dir: str) -> None:
-    """Removes the outputs that an export with more than `samples` samples has left."""
+def remove_stale_samples(names: Iterable[str], samples: int, image_dir: str) -> None:
+    """Removes outputs of `names` that an earlier export, with more samples, has left."""
     owners = set(names)
     for file in os.listdir(image_dir):
         match = re.match(r'(.*)-outputs-([0-9]+)\.png$', file, re.S)
@@ -71,13 +77,11 @@ def remove_stale_samples(names: typing.Iterable[str], samples: int, image_dir: s
             os.remove(os.path.join(image_dir, file))
 
 
-def save_images(
-    results: typing.Dict[str, typing.Any], names: typing.Dict[str, str], image_dir: str
-) -> int:
+def save_images(results: Dict[str, Any], names: Dict[str, str], image_dir: str) -> int:
     """Writes `{name}-{kind}.png` in `image_dir` for every pair of a batch; returns how many files.
 
-    `results` has 'paths' (bytes) and the PNG bytes of each of KINDS, for outputs all samples of a
-    pair one after the other; `names` comes from `output_names`.
+    `results` has 'paths', [batch] bytes, and for each of KINDS the bytes of PNG files, [batch] or,
+    for outputs, [batch * samples], the samples of a pair side by side. `names` is {path: name}.
 
     Raises:
         Pix2PixError: a file cannot be written; the message names it.

@@ -2,7 +2,8 @@
 
 `plain_conv2d` and `plain_conv2d_transpose` are the definition, in TensorFlow's own ops. `conv2d`
 and `conv2d_transpose` compute the same, with matrix products where these are faster on a CPU. A GPU
-always gets the plain ops, because cuDNN is faster there.
+always computes the plain ops, because cuDNN is faster there, and so does a graph for other
+machines (`use_plain_ops`).
 
 A convolution relates a large image [batch, height, width, channels] to a small one [batch, rows,
 columns, depth] through filters [4, 4, channels, depth]. Every pixel of the small image belongs to a
@@ -13,12 +14,13 @@ the convolution is
     S = P W          with the gradients      dP = dS W^T,    dW = P^T dS
 
 where overlapping patches in dP are summed into an image. The transposed convolution is dP = S W^T,
-summed in the same way, and its gradients are the other two. So there are three operations in total.
+summed in the same way, and its gradients are the other two. So there are three operations in total:
+`_small_image`, `_large_image` and `_filter_gradient`. Each is a matrix product for a small
+image, and TensorFlow's op for a large one.
+
 For an image of few pixels, most of the time goes into reading or writing the filters once (33 MB).
 TensorFlow's ops copy and transpose them on the way.
 """
-
-import weakref
 
 import tensorflow.compat.v1 as tf
 
@@ -29,17 +31,6 @@ from pix2pix_tf.system import compat
 CONV_AS_MATMUL_UP_TO = 4
 DECONV_AS_MATMUL_UP_TO = 16
 FILTER_GRADIENT_AS_MATMUL_UP_TO = 8
-
-_plain_graphs: 'weakref.WeakSet[tf.Graph]' = weakref.WeakSet()
-
-
-def use_plain_ops(graph: tf.Graph) -> None:
-    """Makes `conv2d` and `conv2d_transpose` plain in `graph`, which is for other machines, too."""
-    _plain_graphs.add(graph)
-
-
-def _is_plain():
-    return compat.has_gpu() or tf.get_default_graph() in _plain_graphs
 
 
 def plain_conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tensor:
@@ -80,44 +71,55 @@ def _check(images, stride):
 
 # The same, faster on a CPU
 
+_PLAIN = 'plain_convolutions'  # if a graph has this collection, its convolutions are plain
+
+
+def use_plain_ops() -> None:
+    """Makes `conv2d` and `conv2d_transpose` plain in the default graph, for other machines."""
+    tf.add_to_collection(_PLAIN, True)
+
+
+def _needs_plain_ops():
+    return compat.has_gpu() or bool(tf.get_collection(_PLAIN))
+
 
 def conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tensor:
     """`plain_conv2d`, computed in the fastest way for this shape and device."""
     _check(images, stride)
-    if _is_plain():
+    if _needs_plain_ops():
         return plain_conv2d(images, filters, stride)
-    if stride == 2:
-        return _conv2d(images, filters)
-    if filters.get_shape().as_list()[3] == 1:
+    if stride == 1 and filters.get_shape().as_list()[3] == 1:
         return _conv2d_to_one(_pad(images, 1), filters)
-    return plain_conv2d(images, filters, stride)
+    if stride == 1:
+        return plain_conv2d(images, filters, stride)
+
+    @tf.custom_gradient
+    def convolve(large, filters):
+        def gradients(small):
+            return _large_image(small, filters), _filter_gradient(large, small)
+
+        return _small_image(large, filters), gradients
+
+    return convolve(images, filters)
 
 
 def conv2d_transpose(images: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
     """`plain_conv2d_transpose`, computed in the fastest way for this shape and device."""
-    if _is_plain():
+    if _needs_plain_ops():
         return plain_conv2d_transpose(images, filters)
-    return _conv2d_transpose(images, filters)
+
+    @tf.custom_gradient
+    def convolve(small, filters):
+        def gradients(large):
+            return _small_image(large, filters), _filter_gradient(large, small)
+
+        return _large_image(small, filters), gradients
+
+    return convolve(images, filters)
 
 
-@tf.custom_gradient
-def _conv2d(large, filters):
-    def gradients(small):
-        return _deconv_as_matmul(small, filters), _filter_gradient(large, small)
-
-    return _conv_as_matmul(large, filters), gradients
-
-
-@tf.custom_gradient
-def _conv2d_transpose(small, filters):
-    def gradients(large):
-        return _conv_as_matmul(large, filters), _filter_gradient(large, small)
-
-    return _deconv_as_matmul(small, filters), gradients
-
-
-def _conv_as_matmul(large, filters):
-    """S = P W, if the image is small enough."""
+def _small_image(large, filters):
+    """S = P W: the small image."""
     rows, columns = (side // 2 for side in large.get_shape().as_list()[1:3])
     if max(rows, columns) > CONV_AS_MATMUL_UP_TO:
         return plain_conv2d(large, filters, 2)
@@ -125,8 +127,8 @@ def _conv_as_matmul(large, filters):
     return tf.reshape(small, [-1, rows, columns, filters.get_shape().as_list()[3]])
 
 
-def _deconv_as_matmul(small, filters):
-    """dP = S W^T, with overlapping patches summed, if the image is small enough.
+def _large_image(small, filters):
+    """dP = S W^T: the large image, in which overlapping patches are summed.
 
     Along one axis, the 4 pixels of patch i lie at 2 i - 1 to 2 i + 2 of the large image:
 
@@ -157,7 +159,7 @@ def _deconv_as_matmul(small, filters):
 
 
 def _filter_gradient(large, small):
-    """dW = P^T dS."""
+    """dW = P^T dS: the gradient of the filters."""
     shape = [4, 4, large.get_shape().as_list()[3], small.get_shape().as_list()[3]]
     if max(small.get_shape().as_list()[1:3]) > FILTER_GRADIENT_AS_MATMUL_UP_TO:
         return tf.nn.conv2d_backprop_filter(large, shape, small, [1, 2, 2, 1], padding='SAME')

@@ -1,26 +1,19 @@
 """The losses, the two optimizers and the op that runs a step (section "Loss & Optimizer")."""
 
-import typing
+from typing import Callable, Dict, List, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import session
 from pix2pix_tf.config import Config
 from pix2pix_tf.networks import create_discriminator, create_generator
 from pix2pix_tf.system import compat
 
-# In float16 the smallest gradients would round to 0; bfloat16 has the range of float32
-LOSS_SCALE = 128.0
-
-# (the gradients of a network, its name) => their means over all workers
-Average = typing.Callable[[typing.List[tf.Tensor], str], typing.List[tf.Tensor]]
+# (gradients, 'generator' or 'discriminator') => tensors of the same shapes
+Average = Callable[[List[tf.Tensor], str], List[tf.Tensor]]
 
 
-class Model(typing.NamedTuple):
-    """What `build_model` returns; the first four fields are those of the post.
-
-    Losses are float32 scalars.
-    """
+class Model(NamedTuple):
+    """The tensors of a training step; the first four fields are the post's. Losses are scalars."""
 
     outputs: tf.Tensor  # [batch, height, width, 3] in [-1, 1]
     train_op: tf.Operation
@@ -38,13 +31,13 @@ class Model(typing.NamedTuple):
     gen_gradient_sum: tf.Tensor
     predict_real: tf.Tensor  # [batch, height / 8 - 2, width / 8 - 2, 1] in (0, 1)
     predict_fake: tf.Tensor  # the same
-    gradients: typing.Dict[str, tf.Tensor]  # {trainable variable: tensor of its shape}
+    gradients: Dict[str, tf.Tensor]  # {trainable variable: tensor of its shape}
 
 
 def build_generator(
     inputs: tf.Tensor,
     config: Config = Config(),
-    image_seeds: typing.Optional[tf.Tensor] = None,
+    image_seeds: Optional[tf.Tensor] = None,
 ) -> tf.Tensor:
     """The generator's outputs for `inputs`, with the variable names of the checkpoints.
 
@@ -72,11 +65,15 @@ def build_model(
     inputs: tf.Tensor,
     targets: tf.Tensor,
     config: Config = Config(),
-    average: typing.Optional[Average] = None,
+    average: Optional[Average] = None,
+    loss_scale: float = 1.0,
 ) -> Model:
-    """The graph of a training step on `inputs` and `targets`, both [batch, height, width, 3].
+    """The graph of a training step.
 
-    Both are in [-1, 1]. With several workers, `average` is `Replica.average`.
+    `inputs` and `targets` are [batch, height, width, 3] in [-1, 1]. If several processes train one
+    model, `average` takes the gradients of a network and its name, and returns their means over
+    the processes, which are then applied. Gradients are computed from the losses times
+    `loss_scale`, and divided by it: in float16, the smallest would otherwise round to 0.
 
     Raises:
         UsageError: the height or the width is not a multiple of 256.
@@ -99,10 +96,13 @@ def build_model(
     gen_loss_l1 = tf.reduce_mean(tf.abs(targets - outputs))
     gen_loss = gen_loss_gan * config.gan_weight + gen_loss_l1 * config.l1_weight
 
-    discrim_train, discrim_gradients = _minimize(discrim_loss, 'discriminator', config, average)
+    def minimize(loss, scope):
+        return _minimize(loss, scope, config, average, loss_scale)
+
+    discrim_train, discrim_gradients = minimize(discrim_loss, 'discriminator')
     # The generator's gradients are computed after the discriminator's update
     with tf.control_dependencies([discrim_train]):
-        gen_train, gen_gradients = _minimize(gen_loss, 'generator', config, average)
+        gen_train, gen_gradients = minimize(gen_loss, 'generator')
 
     ema = tf.train.ExponentialMovingAverage(decay=config.ema_decay)
     losses = [discrim_loss, gen_loss_gan, gen_loss_l1]
@@ -139,15 +139,15 @@ def build_model(
     )
 
 
-def _minimize(loss, scope, config, average):
+def _minimize(loss, scope, config, average, loss_scale):
     """One step of Adam on the trainable variables of `scope`, and {their names: gradients}."""
     tvars = [var for var in tf.trainable_variables() if var.name.startswith(scope + '/')]
     optim = tf.train.AdamOptimizer(config.learning_rate, config.beta1)
-    if session.precision(config) == 'float16':
-        scaled = optim.compute_gradients(loss * LOSS_SCALE, var_list=tvars)
-        grads_and_vars = [(grad / LOSS_SCALE, var) for grad, var in scaled]
-    else:
+    if loss_scale == 1:
         grads_and_vars = optim.compute_gradients(loss, var_list=tvars)
+    else:
+        scaled = optim.compute_gradients(loss * loss_scale, var_list=tvars)
+        grads_and_vars = [(grad / loss_scale, var) for grad, var in scaled]
     if average:
         means = average([grad for grad, _ in grads_and_vars], scope)
         grads_and_vars = list(zip(means, tvars))

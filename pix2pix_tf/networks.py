@@ -3,19 +3,21 @@
 The shape comments are for the post's 256x256 pixels.
 """
 
-import typing
+from functools import partial
+from typing import Optional
 
 import tensorflow.compat.v1 as tf
 
+from pix2pix_tf import ops
 from pix2pix_tf.config import GENERATOR_SIZE, Config
-from pix2pix_tf.ops import batchnorm, conv, deconv, dropout, lrelu
+from pix2pix_tf.ops import dropout, lrelu
 from pix2pix_tf.system.errors import UsageError
 
 
 def create_generator(
     generator_inputs: tf.Tensor,
     config: Config = Config(),
-    seed: typing.Optional[tf.Tensor] = None,
+    seed: Optional[tf.Tensor] = None,
 ) -> tf.Tensor:
     """The encoder-decoder with skip connections.
 
@@ -29,12 +31,14 @@ def create_generator(
     for size in generator_inputs.get_shape().as_list()[1:3]:
         if not GENERATOR_SIZE.contains(size):
             raise UsageError(f'a side of the input is {size}: it must be {GENERATOR_SIZE.words}')
+    conv, deconv = partial(ops.conv, config=config), partial(ops.deconv, config=config)
+    batchnorm = partial(ops.batchnorm, config=config)
     ngf = config.ngf
     layers = []
 
     # encoder 1: [batch, 256, 256, 3] => [batch, 128, 128, ngf]
     with tf.variable_scope('encoder_1'):
-        output = conv(generator_inputs, ngf, stride=2, config=config)
+        output = conv(generator_inputs, ngf, stride=2)
         layers.append(output)
 
     layer_specs = [
@@ -49,8 +53,8 @@ def create_generator(
     for out_channels in layer_specs:
         with tf.variable_scope(f'encoder_{len(layers) + 1}'):
             rectified = lrelu(layers[-1], config.leak)
-            convolved = conv(rectified, out_channels, stride=2, config=config)
-            output = batchnorm(convolved, config)
+            convolved = conv(rectified, out_channels, stride=2)
+            output = batchnorm(convolved)
             layers.append(output)
 
     # (channels, dropout probability)
@@ -72,8 +76,8 @@ def create_generator(
             else:
                 inp = tf.concat([layers[-1], layers[skip_layer]], axis=3)
             rectified = tf.nn.relu(inp)
-            output = deconv(rectified, out_channels, config)
-            output = batchnorm(output, config)
+            output = deconv(rectified, out_channels)
+            output = batchnorm(output)
             if rate > 0.0:
                 # Adding the layer's number gives every layer of an image its own noise
                 layer_seed = None if seed is None else seed + [0, decoder_layer]
@@ -84,18 +88,19 @@ def create_generator(
     with tf.variable_scope('decoder_1'):
         inp = tf.concat([layers[-1], layers[0]], axis=3)
         rectified = tf.nn.relu(inp)
-        output = deconv(rectified, 3, config)
+        output = deconv(rectified, 3)
         return tf.tanh(output)
 
 
 def create_discriminator(
     discrim_inputs: tf.Tensor, discrim_targets: tf.Tensor, config: Config = Config()
 ) -> tf.Tensor:
-    """How real each 70x70 patch of `discrim_targets` looks, given `discrim_inputs`.
+    """Rates how real each 70x70 patch of `discrim_targets` looks, given `discrim_inputs`.
 
     Both [batch, height, width, 3] in [-1, 1] => [batch, height / 8 - 2, width / 8 - 2, 1], the
     probability of "real" in (0, 1).
     """
+    conv, batchnorm = partial(ops.conv, config=config), partial(ops.batchnorm, config=config)
     n_layers = 3
     ndf = config.ndf
     layers = []
@@ -105,7 +110,7 @@ def create_discriminator(
 
     # layer 1: [batch, 256, 256, 6] => [batch, 128, 128, ndf]
     with tf.variable_scope('layer_1'):
-        convolved = conv(inp, ndf, stride=2, config=config)
+        convolved = conv(inp, ndf, stride=2)
         layers.append(lrelu(convolved, config.leak))
 
     # layer 2: [batch, 128, 128, ndf] => [batch, 64, 64, ndf * 2]
@@ -115,11 +120,11 @@ def create_discriminator(
         with tf.variable_scope(f'layer_{len(layers) + 1}'):
             out_channels = ndf * min(2 ** (i + 1), 8)
             stride = 1 if i == n_layers - 1 else 2
-            convolved = conv(layers[-1], out_channels, stride=stride, config=config)
-            normalized = batchnorm(convolved, config)
+            convolved = conv(layers[-1], out_channels, stride=stride)
+            normalized = batchnorm(convolved)
             layers.append(lrelu(normalized, config.leak))
 
     # layer 5: [batch, 31, 31, ndf * 8] => [batch, 30, 30, 1]
     with tf.variable_scope(f'layer_{len(layers) + 1}'):
-        convolved = conv(layers[-1], out_channels=1, stride=1, config=config)
+        convolved = conv(layers[-1], out_channels=1, stride=1)
         return tf.sigmoid(convolved)

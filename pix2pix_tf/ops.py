@@ -1,11 +1,12 @@
 """The post's layers, each in its own variable scope (section "Some Helper Functions")."""
 
-import typing
+from typing import Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import kernels
 from pix2pix_tf.config import Config
+from pix2pix_tf.system import compat
 
 
 def conv(
@@ -79,7 +80,7 @@ def batchnorm(inp: tf.Tensor, config: Config = Config()) -> tf.Tensor:
         )
 
 
-def dropout(x: tf.Tensor, rate: float, seed: typing.Optional[tf.Tensor] = None) -> tf.Tensor:
+def dropout(x: tf.Tensor, rate: float, seed: Optional[tf.Tensor] = None) -> tf.Tensor:
     """Sets each value to 0 with probability `rate`, and scales the rest by 1 / (1 - rate).
 
     Any shape that is known while the graph is built => the same shape. With a `seed` ([2] int64),
@@ -91,8 +92,6 @@ def dropout(x: tf.Tensor, rate: float, seed: typing.Optional[tf.Tensor] = None) 
     return tf.where(kept, x / (1 - rate), tf.zeros_like(x))
 
 
-def kept_values(shape: typing.Sequence[int], rate: float, seed: tf.Tensor) -> tf.Tensor:
+def kept_values(shape: Sequence[int], rate: float, seed: tf.Tensor) -> tf.Tensor:
     """Which values `dropout` keeps with a `seed` ([2] int64): booleans of `shape`."""
-    # The op behind tf.random.stateless_uniform in 1.15; that of 2.x is unknown to 1.15, which then
-    # could not load a model that 2.x has exported. The numbers are the same.
-    return tf.raw_ops.StatelessRandomUniform(shape=shape, seed=seed, dtype=tf.float32) >= rate
+    return compat.stateless_uniform(shape, seed) >= rate

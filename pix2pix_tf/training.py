@@ -19,7 +19,7 @@ from pix2pix_tf.monitoring.monitor import Monitor
 from pix2pix_tf.monitoring.progress import Progress, is_due
 from pix2pix_tf.monitoring.tensorboard import EventWriter
 from pix2pix_tf.monitoring.validation import Validation
-from pix2pix_tf.pairs import find, leaks
+from pix2pix_tf.pairs import duplicates, find
 from pix2pix_tf.system import compat, console, files, locks, machine, signals
 from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import Pix2PixError, TrainingError
@@ -85,7 +85,8 @@ def train(
                 # A resumed run must not see the same images in the same order again
                 tf.set_random_seed(config.seed + first_step)
             batches = dataset.load_data(pairs.paths, config)
-            model = build_model(batches.inputs, batches.targets, config)
+            loss_scale = session.loss_scale(config)
+            model = build_model(batches.inputs, batches.targets, config, loss_scale=loss_scale)
             max_steps = config.max_steps or config.max_epochs * batches.steps_per_epoch
             steps = range(first_step, max_steps)
 
@@ -195,7 +196,7 @@ def check_files(
         pages.check_ours(out, 'out', pages.DEVELOPMENT_FILE)
 
 
-def describe(sizes: Sequence[find.Size], config: Config) -> str:
+def describe(sizes: Sequence[find.WidthHeight], config: Config) -> str:
     """One line about what a training learns from files of these (width, height), and how."""
     learns = {'BtoA': 'left half from the right', 'AtoB': 'right half from the left'}
     other = {'BtoA': 'AtoB', 'AtoB': 'BtoA'}[config.direction]
@@ -213,7 +214,7 @@ def notes_on(
     notes = list(pairs.notes)
     if watched:
         notes += [note for note in watched.notes if note not in notes]
-    return notes + (leaks.notes(pairs.paths, val_data) if val_data else [])
+    return notes + (duplicates.describe_shared(pairs.paths, val_data) if val_data else [])
 
 
 def describe_run(sess: tf.Session, pairs: find.Pairs, data: str, part: str = '') -> str:

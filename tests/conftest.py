@@ -15,9 +15,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 from support import forking, frugal, helpers, shallow
 
-from pix2pix_tf import session, training
+from pix2pix_tf import training
 from pix2pix_tf.convert import convert
-from pix2pix_tf.inference.trained import find_model
+from pix2pix_tf.inference.trained import find
 from pix2pix_tf.system import compat
 
 
@@ -29,7 +29,7 @@ def graph_mode():
 
 @pytest.fixture(scope='session', autouse=True)
 def fork_server():
-    """Started by the first `run_command`, it ends with the test session."""
+    """The server starts with the first `run_command`, and ends with the test session."""
     yield
     forking.close()
 
@@ -44,16 +44,15 @@ def nothing_left():
 @pytest.fixture(scope='module')
 def optimized(graph_mode):
     """Sessions as users have them, with the graph optimizer."""
-    session.session_config = frugal.OPTIMIZED
-    yield
-    session.session_config = frugal.session_config
+    with frugal.optimized():
+        yield
 
 
 @pytest.fixture
 def graph():
-    """A graph of the test's own, as the default."""
-    with tf.Graph().as_default() as own:
-        yield own
+    """A new graph, as the default."""
+    with tf.Graph().as_default() as new:
+        yield new
 
 
 @pytest.fixture(scope='session')
@@ -71,7 +70,7 @@ def pairs(tmp_path_factory):
 
 
 def once_for_each_kind_of_networks(make):
-    """A function that calls `make()` once for each kind of networks, and remembers what it gave."""
+    """A function that calls `make()` once for each kind of networks, and returns that result."""
     remembered = functools.lru_cache(maxsize=None)(lambda is_shallow: make())
     return lambda: remembered(shallow.in_use())
 
@@ -82,7 +81,8 @@ def train_briefly(tmp_path_factory, graph_mode, pairs):
 
     def make():
         out = str(tmp_path_factory.mktemp('trained'))
-        training.train(pairs, out, replace(helpers.NARROW, max_steps=2))
+        with frugal.optimized():
+            training.train(pairs, out, replace(helpers.NARROW, max_steps=2))
         return out
 
     return once_for_each_kind_of_networks(make)
@@ -96,21 +96,22 @@ def trained(train_briefly):
 
 @pytest.fixture(scope='session')
 def trained_small(tmp_path_factory, graph_mode, pairs):
-    """The same for images of 64x64 pixels."""
+    """An output folder with a narrow model for images of 64x64 pixels, trained for two steps."""
     out = str(tmp_path_factory.mktemp('small'))
-    training.train(pairs, out, replace(helpers.SMALL, max_steps=2))
+    with frugal.optimized():
+        training.train(pairs, out, replace(helpers.SMALL, max_steps=2))
     return out
 
 
 @pytest.fixture(scope='module')
 def source(trained):
-    """That model, as a conversion takes it."""
-    return find_model(trained)
+    """The model of `trained`, as a conversion takes it."""
+    return find(trained)
 
 
 @pytest.fixture(scope='module')
 def forked_checks():
-    """What is converted is checked in a child of the fork server, without loading TensorFlow."""
+    """Converted models are checked in a child of the fork server, which has TensorFlow loaded."""
 
     def run(args, **_):
         assert args[1:3] == ['-m', 'pix2pix_tf.convert.verify']
@@ -137,7 +138,7 @@ def watch(tmp_path_factory, graph_mode, pairs):
 
     def make():
         out = str(tmp_path_factory.mktemp('watched'))
-        with contextlib.redirect_stdout(io.StringIO()) as printed:
+        with contextlib.redirect_stdout(io.StringIO()) as printed, frugal.optimized():
             training.train(pairs, out, helpers.WATCHED, val_data=pairs)
         return Run(out, printed.getvalue())
 
@@ -152,10 +153,10 @@ def watched_run(watch):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
-    """Before the fixtures of a test: the networks that it is to have."""
+    """Chooses the networks of a test before its fixtures run."""
     shallow.use(item.get_closest_marker('post_networks') is None)
 
 
 def pytest_collection_modifyitems(items):
-    """Slow tests first: with several processes, none of them then waits for the last one."""
+    """Slow tests come first, so that with several processes the last test is a short one."""
     items.sort(key=lambda item: item.get_closest_marker('slow') is None)

@@ -19,29 +19,29 @@ def test_a_ratio_is_the_median_of_the_rounds():
     assert run.ratio([2.0, 4.0, 9.0], [1.0, 2.0, 3.0]) == (2.0, 2.0, 3.0)
 
 
-def test_workers_take_turns(tmp_path, monkeypatch):
+def test_programs_take_turns(tmp_path, monkeypatch):
     import run
     import turns
 
     for number in range(4):
         write_pair(tmp_path / f'{number}.jpg', seed=number, width=128, height=64)
-    workers = {
-        'post': run.Worker('pipeline-post', tmp_path, 1),
-        'ours': run.Worker('pipeline-ours', tmp_path, 2),
+    programs = {
+        'post': run.Program('pipeline-post', tmp_path, 1),
+        'ours': run.Program('pipeline-ours', tmp_path, 2),
     }
     monkeypatch.setattr(turns, 'WARM_UP', 1)
-    seconds, peaks = run.take_turns(workers, 1)
-    for name in workers:
+    seconds, peaks = run.take_turns(programs, 1)
+    for name in programs:
         assert len(seconds[name]) == 1 and seconds[name][0] > 0
         assert peaks[name] > 50
-        assert workers[name].process.returncode == 0
+        assert programs[name].process.returncode == 0
 
 
-def test_a_worker_that_fails_is_reported(tmp_path):
+def test_a_program_that_fails_is_reported(tmp_path):
     import run
 
     with pytest.raises(SystemExit, match='pipeline-ours failed:(.|\n)*no JPEG or PNG image in'):
-        run.Worker('pipeline-ours', tmp_path, 1)
+        run.Program('pipeline-ours', tmp_path, 1)
 
 
 def test_help_names_the_flags():

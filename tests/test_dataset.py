@@ -13,7 +13,7 @@ from pix2pix_tf.pairs import find
 
 
 def run_batches(batches, count):
-    """The values of `count` batches, by queue runners, which must end."""
+    """The values of `count` batches; fails if the queue runners do not end."""
     with tf.Session() as session:
         session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
         coordinator = tf.train.Coordinator()
@@ -54,8 +54,7 @@ def test_process_image_scales_range_and_size_and_crops_at_the_offset(graph):
 
 
 @pytest.mark.parametrize('size', [(256, 256), (40, 700)])
-def test_process_image_gives_what_the_posts_order_of_steps_gives(graph, size):
-    """Which is: to [-1, 1], scaled, cropped."""
+def test_process_image_computes_what_the_post_does(graph, size):
     image = np.random.RandomState(6).randint(0, 256, size + (3,)).astype(np.uint8)
     got = dataset.process_image(tf.constant(image), tf.constant([30, 0]))
     want = tf.image.convert_image_dtype(tf.constant(image), tf.float32) * 2 - 1
@@ -88,14 +87,14 @@ def test_training_batches_hold_input_right_target_left(graph, tmp_path):
 
 
 def test_every_training_epoch_shows_every_pair(graph, pairs):
-    # With several readers, a late one may carry a pair over into the next epoch
+    # With several threads, a pair may arrive late, in the next epoch
     batches = dataset.load_data(find.find_pairs(pairs).paths, Config(num_threads=1))
     assert batches.steps_per_epoch == 5
     shown = [paths[0] for paths, _, _ in run_batches(batches, 10)]
     assert len(set(shown[:5])) == len(set(shown[5:])) == 5
 
 
-def test_many_readers_never_crop_the_halves_apart(graph, tmp_path):
+def test_many_threads_crop_both_halves_alike(graph, tmp_path):
     for number in range(4):
         half = pair_pixels(number, 300, 300)
         Image.fromarray(np.concatenate([half, half], axis=1)).save(str(tmp_path / f'{number}.png'))

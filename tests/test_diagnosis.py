@@ -1,4 +1,4 @@
-"""What an error of TensorFlow is taken for, and the memory of those who use the package as one."""
+"""Explanations of TensorFlow's errors, and the memory of a process that imports the package."""
 
 import sys
 from dataclasses import replace
@@ -45,7 +45,7 @@ def folder(tmp_path):
         tf.errors.ResourceExhaustedError,
     ],
 )
-def test_only_what_a_decoder_raises_is_searched_for_in_the_files(folder, decoders, kind):
+def test_other_errors_do_not_start_a_search_for_a_bad_file(folder, decoders, kind):
     error = kind(None, None, 'something else')
     explained = diagnosis.explain(error, folder)
     assert decoders == []
@@ -57,7 +57,7 @@ def test_only_what_a_decoder_raises_is_searched_for_in_the_files(folder, decoder
             diagnosis.raise_explained(error, folder)
 
 
-def test_what_a_decoder_raises_is_searched_for(folder, decoders):
+def test_after_an_error_of_a_decoder_the_bad_file_is_found(folder, decoders):
     error = tf.errors.InvalidArgumentError(None, None, 'Invalid JPEG data')
     explained = diagnosis.explain(error, folder)
     assert len(decoders) == 1
@@ -67,7 +67,7 @@ def test_what_a_decoder_raises_is_searched_for(folder, decoders):
 
 
 @pytest.mark.parametrize('failed', ['x.jpg', 'x.jpg.png'])
-def test_a_file_is_not_blamed_for_one_whose_name_begins_like_its_own(decoders, failed):
+def test_a_file_is_not_blamed_for_one_whose_name_starts_with_its_own(decoders, failed):
     paths = ['/data/x.jpg', '/data/x.jpg.png', '/data/y.jpg']
     error = tf.errors.NotFoundError(None, None, f'/data/{failed}; No such file or directory')
     for order in (paths, paths[::-1]):
@@ -75,14 +75,14 @@ def test_a_file_is_not_blamed_for_one_whose_name_begins_like_its_own(decoders, f
     assert decoders == []
 
 
-def test_a_full_disk_is_said_whatever_the_kind_of_error(folder, decoders):
+def test_a_full_disk_is_explained_for_any_type_of_error(folder, decoders):
     error = tf.errors.InvalidArgumentError(None, None, f'{folder[0]}: No space left on device')
     explained = diagnosis.explain(error, folder)
     assert type(explained) is Pix2PixError and 'the disk is full' in str(explained)
     assert decoders == []
 
 
-def test_memory_is_trimmed_at_its_own_interval(pairs, tmp_path, narrow, monkeypatch):
+def test_memory_is_trimmed_at_a_fixed_interval(pairs, tmp_path, narrow, monkeypatch):
     trimmed, steps = [], []
     monkeypatch.setattr(training, 'TRIM_FREQ', 2)
     monkeypatch.setattr(machine, 'trim', lambda: trimmed.append(len(steps)))

@@ -20,7 +20,7 @@ from pix2pix_tf import checkpoints, options_file
 from pix2pix_tf.config import Config
 from pix2pix_tf.evaluation import metrics
 from pix2pix_tf.evaluation.evaluator import Measures
-from pix2pix_tf.evaluation.features import Network
+from pix2pix_tf.evaluation.features import FeatureNetwork
 from pix2pix_tf.model import build_model
 from pix2pix_tf.system.errors import CheckpointError, DataError
 
@@ -32,7 +32,7 @@ def out(trained, tmp_path):
     return copy
 
 
-def test_export_writes_three_pngs_a_pair_and_says_so(out, pairs):
+def test_export_writes_three_pngs_per_pair_and_says_so(out, pairs):
     result = run_command('export', f'--data={pairs}', f'--out={out}')
     assert (result.returncode, result.stderr) == (0, '')
     *table, line = result.stdout.splitlines()
@@ -48,7 +48,7 @@ def test_export_writes_three_pngs_a_pair_and_says_so(out, pairs):
             assert (image.size, image.mode, image.format) == ((256, 256), 'RGB', 'PNG')
 
 
-def test_images_of_256_pixels_come_through_untouched(out, tmp_path):
+def test_images_of_256_pixels_are_exported_unchanged(out, tmp_path):
     write_pair(tmp_path / 'val' / 'x.png', 9, width=512, height=256)
     export(str(tmp_path / 'val'), out)
     pair = np.array(Image.open(str(tmp_path / 'val' / 'x.png')))
@@ -58,7 +58,7 @@ def test_images_of_256_pixels_come_through_untouched(out, tmp_path):
     np.testing.assert_array_equal(inputs, pair[:, 256:])
 
 
-def test_the_same_seed_gives_the_same_bytes(out, pairs):
+def test_the_same_seed_writes_the_same_bytes(out, pairs):
     written = {}
     for name, seed in (('a', 3), ('b', 3), ('c', 4)):
         export(pairs, out, seed=seed)
@@ -75,7 +75,7 @@ def test_batches_need_not_divide_the_folder(out, pairs):
     assert len(result.report.images) == 5
 
 
-def test_the_width_comes_from_the_saved_options_or_the_call(out, pairs):
+def test_ngf_comes_from_the_saved_options_or_the_call(out, pairs):
     os.remove(os.path.join(out, 'options.json'))
     with pytest.raises(CheckpointError) as error:
         export(pairs, out)
@@ -83,25 +83,27 @@ def test_the_width_comes_from_the_saved_options_or_the_call(out, pairs):
     assert export(pairs, out, ngf=4).images_written == 15
 
 
-def test_a_checkpoint_can_be_named(out, pairs, tmp_path):
+def test_a_checkpoint_can_be_chosen(out, pairs, tmp_path):
     other = str(tmp_path / 'other')
     export(pairs, other, checkpoint=os.path.join(out, 'model-2'))
     assert len(os.listdir(os.path.join(other, 'images'))) == 15
     result = run_command('export', f'--data={pairs}', f'--out={out}', f'--checkpoint={out}/model-9')
-    assert f'there is no checkpoint {out}/model-9: choose another' in error_line(result, 1)
+    assert f'there is no folder and no checkpoint {out}/model-9: train first' in error_line(
+        result, 1
+    )
     odd = str(tmp_path / 'odd[1]')
     shutil.copytree(out, odd)
     result = run_command('evaluate', f'--data={pairs}', f'--checkpoint={odd}/model-2')
     assert f'{odd}/model-2 has a [' in error_line(result, 2)
 
 
-def test_a_folder_without_a_checkpoint_is_named(pairs, tmp_path):
+def test_a_folder_without_a_checkpoint_is_an_error(pairs, tmp_path):
     result = run_command('export', f'--data={pairs}', f'--out={tmp_path}')
-    assert f'no checkpoint in {tmp_path}: train first' in error_line(result, 1)
+    assert f'no checkpoint in the folder {tmp_path}: train first' in error_line(result, 1)
     assert os.listdir(str(tmp_path)) == []
 
 
-def test_a_checkpoint_of_the_posts_own_script_exports(pairs, tmp_path, graph):
+def test_a_checkpoint_of_the_posts_own_script_can_be_exported(pairs, tmp_path, graph):
     """The post's graph has these variables; its Saver writes them all, and no options."""
     tf.set_random_seed(1)
     thin = Config(ngf=2, ndf=2)  # narrower than the post's only to be quick
@@ -114,7 +116,7 @@ def test_a_checkpoint_of_the_posts_own_script_exports(pairs, tmp_path, graph):
     assert export(pairs, str(tmp_path), ngf=2).images_written == 15
 
 
-def test_a_file_cut_off_is_named(out, pairs, tmp_path):
+def test_a_truncated_file_is_named(out, pairs, tmp_path):
     folder = tmp_path / 'val'
     shutil.copytree(pairs, str(folder))
     write_cut_off(folder / '6.jpg')
@@ -126,7 +128,7 @@ def read_pixels(out, name):
     return np.array(Image.open(os.path.join(out, 'images', name)))
 
 
-def test_metrics_are_those_of_the_images_on_disk(out, pairs):
+def test_metrics_equal_those_of_the_images_on_disk(out, pairs):
     export(pairs, out)
     with open(os.path.join(out, 'metrics.json')) as file:
         report = json.load(file)
@@ -140,7 +142,7 @@ def test_metrics_are_those_of_the_images_on_disk(out, pairs):
     assert report['source'] == source
 
 
-def test_evaluate_gives_the_metrics_of_an_export_without_its_images(out, pairs, tmp_path):
+def test_evaluate_returns_the_metrics_of_an_export_without_its_images(out, pairs, tmp_path):
     export(pairs, out, seed=3)
     exported = contents(out)['metrics.csv']
     other = str(tmp_path / 'other')
@@ -150,7 +152,7 @@ def test_evaluate_gives_the_metrics_of_an_export_without_its_images(out, pairs, 
     assert report.summaries['SSIM'].low <= report.summaries['SSIM'].mean
 
 
-def test_a_page_of_somebody_else_is_kept(trained, pairs, tmp_path):
+def test_a_page_of_another_program_is_kept(trained, pairs, tmp_path):
     (tmp_path / 'index.html').write_text('<title>My page</title>')
     flags = f'--data={pairs}', f'--checkpoint={trained}', f'--out={tmp_path}'
     line = error_line(run_command('export', *flags), 2)
@@ -173,7 +175,7 @@ def test_an_image_does_not_depend_on_the_rest_of_the_folder(out, pairs, tmp_path
     assert all(whole[name] == single[name] for name in single)
 
 
-def test_an_image_does_not_depend_on_how_many_share_a_run(out, pairs):
+def test_an_image_does_not_depend_on_the_batch_size(out, pairs):
     written = []
     for batch_size in (1, 3):
         export(pairs, out, seed=3, batch_size=batch_size)
@@ -198,8 +200,8 @@ def test_samples_differ_by_their_noise_alone(out, pairs):
         assert several[f'1-{kind}.png'] == single[f'1-{kind}.png']
 
 
-def test_fid_of_a_single_pair_is_refused(out, tmp_path):
+def test_fid_of_a_single_pair_is_rejected(out, tmp_path):
     write_pair(tmp_path / 'val' / '1.png')
     with pytest.raises(DataError) as error:
-        evaluate(str(tmp_path / 'val'), out, measures=Measures(network=Network('x.pb')))
+        evaluate(str(tmp_path / 'val'), out, measures=Measures(network=FeatureNetwork('x.pb')))
     assert 'FID and KID need at least two pairs' in str(error.value)

@@ -1,4 +1,4 @@
-"""How the tests run commands: a child of the fork server is like a process of its own."""
+"""How the tests run commands: a child of the fork server behaves like a new process."""
 
 import signal
 import socket
@@ -25,7 +25,7 @@ def test_a_forked_command_ends_like_a_real_one(tmp_path, flags):
     assert (forked.stdout, forked.stderr) == (real.stdout, real.stderr)
 
 
-def test_a_forked_command_sees_its_own_folder_and_environment(tmp_path):
+def test_a_forked_command_gets_its_folder_and_environment(tmp_path):
     line = run_command('data', '--root=data', '--url=file:///gone', cwd=str(tmp_path)).stderr
     assert 'pix2pix-data: ' in line and (tmp_path / 'data').is_dir()
     proxy = {'http_proxy': 'http://127.0.0.1:9', 'no_proxy': ''}
@@ -38,7 +38,7 @@ def test_a_command_that_takes_too_long_is_killed(tmp_path, silent_url):
     with pytest.raises(subprocess.TimeoutExpired):
         process.communicate(timeout=1)
     assert process.returncode == -signal.SIGKILL
-    assert run_command('data', '--nonsense').returncode == 2  # the server is well
+    assert run_command('data', '--nonsense').returncode == 2  # the server still works
 
 
 def test_a_line_that_is_never_printed_fails_the_test(tmp_path, silent_url):

@@ -18,7 +18,7 @@ def test_deprocess_inverts_the_scaling_and_saturates(graph):
     assert list(got[256:]) == [0, 255]
 
 
-def test_pngs_hold_the_pixels(graph):
+def test_pngs_contain_the_pixels(graph):
     pixels = np.random.RandomState(1).randint(0, 256, (2, 5, 7, 3)).astype(np.uint8)
     with tf.Session() as session:
         pngs = session.run(images.encode_pngs(tf.constant(pixels)))
@@ -26,12 +26,16 @@ def test_pngs_hold_the_pixels(graph):
         np.testing.assert_array_equal(np.array(Image.open(io.BytesIO(png))), want)
 
 
-def test_names_are_stems_unless_two_files_share_one():
+def test_names_lose_their_extensions_unless_two_would_be_equal():
     names = images.output_names(['d/1.jpg', 'd/2.jpg', 'd/2.png', 'd/a.b.png'])
     assert list(names.values()) == ['1', '2.jpg', '2.png', 'a.b']
+    three = ['a.jpg', 'a.png', 'a.jpg.png']
+    assert images.without_extensions(three) == three
+    assert images.without_extensions([*three, 'a.jpg.png.png'])[-1] == 'a.jpg.png.png'
+    assert images.without_extensions(['p/a.jpg', 'q/a.png']) == ['p/a', 'q/a']
 
 
-def test_save_images_writes_three_files_a_pair(tmp_path):
+def test_save_images_writes_three_files_per_pair(tmp_path):
     results = {'paths': [b'in/1.jpg', 'in/\u00e9.jpg'.encode()]}
     results.update({kind: [kind.encode() + b'1', kind.encode() + b'2'] for kind in images.KINDS})
     names = images.output_names(['in/1.jpg', 'in/\u00e9.jpg'])

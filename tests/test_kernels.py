@@ -70,12 +70,15 @@ def test_stride_1(device, depth):
 
 
 def test_products_replace_the_plain_ops_only_where_they_are_faster(graph, monkeypatch):
-    def ops_of(side, gpu):
+    def ops_of(side, gpu=False, plain=False):
         monkeypatch.setattr(kernels.compat, 'has_gpu', lambda: gpu)
         with tf.Graph().as_default() as own:
+            if plain:
+                kernels.use_plain_ops()
             kernels.conv2d(tf.zeros([1, side, side, 8]), tf.zeros([4, 4, 8, 8]), 2)
             return {op.type for op in own.get_operations()}
 
-    assert 'Conv2D' not in ops_of(8, gpu=False)
-    assert 'Conv2D' in ops_of(10, gpu=False)
+    assert 'Conv2D' in ops_of(8, plain=True)
+    assert 'Conv2D' not in ops_of(8)
+    assert 'Conv2D' in ops_of(10)
     assert 'Conv2D' in ops_of(8, gpu=True)

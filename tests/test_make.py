@@ -1,4 +1,4 @@
-"""The Makefile hands its variables on, whatever characters they have."""
+"""The Makefile passes its variables on, whatever characters they contain."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from support.helpers import ROOT, run_process
 WEIRD = ['two  spaces', "kid's", 'a$b', 'a$(b)', 'a"b', 'a;b', 'a\\b', 'ä', '#1', 'a%b']
 WEIRD += ['a$(', 'a${', '$(shell touch ran)', '`touch ran`']
 
-# What is asked before something is run
+# Responses to the queries of bin/on-dataset before it runs a container
 ANSWERS = """
 case "$1 $2" in
     "info -f") printf %s "$SECURITY"; exit ;;
@@ -37,7 +37,7 @@ def make(tmp_path):
             '-C',
             ROOT,
             target,
-            'RUNTIME=tf2',  # which it would look for, each time
+            'RUNTIME=tf2',  # saves the search for a Python
             f'RUN={programs}/python',
             f'STAMP={stamp}',
             *[f'{name}={value}' for name, value in variables.items()],
@@ -67,7 +67,7 @@ def test_names_are_downloaded_and_trained_on(make):
     assert train[2:4] == ['--data=/d/maps/train', '--out=/o']
 
 
-def test_limits_and_flags_are_handed_on(make):
+def test_limits_and_flags_are_passed_on(make):
     (_, train), _ = make('train', EPOCHS=3, ARGS="--ngf=8 --val_data='a b'")
     assert train[-3:] == ['--max_epochs=3', '--ngf=8', '--val_data=a b']
     (_, train), _ = make('train', STEPS=9)
@@ -122,7 +122,7 @@ def test_a_tilde_is_the_home_folder(make, tmp_path):
     assert train[2:4] == [f'--data={tmp_path}/x/train', f'--out={tmp_path}/o']
 
 
-def test_a_trained_generator_gets_what_was_typed(make):
+def test_commands_for_a_trained_generator_get_what_was_typed(make):
     [predict], _ = make('predict', IN="kid's/a$b.png", TO='to  there', ARGS='--seed=1')
     assert predict[2:] == ['--model=out/facades', '--to=to  there', '--seed=1', "kid's/a$b.png"]
     [convert], _ = make('convert', MODEL='/m', FORMAT='onnx')
@@ -168,7 +168,7 @@ def test_a_container_sees_the_archive_of_a_file_url(make, tmp_path):
     root.mkdir()
     variables = {'DATA': 'maps', 'DATA_ROOT': str(root), 'OUT': str(tmp_path / 'o')}
     commands, result = make('docker-train', DATA_URL='file:///x/maps.tar.gz', **variables)
-    assert commands == [] and 'DATA_URL: there is no file /x/maps.tar.gz' in result.stderr
+    assert commands == [] and 'DATA_URL: no such file: /x/maps.tar.gz' in result.stderr
     archive = tmp_path / 'ma ps.tar.gz'
     archive.write_bytes(b'')
     (data, _), _ = make('docker-train', DATA_URL=f'file://{archive}', **variables)
@@ -176,7 +176,7 @@ def test_a_container_sees_the_archive_of_a_file_url(make, tmp_path):
     assert data[-3:] == ['--name=maps', '--root=/data', '--url=file:///archive.tar.gz']
     (data, _), _ = make('docker-train', DATA_URL='http://x/y', **variables)
     assert data[-1] == '--url=http://x/y'
-    # Once the dataset is there, the archive may be gone
+    # With the dataset present, the archive may be missing
     (root / 'maps').mkdir()
     archive.unlink()
     (data, _), _ = make('docker-train', DATA_URL=f'file://{archive}', **variables)
@@ -188,7 +188,7 @@ def test_containers_that_are_missing_or_rootless(make, tmp_path):
     variables = {'DATA': str(tmp_path / 'x'), 'OUT': str(tmp_path / 'o')}
     commands, result = make('docker-train', {'MISSING': '1'}, **variables)
     assert commands == [] and not (tmp_path / 'o').exists()
-    assert result.stderr.startswith('there is no image pix2pix_tf: make docker builds it')
+    assert result.stderr.startswith('image pix2pix_tf not found: run make docker to build it')
     [train], _ = make('docker-train', {'MISSING': '1'}, IMAGE='registry/x', **variables)
     assert 'registry/x' in train
     [train], _ = make('docker-train', {'SECURITY': '[name=seccomp name=rootless]'}, **variables)
@@ -218,12 +218,18 @@ def test_pairs_are_made_from_photos_or_from_two_folders(make, tmp_path):
     'variables, words',
     [
         ({'PHOTOS': 'x'}, 'DATA is facades'),
-        ({'DATA': './x'}, 'give PHOTOS, or A and B'),
-        ({'DATA': './x', 'A': 'a', 'B': 'b', 'INPUT': 'edges'}, 'or A and B, not both'),
-        ({'DATA': './x', 'A': 'a', 'PHOTOS': 'x'}, 'or A and B, not both'),
+        ({'DATA': './x'}, 'give PHOTOS or A and B'),
+        (
+            {'DATA': './x', 'A': 'a', 'B': 'b', 'INPUT': 'edges'},
+            'give either PHOTOS, and INPUT if wanted, or A and B',
+        ),
+        (
+            {'DATA': './x', 'A': 'a', 'PHOTOS': 'x'},
+            'give either PHOTOS, and INPUT if wanted, or A and B',
+        ),
     ],
 )
-def test_pairs_need_a_folder_and_photos(make, variables, words):
+def test_make_pairs_needs_a_folder_and_photos(make, variables, words):
     commands, result = make('pairs', **variables)
     assert commands == [] and words in result.stderr.splitlines()[0]
 
@@ -233,17 +239,21 @@ def test_pairs_need_a_folder_and_photos(make, variables, words):
     [
         ('train', {'DATA_ROOT': ''}, 'DATA_ROOT is empty'),
         ('train', {'RUNTIME': 'tf3'}, "RUNTIME is 'tf3': it must be tf1 or tf2"),
-        ('reproduce', {'EPOCHS': 1, 'DATA': '/x'}, 'EPOCHS and WORKERS are not for make reproduce'),
-        ('demo', {'STEPS': 5}, 'make demo takes 1000 steps'),
-        ('plot', {'RUN': '/gone/python'}, '/gone/python is gone'),
+        (
+            'reproduce',
+            {'EPOCHS': 1, 'DATA': '/x'},
+            'make reproduce does not take EPOCHS or WORKERS',
+        ),
+        ('demo', {'STEPS': 5}, 'make demo trains for 1000 steps'),
+        ('plot', {'RUN': '/gone/python'}, '/gone/python is missing'),
     ],
 )
-def test_variables_that_do_not_fit_are_refused(make, target, variables, words):
+def test_invalid_variables_are_rejected(make, target, variables, words):
     commands, result = make(target, **variables)
     assert commands == [] and result.returncode != 0 and words in result.stderr
 
 
 def test_the_code_is_that_of_this_folder(make):
-    """Of a copy of a clone, too, whose environment names the first one."""
+    """Even in a copy of a clone, whose environment refers to the first one."""
     result = run_process('make', '-C', ROOT, '-pn', 'help', environment={'PYTHONPATH': '/mine'})
     assert f'PYTHONPATH := {ROOT}:/mine\n' in result.stdout

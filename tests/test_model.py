@@ -21,7 +21,7 @@ def images():
 
 @pytest.fixture(scope='module')
 def model(graph_mode, narrow, images):
-    """The model on constant images, without dropout, so that every run gives the same."""
+    """The model on constant images, without dropout, so that every run has the same results."""
     with tf.Graph().as_default():
         tf.set_random_seed(1)
         return build_model(*map(tf.constant, images), replace(narrow, dropout=0.0))
@@ -54,9 +54,9 @@ def test_losses_are_the_formulas_of_the_post(built, images):
     np.testing.assert_allclose(got, [gan + 100 * l1, discrim, gan, l1], rtol=1e-4)
 
 
-def test_a_discriminator_that_is_certain_has_a_finite_loss(model):
-    """predict_fake rounded to 1: the post's EPS has to survive the folding of constants."""
-    with open_session(model, config=tf.ConfigProto()) as session:  # which folds them
+def test_a_certain_discriminator_has_a_finite_loss(model):
+    """predict_fake is rounded to 1: the post's EPS must survive the folding of constants."""
+    with open_session(model, config=tf.ConfigProto()) as session:  # folds constants
         make_certain(session)
         fake, loss, *sums = session.run(
             [
@@ -72,7 +72,7 @@ def test_a_discriminator_that_is_certain_has_a_finite_loss(model):
 
 
 def make_certain(session):
-    """Gives the discriminator weights with which it takes every patch for real."""
+    """Gives the discriminator weights with which it rates every patch as real."""
     for variable in tf.trainable_variables():
         if variable.op.name == 'discriminator/layer_4/batchnorm/offset':
             variable.load(np.full(variable.get_shape().as_list(), 100.0), session)
@@ -80,7 +80,7 @@ def make_certain(session):
             variable.load(np.ones(variable.get_shape().as_list()), session)
 
 
-def test_one_bad_gradient_shows_in_the_sum(built):
+def test_a_gradient_that_is_not_finite_shows_in_the_sum(built):
     model, session = built
     sums = [model.discrim_gradient_sum, model.gen_gradient_sum]
     assert np.isfinite(session.run(sums)).all()
@@ -90,7 +90,7 @@ def test_one_bad_gradient_shows_in_the_sum(built):
     assert not np.isfinite(session.run(sums)).any()
 
 
-def test_a_step_counts_and_averages(built):
+def test_a_step_updates_the_global_step_and_the_averages(built):
     model, session = built
     averages = [getattr(model, n + '_average') for n in AVERAGED]
     want = np.zeros(3)
@@ -121,15 +121,15 @@ def test_generator_gradients_see_the_discriminator_after_its_update(built):
     name = 'generator/decoder_1/deconv/filter'
     variables = {v.op.name: v for v in tf.global_variables()}
     [gradient] = tf.gradients(model.gen_loss, [variables[name]])
-    before = session.run(gradient)  # with the discriminator as it is before
-    # A step with the post's rates: Adam's first moment is then (1 - beta1) * gradient
+    before = session.run(gradient)  # before the update of the discriminator
+    # After one step, Adam's first moment is (1 - beta1) * gradient
     session.run(model.train_op)
     taken = 2 * session.run(variables[name + '/Adam'])
     difference = np.linalg.norm(before - taken) / np.linalg.norm(before)
     assert 1e-4 < difference < 0.5
 
 
-def test_all_variables_are_named_as_the_post_names_them(built):
+def test_all_variables_have_the_names_of_the_post(built):
     trainable = {v.op.name for v in tf.trainable_variables()}
     want = set(trainable)
     want |= {f'{name}/{slot}' for name in trainable for slot in ('Adam', 'Adam_1')}
@@ -137,6 +137,19 @@ def test_all_variables_are_named_as_the_post_names_them(built):
     # The op names of the post's three reduce_mean
     want |= {f'{mean}/ExponentialMovingAverage' for mean in ('Mean', 'Mean_1', 'Mean_2')}
     assert {v.op.name for v in tf.global_variables()} == want
+
+
+def test_a_loss_scale_does_not_change_the_gradients(model, narrow, images):
+    config = replace(narrow, dropout=0.0)
+    with tf.Graph().as_default():
+        tf.set_random_seed(1)
+        scaled = build_model(*map(tf.constant, images), config, loss_scale=128.0)
+    gradients = []
+    for one in (model, scaled):
+        with open_session(one) as session:
+            gradients.append(session.run(one.gradients))
+    for name, gradient in gradients[0].items():
+        np.testing.assert_allclose(gradients[1][name], gradient, rtol=1e-4, atol=1e-7)
 
 
 def test_innermost_layers_get_no_gradient_at_batch_size_1(graph, narrow, images):

@@ -69,14 +69,14 @@ def test_other_multiples_of_256_work(graph, narrow):
 
 
 @pytest.mark.parametrize('size', [128, 286])
-def test_other_sizes_are_refused_with_the_reason(graph, size):
+def test_other_sizes_are_rejected_with_the_reason(graph, size):
     with pytest.raises(UsageError) as error:
         create_generator(tf.zeros([1, size, size, 3]), Config(ngf=4))
     assert f'is {size}: it must be a multiple of 256' in str(error.value)
 
 
-def test_images_of_a_batch_are_normalized_alone(graph):
-    """In the last bit, if they have seeds; without, they share the statistics of their batch."""
+def test_images_with_seeds_are_computed_alone(graph):
+    """To the last bit. Without seeds, images share the statistics of their batch."""
     pixels = np.random.RandomState(1).uniform(-1, 1, (2, 256, 256, 3)).astype(np.float32)
     config, seeds = Config(ngf=1), np.array([[1, 16], [2, 32]])
     one = build_generator(tf.constant(pixels[:1]), config, tf.constant(seeds[:1]))

@@ -41,7 +41,7 @@ def test_deconv_spreads_every_pixel_over_its_filter(graph):
     np.testing.assert_allclose(got[0], want[1:-1, 1:-1], rtol=1e-4, atol=1e-4)
 
 
-def test_deconv_takes_a_batch_size_that_is_known_only_when_run(graph):
+def test_deconv_accepts_an_unknown_batch_size(graph):
     images = tf.placeholder(tf.float32, [None, 2, 2, 3])
     out = ops.deconv(images, 5)
     with tf.Session() as session:
@@ -61,7 +61,7 @@ def test_lrelu(graph):
     np.testing.assert_allclose(evaluate(ops.lrelu(tf.constant(x), 0.2)), [-0.4, -0.1, 0, 3])
 
 
-def test_batchnorm_normalises_over_batch_and_pixels(graph):
+def test_batchnorm_normalizes_over_batch_and_pixels(graph):
     images = np.random.RandomState(2).randn(2, 3, 5, 4) * 7 + 3
     offset, scale = np.array([1.0, 2, 3, 4]), np.array([0.5, 1, 2, 4])
     out = ops.batchnorm(tf.constant(images, tf.float32))
@@ -71,7 +71,7 @@ def test_batchnorm_normalises_over_batch_and_pixels(graph):
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
 
 
-def test_dropout_by_a_seed_depends_on_it_alone(graph):
+def test_dropout_with_a_seed_depends_on_the_seed_alone(graph):
     images = tf.ones([1, 20, 20, 32])
     seeds = [tf.constant(seed, tf.int64) for seed in ([1, 5], [1, 6], [2, 5], [1, 5])]
     got = evaluate([ops.dropout(images, 0.25, seed) for seed in seeds])

@@ -8,7 +8,7 @@ import pytest
 from support.helpers import error_line, read_checkpoint, run_command, write_pair
 
 from pix2pix_tf import exporting, options_file, training
-from pix2pix_tf.inference.trained import saved_config
+from pix2pix_tf.inference.trained import find
 from pix2pix_tf.system.errors import CheckpointError
 
 FLAGS = ('--ngf=4', '--ndf=4', '--progress_freq=0', '--display_freq=0')
@@ -71,9 +71,10 @@ def test_a_checkpoint_may_be_named_by_its_files_or_its_folder(
     pairs, out, tmp_path, monkeypatch, name
 ):
     monkeypatch.chdir(str(tmp_path))
-    job = exporting.prepare(pairs, 'elsewhere', saved_config('elsewhere', name), name)
-    assert os.path.abspath(job.source['checkpoint']) == os.path.join(out, 'model-2')
-    assert job.config.ngf == 4  # the options beside it
+    found = find(name)
+    assert os.path.abspath(found.checkpoint) == os.path.join(out, 'model-2')
+    assert found.config.ngf == 4  # the options beside it
+    exporting.evaluate(pairs, 'elsewhere', found.config, name)
 
 
 def test_the_command_takes_the_name_of_a_file(pairs, out, tmp_path):
@@ -85,8 +86,10 @@ def test_the_command_takes_the_name_of_a_file(pairs, out, tmp_path):
 
 def test_a_named_folder_without_a_checkpoint_is_an_error(tmp_path):
     with pytest.raises(CheckpointError) as error:
-        saved_config('elsewhere', str(tmp_path))
-    assert str(error.value) == f'no checkpoint in the folder {tmp_path}'
+        find(str(tmp_path))
+    assert str(error.value) == (
+        f'no checkpoint in the folder {tmp_path}: train first, or choose another'
+    )
 
 
 @pytest.mark.parametrize('name', ['options.json', 'development.html'])

@@ -1,7 +1,7 @@
 """The package against the post's own graph, number by number, in float64.
 
-Rounding is out of the way there, so the mathematics must agree. Every layer of the post's networks
-is there; only their width is less. The graph optimizer is on, as for people who train.
+In float64, rounding does not matter, so the mathematics must agree. The networks have all layers of
+the post's, with fewer filters. The graph optimizer is on, as in a training.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ TOLERANCE = 1e-5  # relative; leaky_relu keeps its slope as a float32
 
 @contextlib.contextmanager
 def in_float64():
-    """Lets tf.float32, which all code spells out, stand for float64."""
+    """Makes tf.float32, the only name for the type in both codes, stand for float64."""
     before = tf.float32
     tf.float32 = tf.float64
     try:
@@ -41,9 +41,9 @@ def build_reference(inputs, targets):
 
 
 def run(build, batch, weights):
-    """{name: array} of all that a step computes and changes, and the initial `weights`.
+    """{name: array} of all results of a step, and {variable: array} before it.
 
-    `weights` ({variable: array}) replace the initial ones.
+    `weights` ({variable: array}) replace the initial values.
     """
     rng = np.random.RandomState(batch)
     images = np.tanh(rng.randn(2, batch, 256, 256, 3))
@@ -71,12 +71,12 @@ def run(build, batch, weights):
 
 
 def _is_compared(variable):
-    # The names of the averages contain those of the losses' ops, which are not the same
+    # The averages are named after the ops of the losses, which have other names in the post
     return 'ExponentialMovingAverage' not in variable
 
 
 def largest_difference(values, expected):
-    """(relative L2 error, name) of what differs most."""
+    """(relative L2 error, name) of the largest difference."""
     assert set(values) == set(expected)
     errors = []
     for name, want in expected.items():
@@ -88,7 +88,7 @@ def largest_difference(values, expected):
 
 @pytest.fixture(scope='module')
 def post():
-    """A function: what the post's graph computes for a batch size, and its initial weights."""
+    """A function: batch size => the results of the post's graph, and its initial weights."""
     results = {}
 
     def run_once(batch):
@@ -119,12 +119,11 @@ def test_a_step_computes_what_the_post_does(post, batch):
 
 
 @pytest.mark.parametrize('change', [{'variance_epsilon': 1.1e-5}, {'leak': 0.201}])
-def test_another_constant_is_found(post, change):
+def test_a_different_constant_is_found(post, change):
     assert difference(post, 1, replace(CONFIG, **change))[0] > TOLERANCE
 
 
-def test_the_generator_updated_first_is_found(post, monkeypatch):
-    """The two updates change places."""
+def test_updating_the_generator_first_is_found(post, monkeypatch):
     original, waiting = model._minimize, []
 
     def minimize(loss, scope, *rest):
@@ -140,8 +139,8 @@ def test_the_generator_updated_first_is_found(post, monkeypatch):
     assert difference(post, 1)[0] > TOLERANCE
 
 
-def test_another_padding_is_found(post, monkeypatch):
-    """Layer 4 of the discriminator has its border below instead of above."""
+def test_a_different_padding_is_found(post, monkeypatch):
+    """Both rows of zeros are below the image instead of one above and one below."""
     original = kernels.plain_conv2d
 
     def convolve(images, filters, stride):

@@ -1,4 +1,4 @@
-"""The post's code is taken from its text, and trained from given weights."""
+"""Training the post's code, taken from its text, from given weights."""
 
 import contextlib
 import csv
@@ -25,12 +25,12 @@ def build_model(inputs, targets):
     step = tf.contrib.framework.get_or_create_global_step()
     return None, tf.group(update, tf.assign_add(step, 1)), None, None
 """
-NOT_TAKEN = "raise AssertionError('the blocks after the losses are not for this')"
+NOT_TAKEN = "raise AssertionError('the blocks after the losses are not run')"
 
 
 @pytest.fixture
 def post(tmp_path):
-    """A text with code as the post has it: the last block is not part of the model."""
+    """A text with code blocks like the post's; the last one is not part of the model."""
     blocks = ['pass'] * 6 + [BUILD, NOT_TAKEN]
     path = tmp_path / 'post.md'
     path.write_text('\n'.join(f'words\n```python\n{block}\n```' for block in blocks))
@@ -56,7 +56,7 @@ def training(monkeypatch):
     return post_training
 
 
-def test_it_begins_with_these_weights_and_keeps_a_record(post, start, graph, tmp_path, training):
+def test_it_starts_from_the_weights_and_writes_losses_csv(post, start, graph, tmp_path, training):
     out = str(tmp_path / 'out')
     training.train(post, 'data', start, out, steps=4, every=2)
     with open(os.path.join(out, 'losses.csv')) as file:
@@ -70,7 +70,9 @@ def test_it_begins_with_these_weights_and_keeps_a_record(post, start, graph, tmp
     assert reader.get_tensor('global_step') == 4
 
 
-def test_an_interrupted_run_goes_on_from_its_save(post, start, tmp_path, training, monkeypatch):
+def test_an_interrupted_run_resumes_from_its_checkpoint(
+    post, start, tmp_path, training, monkeypatch
+):
     out = str(tmp_path / 'out')
     with monkeypatch.context() as patches, tf.Graph().as_default():
         signal = types.SimpleNamespace(is_set=iter([False, False, True]).__next__)  # in step 3

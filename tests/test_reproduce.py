@@ -63,14 +63,14 @@ def reproduce(monkeypatch, data):
     return call
 
 
-def test_the_whole_run_ends_in_a_page(reproduce, pictures, tmp_path):
+def test_a_whole_run_writes_results_md(reproduce, pictures, tmp_path):
     def until(steps):
         flags = f'--out={tmp_path}', f'--steps={steps}', '--every=2', f'--pictures={pictures}'
         return reproduce(*flags)
 
     assert until(2) == ['train', 'export', 'export']
     assert until(2) == []  # nothing is left to do
-    assert until(3) == ['train', 'export', 'export']  # a longer one goes on
+    assert until(3) == ['train', 'export', 'export']  # continues up to step 3
     text = (tmp_path / 'results.md').read_text()
     rows = [[cell.strip() for cell in line.split('|')] for line in text.splitlines()]
     assert [row[1] for row in rows if len(row) == 8] == ['step', '---', '2', '3']
@@ -88,7 +88,7 @@ def test_the_whole_run_ends_in_a_page(reproduce, pictures, tmp_path):
     assert 'curves.png' in contents(tmp_path / 'run')
 
 
-def test_what_is_missing_is_said_before_anything_is_trained(reproduce, tmp_path):
+def test_missing_files_are_reported_before_the_training(reproduce, tmp_path):
     with pytest.raises(SystemExit, match='no \\*-inputs.png in'):
         reproduce(f'--out={tmp_path / "out"}', f'--pictures={tmp_path}')
     with pytest.raises(SystemExit) as error:
@@ -109,7 +109,7 @@ def test_sharpness_is_the_gradient_of_the_luma(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_saves_what_is_trained(data, tmp_path, number):
+def test_an_interrupt_saves(data, tmp_path, number):
     flags = [f'--data={data}', f'--out={tmp_path}', '--steps=5000', *NARROW_FLAGS]
     process = fork_script('bench/reproduce.py', *flags, new_session=True)
     wait_for(process, 'gen_loss_L1')
@@ -121,9 +121,9 @@ def test_an_interrupt_saves_what_is_trained(data, tmp_path, number):
     assert int(read_checkpoint(tmp_path / 'run')['global_step']) > 0
 
 
-def test_flags_that_the_reproduction_chooses_are_refused(reproduce, tmp_path, capsys):
+def test_flags_that_the_reproduction_sets_are_rejected(reproduce, tmp_path, capsys):
     with pytest.raises(SystemExit) as error:
         reproduce(f'--out={tmp_path / "out"}', '--seed=7')
     assert error.value.code == 2
-    assert '--seed is for the reproduction to choose' in capsys.readouterr().err
+    assert '--seed cannot be used: the reproduction sets it' in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()

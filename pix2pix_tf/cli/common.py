@@ -1,22 +1,16 @@
-"""What the commands share: flags from the table of options, and errors as one line."""
+"""What the commands share: flags from the table of options, and modules that need TensorFlow."""
 
 import contextlib
 import importlib
 import os
 import sys
-import types
-import typing
+from types import ModuleType
+from typing import Any, Container, Dict, List, Sequence
 
 from absl import flags
 
 from pix2pix_tf.config import OPTIONS, Option, Size, check
-from pix2pix_tf.system.console import print_line
-from pix2pix_tf.system.errors import Pix2PixError, UsageError, how_to_install, with_flags
-
-COMMANDS = (
-    *('train', 'export', 'evaluate', 'predict', 'convert', 'serve', 'page'),
-    *('plot', 'data', 'demo', 'pairs'),
-)
+from pix2pix_tf.system.errors import Pix2PixError, how_to_install
 
 # The meaning of --model
 MODEL = 'Folder of a training, a checkpoint, or a SavedModel that pix2pix-convert has written.'
@@ -30,9 +24,7 @@ _DEFINE = {
 }
 
 
-def define_option_flags(
-    flag_values: flags.FlagValues, options: typing.Sequence[Option] = OPTIONS
-) -> None:
+def define_option_flags(flag_values: flags.FlagValues, options: Sequence[Option] = OPTIONS) -> None:
     """Defines a flag for each of `options`, with its default."""
     for option in options:
         default = option.default
@@ -48,17 +40,17 @@ def help_of(option: Option) -> str:
     return f'{option.meaning} Must be {option.valid.words}.'
 
 
-def option_values(flag_values: flags.FlagValues) -> typing.Dict[str, typing.Any]:
+def option_values(flag_values: flags.FlagValues) -> Dict[str, Any]:
     """{name: value} of the options that have a flag."""
     return {o.name: flag_values[o.name].value for o in OPTIONS if o.name in flag_values}
 
 
-def define_changes(flag_values: flags.FlagValues, names: typing.Container[str]) -> None:
+def define_changes(flag_values: flags.FlagValues, names: Container[str]) -> None:
     """Defines flags for the options `names`, without defaults: `sources` has those."""
     define_option_flags(flag_values, [o._replace(default=None) for o in OPTIONS if o.name in names])
 
 
-def given_changes(flag_values: flags.FlagValues) -> typing.Dict[str, typing.Any]:
+def given_changes(flag_values: flags.FlagValues) -> Dict[str, Any]:
     """{name: value} of the options that were given a value.
 
     Raises:
@@ -89,26 +81,35 @@ def folder_of(model: str) -> str:
 
 
 def model_name(model: str) -> str:
-    """What a model is called if nobody gives it a name: as its folder."""
+    """The default name of a model: that of its folder."""
     return os.path.basename(os.path.abspath(folder_of(model)))
 
 
-def load(module: str) -> types.ModuleType:
-    """Imports a module of pix2pix_tf that needs TensorFlow, with its start-up messages hidden.
+def load(module: str) -> ModuleType:
+    """Imports a module of pix2pix_tf that needs TensorFlow, whose start-up messages are hidden.
 
-    They would bury our own line about what went wrong. TF_CPP_MIN_LOG_LEVEL=0 in the environment
+    They would bury the line that says what went wrong. TF_CPP_MIN_LOG_LEVEL=0 in the environment
     shows them.
 
     Raises:
         Pix2PixError: TensorFlow is missing, or does not fit the packages installed next to it.
     """
-    # TensorFlow 2.x would load all of Keras 3, which takes a second, and which nothing here uses
+    # TensorFlow 2.x would load all of Keras 3, which takes a second and is not used here
     os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
-    try:
-        with contextlib.ExitStack() as stack:
-            if 'TF_CPP_MIN_LOG_LEVEL' not in os.environ:
-                stack.enter_context(_hidden_stderr())
+    hidden = 'TF_CPP_MIN_LOG_LEVEL' not in os.environ
+    with _hidden_stderr() if hidden else contextlib.ExitStack():
+        _import_tensorflow()
+        try:
             return importlib.import_module('pix2pix_tf.' + module)
+        except ModuleNotFoundError as error:
+            if (error.name or '').startswith('pix2pix_tf'):
+                raise
+            raise Pix2PixError(f'{error}: see `make setup`') from error
+
+
+def _import_tensorflow():
+    try:
+        importlib.import_module('tensorflow.compat.v1')
     except Exception as error:  # packages that do not fit raise TypeError, AttributeError, ...
         cause = ' '.join(str(error).split()) or type(error).__name__
         raise Pix2PixError(f'cannot use TensorFlow ({cause[:200]}): see `make setup`') from error
@@ -130,72 +131,12 @@ def _hidden_stderr():
         os.close(nowhere)
 
 
-def run(command: types.ModuleType) -> typing.NoReturn:
-    """Parses the flags of a module of this package, runs its `main()`, and exits.
-
-    The exit status is 0, 1 for a failure, 2 for wrong usage, or 130 for an interrupt. A
-    Pix2PixError becomes one line on standard error, in which options are flags.
-    """
-    name = name_of(command)
-    # Started with `>&-` or `2>&-`, it would write lines into the next file that it opens
-    sys.stdout = sys.stdout or open(os.devnull, 'w')  # noqa: SIM115
-    sys.stderr = sys.stderr or open(os.devnull, 'w')  # noqa: SIM115
-    try:
-        if {'-h', '--help', '-help'} & set(sys.argv[1:]):
-            print_line(help_text(command))
-        else:
-            arguments = _parse(command)
-            command.main(*([arguments] if hasattr(command, 'ARGUMENTS') else []))
-    except Pix2PixError as error:
-        print(f'{name}: {with_flags(str(error))}', file=sys.stderr)
-        sys.exit(error.exit_status)
-    except KeyboardInterrupt:
-        print(f'{name}: interrupted', file=sys.stderr)
-        sys.exit(130)
-    sys.exit(0)
-
-
-def _parse(command):
-    """Sets the flags of `command`; returns what else was typed."""
-    try:
-        rest = command.FLAGS(sys.argv)[1:]
-    except flags.Error as error:
-        raise UsageError(' '.join(str(error).split())) from error
-    if rest and not hasattr(command, 'ARGUMENTS'):
-        raise UsageError(f'{rest[0]} is not a flag: see --help')
-    return rest
-
-
-def name_of(command: types.ModuleType) -> str:
-    """The name of a command in a shell, from its module."""
-    return 'pix2pix-' + command.__name__.rpartition('.')[2]
-
-
-def help_text(command: types.ModuleType) -> str:
-    """The page that --help prints."""
-    arguments = f' {command.ARGUMENTS} ...' if hasattr(command, 'ARGUMENTS') else ''
-    lines = [
-        f'usage: {name_of(command)} [--flag=value ...]{arguments}',
-        '',
-        (command.__doc__ or '').rstrip(),
-        '',
-        'flags:',
-    ]
-    for flag in flags_of(command):
-        default = '' if flag.default is None else f' (default: {default_of(flag)})'
-        lines += [
-            f'  --{flag.name}:{default}',
-            flags.text_wrap(with_flags(flag.help), indent=' ' * 6),
-        ]
-    return '\n'.join(lines)
-
-
 def default_of(flag: flags.Flag) -> str:
     """The default of a flag, as one would type it."""
     return flag.default_as_str.strip("'")
 
 
-def flags_of(command: types.ModuleType) -> typing.List[flags.Flag]:
+def flags_of(command: ModuleType) -> List[flags.Flag]:
     """The flags of a command, in the order of their definition."""
     by_module = command.FLAGS.flags_by_module_dict()
     own = by_module.get(command.__name__, [])

@@ -40,7 +40,7 @@ flags.DEFINE_boolean(
 
 def main() -> None:
     convert, trained = common.load('convert.convert'), common.load('inference.trained')
-    source = trained.find_model(FLAGS.model)
+    source = trained.find(FLAGS.model)
     to = FLAGS.to or os.path.join(common.folder_of(FLAGS.model), FLAGS.format)
     done = convert.convert(source, FLAGS.format, to, FLAGS.weights, FLAGS.masks)
     if done.difference is None:

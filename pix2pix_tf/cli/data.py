@@ -15,11 +15,10 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     'url',
     None,
-    'Archive to use instead of the one at Berkeley; file:// works, too.',
+    'Archive to use instead of the one at Berkeley; file:// also works.',
     flag_values=FLAGS,
 )
 
 
 def main() -> None:
-    """Runs the command."""
     print_line(f'data: {download.fetch(FLAGS.name, FLAGS.root, FLAGS.url)}')

@@ -1,6 +1,6 @@
 """Draws a small dataset to try pix2pix on: facades and their label maps.
 
-Writes --root/train and --root/val. The same --seed gives the same pairs.
+Writes --root/train and --root/val. The same --seed draws the same pairs.
 """
 
 import os
@@ -16,11 +16,10 @@ FLAGS = flags.FlagValues()
 flags.DEFINE_string('root', 'data/demo', 'Folder for train/ and val/.', flag_values=FLAGS)
 flags.DEFINE_integer('train_pairs', 100, 'Pairs in train/.', flag_values=FLAGS)
 flags.DEFINE_integer('val_pairs', 12, 'Pairs in val/.', flag_values=FLAGS)
-flags.DEFINE_integer('seed', 1, 'A different number gives different facades.', flag_values=FLAGS)
+flags.DEFINE_integer('seed', 1, 'Other numbers draw other facades.', flag_values=FLAGS)
 
 
 def main() -> None:
-    """Runs the command."""
     for name in ('train_pairs', 'val_pairs'):
         if FLAGS[name].value < 1:
             raise UsageError(f'`{name}` is {FLAGS[name].value}: it must be at least 1')

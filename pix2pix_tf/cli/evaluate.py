@@ -12,16 +12,15 @@ from pix2pix_tf.system.errors import UsageError
 FLAGS = flags.FlagValues()
 exports.define_flags(FLAGS)
 flags.DEFINE_boolean(
-    'join', False, 'Puts the parts together that `shard` has left in `out`.', flag_values=FLAGS
+    'join', False, 'Joins the parts that `shard` has left in `out`.', flag_values=FLAGS
 )
 
 
 def main() -> None:
-    """Runs the command."""
     if FLAGS.join:
         others = [name for name in FLAGS if FLAGS[name].present and name not in ('join', 'out')]
         if others:
-            raise UsageError(f'`{others[0]}` is for the parts, and not for `join`')
+            raise UsageError(f'`{others[0]}` cannot be used with `join`')
         common.load('exporting').join(FLAGS.out)
     else:
         exports.call('evaluate', FLAGS)

@@ -14,5 +14,4 @@ exports.define_flags(FLAGS)
 
 
 def main() -> None:
-    """Runs the command."""
     exports.call('export', FLAGS)

@@ -1,7 +1,7 @@
 """What the commands export and evaluate share."""
 
 import math
-import typing
+from typing import Sequence, Tuple
 
 from absl import flags
 
@@ -77,7 +77,7 @@ _FLAGS = (
         flags.DEFINE_string,
         'shard',
         None,
-        'Takes only a part of the images: 2/3 is the second of three. Then join them.',
+        'Takes only a part of the images: 2/3 is the second of three. pix2pix-evaluate joins them.',
     ),
 )
 
@@ -90,10 +90,10 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 
 def call(function: str, flag_values: flags.FlagValues) -> None:
-    """Calls a function of `exporting` with what the flags say.
+    """Calls the function `export` or `evaluate` with the arguments in the flags.
 
     Raises:
-        UsageError: a value cannot be used; the message names its option.
+        UsageError: a value is invalid; the message names its option.
     """
     given = common.given_changes(flag_values)
     if flag_values.samples < 1:
@@ -101,28 +101,27 @@ def call(function: str, flag_values: flags.FlagValues) -> None:
     low, high = _parse_range(flag_values.features_range)
     for name in ('features_input', 'features_output', 'features_range'):
         if flag_values[name].present and not flag_values.features:
-            raise UsageError(f'`{name}` is for `features`: name a network')
+            raise UsageError(f'`{name}` requires `features`: name a network')
 
+    model = flag_values.checkpoint or flag_values.out
     parsed = shard.parse(flag_values.shard)
     exporting = common.load('exporting')
     network = None
     if flag_values.features:
-        network = common.load('evaluation.features').Network(
+        network = common.load('evaluation.features').FeatureNetwork(
             flag_values.features, flag_values.features_input, flag_values.features_output, low, high
         )
     getattr(exporting, function)(
         flag_values.data,
         flag_values.out,
-        common.load('inference.trained').saved_config(
-            flag_values.out, flag_values.checkpoint, **given
-        ),
+        common.load('inference.trained').find(model, **given).config,
         flag_values.checkpoint,
         flag_values.skip_bad_files,
         exporting.Measures(flag_values.samples, network, parsed),
     )
 
 
-def _parse_range(words: typing.Sequence[str]) -> typing.Tuple[float, float]:
+def _parse_range(words: Sequence[str]) -> Tuple[float, float]:
     try:
         low, high = map(float, words)
         if not (math.isfinite(low) and math.isfinite(high)):

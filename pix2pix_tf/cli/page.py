@@ -48,7 +48,7 @@ flags.DEFINE_string(
 def main() -> None:
     common.require('onnx', 'onnx')
     trained, static_page = common.load('inference.trained'), common.load('serve.static_page')
-    source = trained.find_model(FLAGS.model)
+    source = trained.find(FLAGS.model)
     to = FLAGS.to or os.path.join(source.folder, 'page')
     name = FLAGS.name or common.model_name(FLAGS.model)
     static_page.write(source, to, name, FLAGS.weights, FLAGS.data, FLAGS.backend)

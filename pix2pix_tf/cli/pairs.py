@@ -2,38 +2,121 @@
 
 make computes an input for each image in --photos. combine joins images of equal names in --a and
 --b. split DIR takes pairs apart, into A/ and B/. swap DIR exchanges the halves. import DIR reads
-the layouts of other projects. All of them write to --to; the same command resumes, and adds what
-is new. check DIR looks for what would spoil a training.
+the layouts of other projects. All of them write to --to; the same command resumes, and adds the
+pairs of new files. check DIR looks for bad files, copies in two parts, and halves that do not
+belong together.
 """
 
 import os
-import typing
+from typing import Callable, Dict, Sequence
 
+from absl import flags
 from PIL import ImageColor
 
-from pix2pix_tf.cli.pairs_flags import FLAGS, FLAGS_OF
-from pix2pix_tf.pairs import (
-    building,
-    check,
-    check_page,
-    inputs,
-    layouts,
-    make,
-    match,
-    records,
-    shaping,
-    split,
-)
+from pix2pix_tf.pairs import check, check_page, halves, inputs, make, match, record, split
 from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import DataError, UsageError, with_flags
 
+_SHAPE = 'size resize background format quality'
+_SPLIT = 'split group seed'
+_INPUTS = ' '.join(inputs.Parameters._fields)
+
+# {command: its flags}
+FLAGS_OF = {
+    'make': f'photos to input {_INPUTS} {_SHAPE} {_SPLIT} processes',
+    'combine': f'a b to match partial labels {_SHAPE} {_SPLIT} processes',
+    'split': 'to processes',
+    'swap': 'to format quality processes',
+    'import': f'to match panels partial labels {_SHAPE} processes',
+    'check': 'out doubt_below processes',
+}
 ARGUMENTS = '|'.join(FLAGS_OF) + ' [DIR]'
 
 _NOT_IN_RECIPE = ('to', 'processes', 'partial')
 
 
-def main(arguments: typing.Sequence[str]) -> None:
-    """Runs the command that `arguments` begin with."""
+class _InputFlag(flags.EnumFlag):
+    """--input, which also takes the older names of its values."""
+
+    def parse(self, argument: str) -> None:
+        """Sets the value from what was typed."""
+        super().parse(inputs.current_name(argument))
+
+
+FLAGS = flags.FlagValues()
+FLAGS.set_gnu_getopt(True)  # flags may follow DIR
+
+# (name, default, meaning)
+for _flag in (
+    ('photos', None, 'make: folder of photos; its subfolders also count.'),
+    ('a', None, 'combine: folder of the left halves, by default the targets of a training.'),
+    ('b', None, 'combine: folder of the right halves, by default the inputs.'),
+    ('to', None, 'Folder for the pairs.'),
+    ('match', '{stem}', "Name in B for a name in A, as in '{stem}_label'; or both, with a comma."),
+    ('split', None, 'Parts and their shares, as in train:0.8,val:0.1,test:0.1.'),
+    ('group', None, 'Regular expression; files in which its groups are equal stay together.'),
+    ('background', 'white', 'Color of the margins of `resize`=pad.'),
+    ('panels', None, 'import: what the panels of a file are, as in b,-,a; - is left out.'),
+    ('out', 'out/check', 'check: folder for check.html and check.json.'),
+):
+    flags.DEFINE_string(*_flag, flag_values=FLAGS)
+flags.DEFINE_flag(
+    _InputFlag('input', 'edges', 'make: what is computed from each photo.', inputs.KINDS), FLAGS
+)
+# (name, default, values, meaning)
+for _choice in (
+    ('resize', 'crop', halves.RESIZES, 'How an image gets `size`.'),
+    (
+        'labels',
+        'auto',
+        ('auto', 'a', 'b', 'both', 'none'),
+        'Halves that are label maps, whose colors stay exact. auto: those with at most '
+        f'{halves.MOST_LABELS} colors.',
+    ),
+    (
+        'format',
+        'auto',
+        ('auto', 'jpg', 'png'),
+        'auto: png for labels and flat colors, and of PNG files by swap and with panels; else jpg.',
+    ),
+):
+    flags.DEFINE_enum(*_choice, flag_values=FLAGS)
+# (name, default, meaning, lowest value, highest value)
+for _integer in (
+    ('size', None, 'Side of each half; by default as it is.', 1, 2**13),
+    ('quality', 95, 'Quality of JPEG files.', 1, 100),
+    ('seed', 0, 'Chooses the parts and the masks.', 0, 2**31 - 1),
+    ('factor', 4, 'downscale: how much smaller the sides get.', 2, 256),
+    ('colors', 8, 'posterize: number of colors.', 2, 256),
+    ('processes', None, 'Processes; by default one per core.', 1, 1024),
+):
+    flags.DEFINE_integer(*_integer, flag_values=FLAGS)
+for _float in (
+    ('edge_blur', 1.4, 'edges: standard deviation of a blur; pixels.', 0, 100),
+    ('edge_low', None, "edges: Canny's lower threshold.", 0, 2040),
+    ('edge_high', None, 'edges: upper threshold; by default by photo.', 0, 2040),
+    ('blur', 4.0, 'blur: standard deviation in pixels.', 0.1, 1000),
+    ('masked', 0.25, 'mask: share of the area.', 0.01, 0.9),
+    (
+        'doubt_below',
+        check.DOUBT_BELOW,
+        'check: asks about pairs whose halves have fewer edges in common than this share of the '
+        'median of all pairs; 0 asks about none.',
+        0,
+        1,
+    ),
+):
+    flags.DEFINE_float(*_float, flag_values=FLAGS)
+flags.DEFINE_boolean(
+    'partial',
+    False,
+    'combine, import: continue without images that have no partner or another aspect.',
+    flag_values=FLAGS,
+)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """`arguments` are one of the commands in FLAGS_OF and, for most of them, a folder."""
     if not arguments or arguments[0] not in FLAGS_OF:
         given = f'{arguments[0]} is not one' if arguments else 'none is given'
         raise UsageError(f'commands are {", ".join(FLAGS_OF)}; {given}: see --help')
@@ -53,7 +136,9 @@ def main(arguments: typing.Sequence[str]) -> None:
     try:
         ImageColor.getrgb(FLAGS.background)
     except ValueError as error:
-        raise UsageError(f'`background` is {FLAGS.background!r}: give a color, as white') from error
+        raise UsageError(
+            f'`background` is {FLAGS.background!r}: give a color such as white'
+        ) from error
     _COMMANDS[command](*folders)
 
 
@@ -62,103 +147,99 @@ def _make():
     found = match.find_photos(FLAGS.photos)
     # Flat colors stay flat in a PNG file
     extension = 'png' if FLAGS.input == 'posterize' else 'jpg'
-    settings = _settings(
-        extension, kind=FLAGS.input, computing=inputs.Settings(*(FLAGS[n].value for n in _INPUTS))
-    )
-    _report(make.make(found, building.make, settings, _output('make', FLAGS.photos)))
-
-
-_INPUTS = inputs.Settings._fields
+    parameters = inputs.Parameters(*(FLAGS[name].value for name in inputs.Parameters._fields))
+    options = _options(extension, kind=FLAGS.input, parameters=parameters)
+    _report(make.make_pairs(found, halves.pair_of_photo, options, _output('make', FLAGS.photos)))
 
 
 def _combine():
     make.check_apart(FLAGS.to, FLAGS.a, FLAGS.b)
-    found = match.find_pairs(FLAGS.a, FLAGS.b, FLAGS.match)
-    _join(found, _output('combine', FLAGS.a, FLAGS.b))
+    found = match.match_names(FLAGS.a, FLAGS.b, FLAGS.match)
+    _make_of_two(found, _output('combine', FLAGS.a, FLAGS.b))
 
 
 def _import(folder):
     make.check_apart(FLAGS.to, folder)
     output = _output('import', folder)
     if FLAGS.panels is None:
-        found, renamed = layouts.as_parts(layouts.find_pairs(folder, FLAGS.match))
+        found, renamed = match.test_as_val(match.match_layout(folder, FLAGS.match))
     else:
         panels = tuple(FLAGS.panels.split(','))
         if sorted(panel for panel in panels if panel != '-') != ['a', 'b']:
             raise UsageError(f'`panels` is {FLAGS.panels!r}: name a and b once, as in b,-,a')
-        found, renamed = layouts.as_parts(match.find_photos(folder))
+        found, renamed = match.test_as_val(match.find_photos(folder))
     if renamed:
         print_line('there is no val/, which exports read: the images of test/ go there')
     if FLAGS.panels is None:
-        return _join(found, output)
-    labels = _labels(output, lambda: building.find_labels(found.sources, panels))
-    settings = _settings(_extension_of(found, labels), labels=labels, panels=panels)
+        return _make_of_two(found, output)
+    labels = _labels(output, lambda: halves.find_labels(found.pairs, panels))
+    options = _options(_extension_of(found, labels), labels=labels, panels=panels)
     output = output._replace(found={'labels': labels})
-    _report(make.make(found, building.rearrange, settings, output))
+    _report(make.make_pairs(found, halves.pair_of_panels, options, output))
 
 
-def _join(found, output):
-    """Combines the two files of each of the sources."""
+def _make_of_two(found, output):
+    """Makes pairs of two files each."""
     found = match.leave_out_other_aspects(found, FLAGS.processes)
     if found.left_out and not FLAGS.partial:
         for line in found.left_out:
             print_line(line)
         unusable = count(len(found.left_out), 'file')
         raise DataError(
-            f'{unusable}, as named above, cannot be used: repair them, or go on without them with '
-            '`partial`'
+            f'{unusable}, as named above, cannot be used: repair them, or continue without them '
+            'with `partial`'
         )
-    labels = _labels(output, lambda: building.find_labels(found.sources, 'a', 'b'))
-    settings = _settings('jpg' if labels == 'none' else 'png', labels=labels)
+    labels = _labels(output, lambda: halves.find_labels(found.pairs, 'a', 'b'))
+    options = _options('jpg' if labels == 'none' else 'png', labels=labels)
     output = output._replace(found={'labels': labels})
-    made = make.make(found, building.combine, settings, output)
+    made = make.make_pairs(found, halves.pair_of_two, options, output)
     _report(made)
     if len(made.left_out) > len(found.left_out) and not FLAGS.partial:
         raise DataError('some files were left out, as named above: see `partial`')
 
 
 def _labels(output, find):
-    """Which halves are label maps: as said, as in what is there already, or by their colors."""
+    """Which halves are label maps: from the flag, from pairs.json, or detected by color."""
     if FLAGS.labels != 'auto':
         return FLAGS.labels
-    return records.read(FLAGS.to, output.recipe).found.get('labels') or find()
+    return record.read_record(FLAGS.to, output.recipe).found.get('labels') or find()
 
 
 def _split(folder):
     make.check_apart(FLAGS.to, folder)
     found = match.find_photos(folder)
     output = _output('split', folder)._replace(folders=('A', 'B'))
-    _report(make.make(found, building.split, _settings('png'), output))
+    _report(make.make_pairs(found, halves.both_halves, _options('png'), output))
 
 
 def _swap(folder):
     make.check_apart(FLAGS.to, folder)
     found = match.find_photos(folder)
-    settings = _settings(_extension_of(found), panels=('b', 'a'))
-    _report(make.make(found, building.rearrange, settings, _output('swap', folder)))
+    options = _options(_extension_of(found), panels=('b', 'a'))
+    _report(make.make_pairs(found, halves.pair_of_panels, options, _output('swap', folder)))
 
 
 def _check(folder):
-    report = check.check(folder, FLAGS.processes)
-    page = check_page.write(report, FLAGS.out)
-    for line in report.faults + report.warnings:
+    findings = check.check_dataset(folder, FLAGS.doubt_below, FLAGS.processes)
+    page = check_page.write_page(findings, FLAGS.out)
+    for line in findings.faults + findings.warnings:
         print_line(line)
-    print_line(f'{count(report.pairs, "pair")} checked; open {page}')
-    if report.faults:
-        raise DataError(f'{folder} is not fit for a training, as said above: repair it')
+    print_line(f'{count(findings.pairs, "pair")} checked; open {page}')
+    if findings.faults:
+        raise DataError(f'{folder} is not fit for a training, for the reasons above: repair it')
 
 
 def _extension_of(found, labels='none'):
     """PNG where a source has it, so that no colors are lost."""
-    kinds = {os.path.splitext(path)[1].lower() for one in found.sources for path in one.paths}
+    kinds = {os.path.splitext(path)[1].lower() for pair in found.pairs for path in pair.paths}
     return 'png' if '.png' in kinds or labels != 'none' else 'jpg'
 
 
-def _settings(extension, **changes):
-    shape = shaping.Shape(FLAGS.size, FLAGS.resize, FLAGS.background)
+def _options(extension, **changes):
+    shape = halves.Shape(FLAGS.size, FLAGS.resize, FLAGS.background)
     if FLAGS.format != 'auto':
         extension = FLAGS.format
-    return building.Settings(shape, extension, FLAGS.quality, seed=FLAGS.seed, **changes)
+    return halves.PairOptions(shape, extension, FLAGS.quality, seed=FLAGS.seed, **changes)
 
 
 def _output(command, *sources):
@@ -192,7 +273,7 @@ def _report(made):
         raise DataError('no pair could be made, for the reasons above')
 
 
-_COMMANDS: typing.Dict[str, typing.Callable[..., None]] = {
+_COMMANDS: Dict[str, Callable[..., None]] = {
     'make': _make,
     'combine': _combine,
     'split': _split,

@@ -12,5 +12,4 @@ flags.DEFINE_string(
 
 
 def main() -> None:
-    """Runs the command."""
     print_line(common.load('monitoring.plot').plot(FLAGS.out))

@@ -10,7 +10,7 @@ from absl import flags
 
 from pix2pix_tf import config
 from pix2pix_tf.cli import common
-from pix2pix_tf.pairs import read
+from pix2pix_tf.pairs import find
 from pix2pix_tf.system import shard
 from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
@@ -41,58 +41,56 @@ flags.DEFINE_boolean(
 flags.DEFINE_integer(
     'tile',
     None,
-    'Side in pixels beyond which `fit`=whole works in tiles; by default by the free memory.',
+    'Side in pixels beyond which `fit`=whole works in tiles; the default depends on free memory.',
     flag_values=FLAGS,
 )
 flags.DEFINE_integer('samples', 1, 'Outputs per input.', flag_values=FLAGS)
 flags.DEFINE_string(
     'shard',
     None,
-    'Takes only a part of the images: 2/3 is the second of three. There is no page then.',
+    'Takes only a part of the images: 2/3 is the second of three. No page is written.',
     flag_values=FLAGS,
 )
 common.define_changes(FLAGS, ('crop_size', 'seed', 'xla', 'mixed_precision', 'memory_growth'))
 
 
 def main(paths: typing.Sequence[str]) -> None:
-    """Runs the command on `paths`."""
     changes = common.given_changes(FLAGS)
     if FLAGS.samples < 1:
         raise UsageError(f'`samples` is {FLAGS.samples}: it must be at least 1')
     if FLAGS.tile is not None and not config.GENERATOR_SIZE.contains(FLAGS.tile):
         raise UsageError(f'`tile` is {FLAGS.tile}: it must be {config.GENERATOR_SIZE.words}')
     if FLAGS.tile is not None and FLAGS.fit != 'whole':
-        raise UsageError('`tile` is for `fit`=whole')
+        raise UsageError('`tile` requires `fit`=whole')
     if FLAGS.fit == 'whole' and FLAGS.keep_size:
-        raise UsageError('`keep_size` is for `fit`=scale: whole images keep their size')
+        raise UsageError('`keep_size` requires `fit`=scale: whole images keep their size')
     if FLAGS.fit == 'whole' and 'crop_size' in changes:
-        raise UsageError('`crop_size` is for `fit`=scale: whole images keep their size')
+        raise UsageError('`crop_size` requires `fit`=scale: whole images keep their size')
     part = shard.parse(FLAGS.shard)
     if not paths:
         raise UsageError('no image is given: add files or folders')
 
     to = FLAGS.to or os.path.join(common.folder_of(FLAGS.model), 'predictions')
-    inputs, others = read.find_images(paths, leave_out=to)
+    inputs, others = find.walk_images(paths, leave_out=to)
     if not inputs:
         raise Pix2PixError(f'no image in {", ".join(paths)}')
     if others:
         verb = 'is not an image' if len(others) == 1 else 'are not images'
         print_line(f'leaving out {count(len(others), "file")} that {verb}')
 
-    predicting_files = common.load('inference.batch')
-    predicting = common.load('inference.generator')
+    files, generator = common.load('inference.files'), common.load('inference.generator')
     if any(os.path.realpath(path) == os.path.realpath(to) for path in paths):
-        earlier = predicting_files.earlier_results(inputs, to)
+        earlier = files.earlier_results(inputs, to)
         inputs = [one for one in inputs if one[0] not in earlier]
         if not inputs:
             raise Pix2PixError(f'all images in {to} are results of an earlier run')
-    planned = predicting_files.plan(inputs, to, FLAGS.name, FLAGS.samples)
+    planned = files.plan(inputs, to, FLAGS.name, FLAGS.samples)
     results = dict(part.take(list(planned.items())))
-    settings = predicting_files.Settings(
+    settings = files.PredictionSettings(
         FLAGS.samples, FLAGS.fit, FLAGS.tile, FLAGS.keep_size, part.total == 1
     )
-    with predicting.load(FLAGS.model, **changes) as generator:
-        done = predicting_files.predict_files(generator, results, to, settings)
+    with generator.load(FLAGS.model, **changes) as loaded:
+        done = files.predict_files(loaded, results, to, settings)
     opened = f'; open {done.page}' if done.page else ''
     print_line(f'wrote {count(done.written, "image")} to {to}{opened}')
     if done.failures:

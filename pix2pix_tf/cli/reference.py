@@ -1,11 +1,10 @@
 """Prints docs/reference.md: every option and every flag. `make reference` writes the file."""
 
-import importlib
 import re
-import types
-import typing
+from typing import Iterator
 
-from pix2pix_tf.cli import common, evaluate, export, train
+from pix2pix_tf.cli.common import default_of, flags_of
+from pix2pix_tf.cli.main import COMMANDS, module_of, name_of
 from pix2pix_tf.config import OPTIONS
 
 
@@ -18,12 +17,11 @@ def page() -> str:
         '',
         '- [Options](#options)',
     ]
-    commands = [importlib.import_module('pix2pix_tf.cli.' + name) for name in common.COMMANDS]
-    lines += [f'- [{common.name_of(command)}](#{common.name_of(command)})' for command in commands]
+    lines += [f'- [{name_of(command)}](#{name_of(command)})' for command in COMMANDS]
     lines += ['', '## Options', '', *_option_rows()]
-    for command in commands:
-        words = re.sub(r'(--[\w/.]*\w)', r'`\1`', (command.__doc__ or '').strip())
-        lines += ['', f'## {common.name_of(command)}', '', words, '', *_flag_rows(command)]
+    for command in COMMANDS:
+        words = re.sub(r'(--[\w/.]*\w)', r'`\1`', (module_of(command).__doc__ or '').strip())
+        lines += ['', f'## {name_of(command)}', '', words, '', *_flag_rows(command)]
     return '\n'.join(lines) + '\n'
 
 
@@ -31,7 +29,7 @@ def _as_typed(default):
     return str(default).lower() if isinstance(default, bool) else default
 
 
-def _option_rows() -> typing.Iterator[str]:
+def _option_rows() -> Iterator[str]:
     yield (
         'The fields of `Config`, the names in `options.json` and the flags of `pix2pix-train`. A '
         'resumed run may change those marked "yes"; the others need `--override`.'
@@ -45,22 +43,23 @@ def _option_rows() -> typing.Iterator[str]:
         yield f'| `{o.name}` | {default} | {o.valid.words} | {o.meaning} | {changeable} |'
 
 
-def _flag_rows(command: types.ModuleType) -> typing.Iterator[str]:
+def _flag_rows(command: str) -> Iterator[str]:
     known = set()
-    if command is evaluate:
-        yield f'The flags are those of [{common.name_of(export)}](#{common.name_of(export)}), and:'
+    if command == 'evaluate':
+        yield 'The flags are those of [pix2pix-export](#pix2pix-export), and:'
         yield ''
-        known = {flag.name for flag in common.flags_of(export)}
-    options = [option.name for option in OPTIONS]
+        known = {flag.name for flag in flags_of(module_of('export'))}
+    if command == 'train':
+        known = {option.name for option in OPTIONS}
     yield '| flag | default | meaning |'
     yield '|---|---|---|'
-    for flag in common.flags_of(command):
-        if flag.name in known or (command is train and flag.name in options):
+    for flag in flags_of(module_of(command)):
+        if flag.name in known:
             continue
-        default = '' if flag.default is None else f'`{common.default_of(flag)}`'
+        default = '' if flag.default is None else f'`{default_of(flag)}`'
         words = re.sub(r'`(\w+)`', r'`--\1`', flag.help).replace('|', '\\|')
         yield f'| `--{flag.name}` | {default} | {words} |'
-    if command is train:
+    if command == 'train':
         yield ''
         yield 'And every [option](#options), as in `--batch_size=4`.'
 

@@ -7,7 +7,7 @@ from typing import Dict, Iterator, Tuple
 
 from pix2pix_tf import __version__, options_file
 from pix2pix_tf.config import describe_size
-from pix2pix_tf.inference.trained import Source
+from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.system import files
 
 MARK = 'converted by pix2pix_tf'  # is in every card
@@ -24,7 +24,7 @@ tags:
 _FILENAME = 'README.md'
 
 
-def write(source: Source, uses: Dict[str, str]) -> str:
+def write(source: Trained, uses: Dict[str, str]) -> str:
     """The text of the card: what the model is, how it was trained, how it is used.
 
     `uses` is {format: a line of Markdown that begins with the name of the file in backquotes}. The

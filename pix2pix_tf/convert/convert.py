@@ -15,7 +15,7 @@ from pix2pix_tf import options_file, session
 from pix2pix_tf.convert import card, graph, saved_model, tflite
 from pix2pix_tf.inference.generator import Generator
 from pix2pix_tf.inference.noise import image_seeds
-from pix2pix_tf.inference.trained import Source
+from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.ops import kept_values
 from pix2pix_tf.pairs import draw
@@ -49,7 +49,7 @@ class Converted(NamedTuple):
 
 
 def convert(
-    source: Source, format: str, to: str, weights: str = 'float32', masks: bool = False
+    source: Trained, format: str, to: str, weights: str = 'float32', masks: bool = False
 ) -> Converted:
     """Writes the generator of `source` to the folder `to`, with a model card and options.json.
 

@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 from pix2pix_tf import checkpoints, dataset, images, kernels
 from pix2pix_tf.config import Config
 from pix2pix_tf.inference import noise
-from pix2pix_tf.inference.trained import Source
+from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.system import compat
 
@@ -32,10 +32,10 @@ class Exported(NamedTuple):
     seeded_bytes: tf.Tensor  # [batch] string: PNG files, with the noise of `seed`
 
 
-def build(source: Source) -> Exported:
+def build(source: Trained) -> Exported:
     """Builds the graph of `source` into the default graph; `restore` sets its variables."""
     config = source.config
-    kernels.use_plain_ops(tf.get_default_graph())
+    kernels.use_plain_ops()
     image_bytes = tf.placeholder(tf.string, [None], 'image_bytes')
     seed = tf.placeholder(tf.int64, [None], 'seed')
     inputs = tf.placeholder(tf.float32, [None, *config.crop_size, 3], 'inputs')
@@ -65,7 +65,7 @@ def _random_seeds(batch):
     return tf.random_uniform(tf.shape(batch)[:1], 0, 2**31 - 1, tf.int64)
 
 
-def restore(source: Source, session: tf.Session) -> None:
+def restore(source: Trained, session: tf.Session) -> None:
     """Sets the variables of the default graph to their values in the checkpoint.
 
     Raises:

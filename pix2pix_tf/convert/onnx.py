@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pix2pix_tf import __version__, checkpoints
 from pix2pix_tf.convert.graph import MASKED, mask_shape
-from pix2pix_tf.inference.trained import Source
+from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.system.errors import CheckpointError
 
 _ENCODERS, _DECODERS = range(1, 9), range(8, 0, -1)  # in the order of the data
@@ -26,7 +26,7 @@ _OPSET, _IR_VERSION = 13, 8  # read by onnxruntime 1.10 and later
 _SMALL = 0.01
 
 
-def write(source: Source, path: str, weights: str = 'float32', masks: bool = False) -> None:
+def write(source: Trained, path: str, weights: str = 'float32', masks: bool = False) -> None:
     """Writes the generator of `source` to the file `path`.
 
     Its input 'input' and output 'output' are float32 [batch, height, width, 3] in [-1, 1]. With
@@ -42,7 +42,7 @@ def write(source: Source, path: str, weights: str = 'float32', masks: bool = Fal
     onnx.save(build(source, weights, masks), path)
 
 
-def build(source: Source, weights: str = 'float32', masks: bool = False) -> onnx.ModelProto:
+def build(source: Trained, weights: str = 'float32', masks: bool = False) -> onnx.ModelProto:
     """The model that `write` writes.
 
     Raises:

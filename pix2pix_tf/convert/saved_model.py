@@ -3,10 +3,10 @@
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.convert import graph
-from pix2pix_tf.inference.trained import Source
+from pix2pix_tf.inference.trained import Trained
 
 
-def write(source: Source, path: str) -> None:
+def write(source: Trained, path: str) -> None:
     """Writes the generator of `source` to the new folder `path`.
 
     Signatures: 'serving_default' takes the bytes of image files and returns those of PNG files;

@@ -1,19 +1,17 @@
 """A generator as a TensorFlow Lite file."""
 
-import contextlib
 import dataclasses
-import os
-import sys
 
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import kernels
 from pix2pix_tf.convert import graph
-from pix2pix_tf.inference.trained import Source
+from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.model import build_generator
+from pix2pix_tf.system import compat
 
 
-def build(source: Source, weights: str = 'float32') -> bytes:
+def build(source: Trained, weights: str = 'float32') -> bytes:
     """The bytes of the file; its input and output are float32 [1, height, width, 3] in [-1, 1].
 
     It has no dropout. `weights` is the type of the stored filters: float32, float16 or int8.
@@ -23,7 +21,7 @@ def build(source: Source, weights: str = 'float32') -> bytes:
     """
     config = dataclasses.replace(source.config, dropout=0.0)
     with tf.Graph().as_default(), tf.Session() as session:
-        kernels.use_plain_ops(tf.get_default_graph())
+        kernels.use_plain_ops()
         inputs = tf.placeholder(tf.float32, [1, *config.crop_size, 3], 'input')
         outputs = tf.identity(build_generator(inputs, config), 'output')
         graph.restore(source, session)
@@ -32,16 +30,5 @@ def build(source: Source, weights: str = 'float32') -> bytes:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if weights == 'float16':
             converter.target_spec.supported_types = [tf.float16]
-        with _programs_of_this_python():
+        with compat.converter_on_path():
             return converter.convert()
-
-
-@contextlib.contextmanager
-def _programs_of_this_python():
-    """Puts the programs beside this Python on the path: TensorFlow 1.15 needs one of them."""
-    before = os.environ.get('PATH', os.defpath)
-    os.environ['PATH'] = os.path.dirname(sys.executable) + os.pathsep + before
-    try:
-        yield
-    finally:
-        os.environ['PATH'] = before

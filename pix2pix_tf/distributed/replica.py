@@ -235,6 +235,7 @@ class Replica:
             if said and reason.startswith(self.cluster.name(task)) and peers.AGAIN in reason:
                 reason = f'{reason} (its last words: {said})'
         end = '\n' if sys.stdout.isatty() else ''  # of the live line
-        name = os.path.basename(sys.argv[0])
-        os.write(2, f'{end}{name}: {with_flags(reason)}\n'.encode('utf-8', 'backslashreplace'))
+        os.write(
+            2, f'{end}pix2pix-train: {with_flags(reason)}\n'.encode('utf-8', 'backslashreplace')
+        )
         os._exit(1)

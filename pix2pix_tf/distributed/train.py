@@ -66,7 +66,10 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
                 tf.set_random_seed(config.seed + first_step + replica.seed)
             path_queue = replica.path_queue(pairs.paths)
             batches = dataset.load_data(pairs.paths, config, path_queue=path_queue)
-            model = build_model(batches.inputs, batches.targets, config, replica.average)
+            loss_scale = session.loss_scale(config)
+            model = build_model(
+                batches.inputs, batches.targets, config, replica.average, loss_scale
+            )
             steps_per_epoch = -(-batches.steps_per_epoch // replica.size)
             max_steps = config.max_steps or config.max_epochs * steps_per_epoch
             steps = range(first_step, max_steps)

@@ -1,36 +1,37 @@
-"""Measures an export while it runs: the metrics of every pair, then of the whole set."""
+"""Measures the outputs of a generator batch by batch: the metrics of each pair, then of all."""
 
 import contextlib
 import os
-import typing
+from typing import Any, Dict, List, NamedTuple, Optional
 
 import numpy as np
 
 from pix2pix_tf.evaluation import features, metrics
+from pix2pix_tf.evaluation.report import EvaluationReport, report_on
 from pix2pix_tf.system.shard import Shard
 
 
-class Measures(typing.NamedTuple):
-    """What an export measures in addition to the metrics of its outputs, and on which pairs."""
+class Measures(NamedTuple):
+    """What is measured in addition to the metrics of the outputs, and on which pairs."""
 
     samples: int = 1  # outputs per input, which differ in their dropout noise; above 1: diversity
-    network: typing.Optional[features.Network] = None  # its features give FID and KID
+    network: Optional[features.FeatureNetwork] = None  # its features give FID and KID
     shard: Shard = Shard()
 
 
 class Evaluator:
-    """Collects the metrics of batches and, with a network, their features.
+    """Collects the metrics of batches and, with a feature network, the features of their images.
 
-    `names` is {path: name in the report}. Use it as a context manager: the network stays open.
+    `names` is {path: name in the report}. Use it as a context manager: it keeps the network open.
 
     Raises:
-        Pix2PixError: the network cannot be used.
+        Pix2PixError: the network is unusable.
     """
 
-    def __init__(self, names: typing.Dict[str, str], measures: Measures) -> None:
+    def __init__(self, names: Dict[str, str], measures: Measures) -> None:
         self.names, self.samples, self.shard = names, measures.samples, measures.shard
-        self.rows: typing.List[typing.Dict[str, typing.Any]] = []
-        self.features: typing.Dict[str, list] = {'outputs': [], 'targets': []}
+        self.rows: List[Dict[str, Any]] = []
+        self.features: Dict[str, list] = {'outputs': [], 'targets': []}
         self._open = contextlib.ExitStack()
         self._extract = measures.network and self._open.enter_context(
             features.opened(measures.network)
@@ -42,8 +43,12 @@ class Evaluator:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def add(self, batch: typing.Dict[str, typing.Any]) -> None:
-        """Measures a batch, as `exporting.running` yields it."""
+    def add(self, batch: Dict[str, Any]) -> None:
+        """Measures a batch of n pairs.
+
+        It has 'paths', [n] bytes, 'targets_pixels', [n, height, width, 3] uint8, and
+        'outputs_pixels', [n * samples, height, width, 3] uint8, the samples of a pair side by side.
+        """
         outputs, targets = batch['outputs_pixels'], batch['targets_pixels']
         outputs = outputs.reshape((-1, self.samples) + outputs.shape[1:])
         for path, samples, target in zip(batch['paths'], outputs, targets):
@@ -57,10 +62,14 @@ class Evaluator:
             self.features['outputs'].append(self._extract(outputs[:, 0]))
             self.features['targets'].append(self._extract(targets))
 
-    def report(self, source: typing.Dict[str, typing.Any]) -> metrics.Report:
-        """The Report on all batches, with `source` as a description of where they come from."""
+    def report(self, source: Dict[str, Any]) -> EvaluationReport:
+        """The report on all batches; `source` says which checkpoint and pairs they are from.
+
+        It has 'checkpoint', 'step', 'data', 'seed' and 'samples'. FID and KID need all features, so
+        the report of a single shard has none.
+        """
         distances = {}
         if self._extract and self.shard.total == 1:
             sets = [np.concatenate(self.features[kind]) for kind in ('outputs', 'targets')]
             distances = metrics.distances(*sets)
-        return metrics.report(source, self.rows, distances)
+        return report_on(source, self.rows, distances)

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-import typing
+from typing import Callable, Iterator, NamedTuple, Optional
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -12,29 +12,29 @@ from pix2pix_tf.system.errors import Pix2PixError
 
 SERVING = 'serve', 'serving_default'  # tag and signature of a SavedModel
 
-Extract = typing.Callable[[np.ndarray], np.ndarray]
+Extract = Callable[[np.ndarray], np.ndarray]
 
 
-class Network(typing.NamedTuple):
-    """A feature network, and how images enter it."""
+class FeatureNetwork(NamedTuple):
+    """A feature network, and the values and tensors by which images enter it."""
 
     path: str  # frozen graph (a file) or SavedModel (a folder)
-    input_name: typing.Optional[str] = None  # tensor; None if there is only one
-    output_name: typing.Optional[str] = None
+    input_name: Optional[str] = None  # tensor; None if there is only one
+    output_name: Optional[str] = None
     low: float = 0.0  # the values of black and white that the network expects
     high: float = 255.0
 
 
 @contextlib.contextmanager
-def opened(network: Network) -> typing.Iterator[Extract]:
+def opened(network: FeatureNetwork) -> Iterator[Extract]:
     """Yields a function: [batch, height, width, 3] uint8 => [batch, features] float64.
 
     Images are scaled to the size of the network's input, if it has a fixed one. Features with a
     height and a width are averaged over both.
 
     Raises:
-        Pix2PixError: there is no such network, or its input or output is ambiguous; the message
-            names the option that chooses one.
+        Pix2PixError: there is no such network, or it has several inputs or outputs; the message
+            then names the option that chooses one.
     """
     proto = tf.ConfigProto()
     # The first session of a process decides how all of them take the memory of a GPU
@@ -69,8 +69,8 @@ def opened(network: Network) -> typing.Iterator[Extract]:
                 ) from error
             if not np.isfinite(found).all():
                 raise Pix2PixError(
-                    f'{network.path} gives features that are not finite: does it expect other '
-                    'values than `features_range` says?'
+                    f'{network.path} returns features that are not finite: does it expect another '
+                    '`features_range`?'
                 )
             return found
 

@@ -1,17 +1,11 @@
-"""How close outputs are to their targets, image by image and over a whole set.
+"""The formulas that compare outputs with their targets: two images, or two sets of features.
 
 Images are uint8 as in the PNG files; differences are on the scale [0, 1].
 """
 
-import csv
-import io
-import json
-import os
-import typing
+from typing import Dict
 
 import numpy as np
-
-from pix2pix_tf.system import files
 
 NAMES = ('L1', 'RMSE', 'PSNR', 'SSIM', 'MS-SSIM')
 LOWER_IS_BETTER = ('L1', 'RMSE')
@@ -23,11 +17,8 @@ _MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # finest scale firs
 _WINDOW = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2).astype(np.float32)
 _WINDOW /= _WINDOW.sum()
 
-JSON_FILE, CSV_FILE = 'metrics.json', 'metrics.csv'
-RESAMPLES = 10000  # of the bootstrap
 
-
-def compare(output: np.ndarray, target: np.ndarray) -> typing.Dict[str, float]:
+def compare(output: np.ndarray, target: np.ndarray) -> Dict[str, float]:
     """{name: value} of each metric in NAMES.
 
     Both images are [height, width, 3] uint8, at least 176 pixels high and wide. L1 and RMSE are the
@@ -101,28 +92,6 @@ def diversity(outputs: np.ndarray) -> float:
     return float(np.mean(distances))
 
 
-class Summary(typing.NamedTuple):
-    """One metric over all images."""
-
-    mean: float
-    std: float  # of the images, not of the mean
-    low: float  # bounds of the 95% interval of the mean
-    high: float
-
-
-def summarize(values: typing.Union[np.ndarray, typing.Sequence[float]]) -> Summary:
-    """The Summary of at least one value; the interval is a percentile bootstrap (Efron, 1979)."""
-    values = np.asarray(values, np.float64)
-    # Always the same draws, so that equal metrics give equal files. In blocks, to limit the memory.
-    rng = np.random.RandomState(0)
-    means = [
-        values[rng.randint(0, len(values), (100, len(values)))].mean(axis=1)
-        for _ in range(RESAMPLES // 100)
-    ]
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Summary(float(values.mean()), float(values.std()), float(low), float(high))
-
-
 def frechet_distance(features: np.ndarray, others: np.ndarray) -> float:
     """The Fréchet distance of two sets of features, [n, d] and [m, d] (Heusel et al., 2017).
 
@@ -161,60 +130,9 @@ def _squared_discrepancy(x, y):
     return within / (n * (n - 1)) - 2 * kernel_xy.mean()
 
 
-def distances(features: np.ndarray, others: np.ndarray) -> typing.Dict[str, float]:
+def distances(features: np.ndarray, others: np.ndarray) -> Dict[str, float]:
     """FID and KID of two sets of features, [n, d] and [n, d]."""
     return {
         'FID': frechet_distance(features, others),
         'KID': kernel_distance(features, others),
     }
-
-
-class Report(typing.NamedTuple):
-    """The metrics of one checkpoint on one set of pairs."""
-
-    source: typing.Dict[str, typing.Any]  # 'checkpoint', 'step', 'data', 'seed', 'samples'
-    images: typing.List[typing.Dict[str, typing.Any]]  # {'name': str, metric: float} of each pair
-    summaries: typing.Dict[str, Summary]  # of each metric
-    distances: typing.Dict[str, float]  # 'FID' and 'KID', or empty
-
-
-def report(
-    source: typing.Dict[str, typing.Any],
-    images: typing.List[typing.Dict[str, typing.Any]],
-    distances: typing.Dict[str, float],
-) -> Report:
-    """The Report on at least one image."""
-    names = [name for name in images[0] if name != 'name']
-    summaries = {name: summarize([image[name] for image in images]) for name in names}
-    return Report(source, images, summaries, distances)
-
-
-def save(result: Report, directory: str) -> None:
-    """Writes `result` to metrics.json and metrics.csv in `directory`.
-
-    Raises:
-        Pix2PixError: a file cannot be written; both are then as they were before.
-    """
-    document = result._asdict()
-    document['summaries'] = {name: s._asdict() for name, s in result.summaries.items()}
-    text = json.dumps(document, indent=2) + '\n'
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, ['name', *result.summaries], lineterminator='\n')
-    writer.writeheader()
-    writer.writerows(result.images)
-    table = stream.getvalue().encode('utf-8', 'surrogateescape')  # the bytes of any file name
-    files.write_together(
-        {
-            os.path.join(directory, JSON_FILE): text.encode(),
-            os.path.join(directory, CSV_FILE): table,
-        }
-    )
-
-
-def format_table(result: Report) -> str:
-    """The summaries as lines for a terminal."""
-    lines = [f'{"":10}{"mean":>10}{"std":>10}   95% interval of the mean']
-    for name, s in result.summaries.items():
-        lines.append(f'{name:10}{s.mean:10.4f}{s.std:10.4f}   {s.low:.4f} to {s.high:.4f}')
-    lines += [f'{name:10}{value:10.4f}' for name, value in result.distances.items()]
-    return '\n'.join(lines)

@@ -1,15 +1,16 @@
-"""HTML pages: the gallery of an export, and the validation images over a training.
+"""HTML pages: of an export, of predictions, and of the validation images during a training.
 
 Each page is one file without external resources, next to a folder of PNGs. Names are escaped.
 """
 
 import os
-import typing
 import urllib.parse
+from typing import List, NamedTuple, Sequence
 
 from pix2pix_tf import images
 from pix2pix_tf.config import Size
 from pix2pix_tf.evaluation import metrics
+from pix2pix_tf.evaluation.report import EvaluationReport
 from pix2pix_tf.system import files, templates
 from pix2pix_tf.system.console import count
 
@@ -19,20 +20,20 @@ _MARK = '--accent: #2a6fdb'  # is in the style of every page
 
 
 def check_ours(out: str, option: str, name: str = GALLERY_FILE) -> None:
-    """Checks that no other page than ours is in `out`: the file `name` will be replaced.
+    """Checks that the page `name` in `out`, if it exists, is one of these: it will be replaced.
 
     `option` is the one that names the folder.
 
     Raises:
-        UsageError: there is one.
+        UsageError: it was written by another program.
     """
     files.check_ours(os.path.join(out, name), _MARK, option)
 
 
-def write_gallery(report: metrics.Report, out: str, size: Size) -> str:
+def write_gallery(report: EvaluationReport, out: str, size: Size) -> str:
     """Writes index.html in `out`: the images of `report` in `out`/images, sortable by metric.
 
-    `size` is that of an image in pixels. Returns the path of the page.
+    `size` is the (height, width) of each image in pixels. Returns the path of the page.
 
     Raises:
         Pix2PixError: it cannot be written.
@@ -69,14 +70,14 @@ def _gallery_row(row, samples):
 def write_development(
     out: str,
     directory: str,
-    names: typing.Sequence[str],
-    steps: typing.Sequence[int],
+    names: Sequence[str],
+    steps: Sequence[int],
     size: Size,
 ) -> str:
     """Writes development.html in `out`: a row for each of `names`, a column for each of `steps`.
 
     The images are {name}-inputs.png, {name}-targets.png and {name}-{step}.png in the folder
-    `directory` of `out`. Returns the path of the page.
+    `directory` of `out`; `size` is their (height, width) in pixels. Returns the path of the page.
 
     Raises:
         Pix2PixError: it cannot be written.
@@ -106,16 +107,16 @@ def write_development(
     )
 
 
-class Prediction(typing.NamedTuple):
+class PredictionRow(NamedTuple):
     """A row of the page of predictions; paths are relative to the page."""
 
     name: str
     preview: str  # path of the input in a format that browsers show
-    outputs: typing.List[str]  # paths
+    outputs: List[str]  # paths
     size: Size
 
 
-def write_predictions(to: str, subtitle: str, predictions: typing.Sequence[Prediction]) -> str:
+def write_predictions(to: str, subtitle: str, predictions: Sequence[PredictionRow]) -> str:
     """Writes index.html in the folder `to`: input and outputs of each of `predictions`.
 
     Returns the path of the page.

@@ -2,17 +2,17 @@
 
 import dataclasses
 import threading
-import typing
+from typing import Any, Dict, NamedTuple, Optional, Union
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
 from pix2pix_tf import checkpoints, dataset, diagnosis, images, session
-from pix2pix_tf.config import SEED
+from pix2pix_tf.config import SEED, Size
 from pix2pix_tf.inference import tiling
 from pix2pix_tf.inference.noise import image_seeds, random_seed
-from pix2pix_tf.inference.trained import Source, find_model
+from pix2pix_tf.inference.trained import Trained, find
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.pairs import read
 from pix2pix_tf.system import compat
@@ -21,52 +21,52 @@ from pix2pix_tf.system.errors import CheckpointError, DataError, UsageError
 
 FITS = ('scale', 'whole')
 
-AnyImage = typing.Union[np.ndarray, Image.Image]
+AnyImage = Union[np.ndarray, Image.Image]
 
 
-def load(model: str, **changes: typing.Any) -> 'Generator':
-    """The generator in `model`: the folder of a training, a checkpoint, or a SavedModel of ours.
+def load(model: str, **changes: Any) -> 'Generator':
+    """The generator in `model`: the folder of a training, a checkpoint, or our SavedModel.
 
     `changes` are options that differ from the saved ones, such as crop_size='512x256'.
 
     Raises:
         CheckpointError: there is no model, or it does not fit.
-        Pix2PixError: its options.json or a value in `changes` cannot be used.
+        Pix2PixError: its options.json or a value in `changes` is invalid.
     """
-    source = find_model(model, **changes)
+    found = find(model, **changes)
     while True:
         try:
-            return Generator(source)
+            return Generator(found)
         except CheckpointError:
-            newer = find_model(model, **changes)
-            if newer.checkpoint == source.checkpoint:
+            newest = find(model, **changes)
+            if newest.checkpoint == found.checkpoint:
                 raise
-            source = newer  # a running training has replaced it meanwhile
+            found = newest  # a running training has replaced the one that was found
 
 
 class Generator:
-    """A trained generator in a session of its own; several threads may call it.
+    """A trained generator with its own graph and session; several threads may call it.
 
     Use it as a context manager, or close it.
     """
 
-    def __init__(self, source: Source) -> None:
-        self.checkpoint, self.config, self.step, _ = source
-        self._lock = threading.Lock()
-        # One tile at a time, of one size, for which there is memory
+    def __init__(self, found: Trained) -> None:
+        self.checkpoint, self.config, self.step = found.checkpoint, found.config, found.step
+        # One tile at a time, and all of one size, so that the memory is enough
         self._tiling, self._tile = threading.Lock(), tiling.default_tile()
-        self._networks: typing.Dict[typing.Any, _Network] = {}
+        self._building = threading.Lock()
+        self._by_size: Dict[Size, _Network] = {}
         session.prepare(self.config, print_line)
         self._graph = tf.Graph()
         self._session = tf.Session(graph=self._graph, config=session.session_config(self.config))
         try:
             with self._graph.as_default():
-                tf.set_random_seed(0)  # nothing draws by it, but deterministic ops ask for one
+                tf.set_random_seed(0)  # no op draws by it, but deterministic ops require one
                 self._pixels = tf.placeholder(tf.uint8, [None, None, 3])
                 self._png = images.encode_pngs(self._pixels[None])[0]
                 self._contents = tf.placeholder(tf.string, [])
                 self._decoded = dataset.decode_image(self._contents)
-                self._networks['scale'] = self._build(None)
+                self._scaled = self._build((None, None), self.config.crop_size)
                 saver = tf.train.Saver()
                 variables = tf.global_variables()
             checkpoints.restore(saver, self._session, self.checkpoint, variables)
@@ -87,24 +87,26 @@ class Generator:
     def __call__(
         self,
         image: AnyImage,
-        seed: typing.Optional[int] = None,
+        seed: Optional[int] = None,
         samples: int = 1,
         fit: str = 'scale',
-        tile: typing.Optional[int] = None,
-    ) -> typing.Any:
-        """The output for `image`: uint8 [height, width, 3] or [n, height, width, 3], or of PIL.
+        tile: Optional[int] = None,
+    ) -> Any:
+        """The output for `image`, of the same type: uint8 [height, width, 3], a batch
+        [n, height, width, 3], or a PIL image.
 
-        The result is of the same kind. `fit` 'scale' scales an image to the size of the training,
-        which is the size of the result. 'whole' keeps its size: it is reflected up to a multiple of
-        256; beyond `tile` pixels (a multiple of 256, by default what the memory allowed when the
-        generator was loaded) it is computed in overlapping tiles.
+        `fit` 'scale' scales an image to the size of the training, which is the size of the result.
+        'whole' keeps its size: it is padded by reflection to a multiple of 256 and, where a side is
+        longer than `tile` pixels, computed in overlapping tiles. `tile` is a multiple of 256, by
+        default as large as the free memory allowed when the generator was loaded.
 
         The noise depends on `seed` (by default that of `load`) and the pixels of the image; without
-        a seed, it differs every time. With several `samples`, the result for an image has one axis
-        more, in front (a list of PIL images).
+        a seed, it differs every time. With several `samples`, the result for an image has one more
+        axis in front: [samples, height, width, 3], [n, samples, height, width, 3], or a list of PIL
+        images.
 
         Raises:
-            UsageError: an argument cannot be used.
+            UsageError: an argument is invalid.
             Pix2PixError: there is too little memory.
         """
         seed = self.config.seed if seed is None else seed
@@ -121,7 +123,9 @@ class Generator:
         return outputs if samples > 1 else outputs[0]
 
     def read(self, contents: bytes, name: str = 'the image') -> Image.Image:
-        """The bytes of a file => its image as `reading.read_image` gives it, JPEG as in an export.
+        """The bytes of an image file => the image, upright and in RGB.
+
+        JPEG files are decoded by TensorFlow, so that the pixels are those of an export.
 
         Raises:
             DataError: it cannot be read; the message begins with `name`.
@@ -144,37 +148,44 @@ class Generator:
         for number in range(samples):
             sample_seed = seed + (number << 31)  # as `noise.image_seeds` numbers the samples
             if fit == 'scale':
-                results.append(self._run('scale', image, sample_seed)[0])
+                results.append(self._run_scaled(image, sample_seed))
             else:
                 side = self._tile if tile is None else tile
                 with self._tiling:
-                    results.append(tiling.compute(self._run_padded, image, sample_seed, side))
+                    results.append(tiling.compute(self._run_tile, image, sample_seed, side))
         return np.stack(results)
 
-    def _run_padded(self, image, seed, noise):
-        return self._run(image.shape[:2], image, seed, noise)
+    def _run_scaled(self, image, seed):
+        """[height, width, 3] => the output, crop_size x 3."""
+        feeds = {self._scaled.image: image, self._scaled.seed: seed}
+        return self._run(self._scaled.output, feeds, '`crop_size`')
 
-    def _run(self, key, image, seed, noise=None):
-        """(output, its noise) of the network for `key`."""
-        with self._lock:
-            if key not in self._networks:
-                with self._graph.as_default():
-                    self._networks[key] = self._build(key)
-            network = self._networks[key]
+    def _run_tile(self, image, seed, noise):
+        """(output, its noise) for an image with sides of multiples of 256: a `tiling.RunTile`."""
+        network = self._of_size(*image.shape[:2])
         feeds = {network.image: image, network.seed: seed}
         if noise is not None:
             feeds[network.noise] = noise
+        return self._run([network.output, network.noise], feeds, 'image or `tile`')
+
+    def _run(self, fetches, feeds, smaller):
         try:
-            return self._session.run([network.output, network.noise], feeds)
+            return self._session.run(fetches, feeds)
         except tf.errors.OpError as error:
-            smaller = '`crop_size`' if key == 'scale' else 'image or `tile`'
             diagnosis.raise_explained(error, [], smaller)
 
-    def _build(self, size):
-        """A network for images of `size` (height, width); None: for any, scaled to crop_size."""
-        image = tf.placeholder(tf.uint8, [*(size or (None, None)), 3])
+    def _of_size(self, height, width):
+        """The network for images of that size, which is built when the first one comes."""
+        size = height, width
+        with self._building, self._graph.as_default():
+            if size not in self._by_size:
+                self._by_size[size] = self._build(size, size)
+            return self._by_size[size]
+
+    def _build(self, image_size, crop_size):
+        """A network for images of `image_size`, scaled to `crop_size`; both are (height, width)."""
+        image = tf.placeholder(tf.uint8, [*image_size, 3])
         seed = tf.placeholder(tf.int64, [])
-        crop_size = size or self.config.crop_size
         config = dataclasses.replace(self.config, crop_size=crop_size)
         inputs = dataset.process_image(image, None, config)[None]
         inputs.set_shape([1, *crop_size, 3])
@@ -183,13 +194,13 @@ class Generator:
         return _Network(image, seed, noise, output)
 
 
-class _Network(typing.NamedTuple):
-    """The tensors of a network for one size of image."""
+class _Network(NamedTuple):
+    """The tensors of the generator for one size."""
 
-    image: tf.Tensor
+    image: tf.Tensor  # [height, width, 3] uint8
     seed: tf.Tensor
-    noise: tf.Tensor
-    output: tf.Tensor
+    noise: tf.Tensor  # [1, 2] int64, the seeds of the dropout: from `seed`, unless it is fed
+    output: tf.Tensor  # [height, width, 3] uint8
 
 
 def _check(image, seed, samples, fit, tile):
@@ -206,7 +217,7 @@ def _check(image, seed, samples, fit, tile):
     if samples < 1:
         raise UsageError(f'`samples` is {samples}: it must be at least 1')
     if tile is not None and fit != 'whole':
-        raise UsageError('`tile` is for `fit`=whole')
+        raise UsageError('`tile` requires `fit`=whole')
     if seed is not None and not (isinstance(seed, (int, np.integer)) and SEED.contains(seed)):
         raise UsageError(f'`seed` is {seed}: it must be {SEED.words}')
 

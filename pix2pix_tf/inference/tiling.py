@@ -1,7 +1,7 @@
-"""An image of any size through a network that takes multiples of 256 pixels."""
+"""Images of any size through a network whose input sides are multiples of 256 pixels."""
 
 import math
-import typing
+from typing import Any, Callable, List, Tuple
 
 import numpy as np
 
@@ -9,26 +9,27 @@ from pix2pix_tf.config import GENERATOR_SIZE, GENERATOR_STRIDE
 from pix2pix_tf.system import machine
 from pix2pix_tf.system.errors import UsageError
 
-# Measured with 64 filters: see "Large images" in docs/predicting.md
+# Memory of the network, measured with 64 filters: see "Large images" in docs/predicting.md
 _BYTES_PER_PIXEL = 700
 _LARGEST_TILE, _SMALLEST_TILE = 1024, 256
 
-# The part of a tile that it shares with its neighbour
+# A tile shares a quarter of its side with its neighbor
 _OVERLAP = 4
 
-Noise = typing.Any
-# (image of multiples of 256, seed, noise or None) => (output of the same shape, its noise)
-Run = typing.Callable[[np.ndarray, int, Noise], typing.Tuple[np.ndarray, Noise]]
+Noise = Any
+# (image with sides of multiples of 256, seed, noise or None) => (output of that shape, its noise)
+RunTile = Callable[[np.ndarray, int, Noise], Tuple[np.ndarray, Noise]]
 
 
-def compute(run: Run, image: np.ndarray, seed: int, tile: int) -> np.ndarray:
+def compute(run: RunTile, image: np.ndarray, seed: int, tile: int) -> np.ndarray:
     """The output for `image`, uint8 [height, width, 3], at its own size.
 
-    Sides up to `tile` are reflected up to a multiple of 256, and the output is cropped. Larger ones
-    are cut into tiles that overlap; all use the noise of the first one, and are blended linearly.
+    Sides up to `tile` pixels are padded by reflection to a multiple of 256, and the output is
+    cropped. Longer sides are cut into overlapping tiles, which are blended linearly; all of them
+    use the noise of the first one.
 
     Raises:
-        UsageError: `tile` cannot be used.
+        UsageError: `tile` is invalid.
     """
     if not GENERATOR_SIZE.contains(tile):
         raise UsageError(f'`tile` is {tile}: it must be {GENERATOR_SIZE.words}')
@@ -52,14 +53,15 @@ def _missing(side):
     return -side % GENERATOR_STRIDE
 
 
-def windows(side: int, tile: int) -> typing.List[typing.Tuple[int, int, np.ndarray]]:
+def windows(side: int, tile: int) -> List[Tuple[int, int, np.ndarray]]:
     """The tiles along a side: [(start, end, weight of each pixel)]; the weights add up to 1."""
     if side <= tile:
         return [(0, side, np.ones(side, np.float32))]
     overlap = tile // _OVERLAP
     count = math.ceil((side - overlap) / (tile - overlap))
     starts = [round(number * (side - tile) / (count - 1)) for number in range(count)]
-    # A triangle over each tile, cut off where it overlaps no other; then all add up to 1
+    # A triangle over each tile, flat where no other tile overlaps. Divided by the sum of all,
+    # the weights of each pixel add up to 1.
     peak = np.minimum(np.arange(tile) + 0.5, np.arange(tile)[::-1] + 0.5)
     weights = [np.minimum(peak, overlap).astype(np.float32) for _ in starts]
     weights[0][: tile // 2] = weights[-1][tile // 2 :] = overlap
@@ -73,7 +75,7 @@ def windows(side: int, tile: int) -> typing.List[typing.Tuple[int, int, np.ndarr
 
 
 def default_tile() -> int:
-    """The largest side of a tile, in pixels, that half of the free memory allows."""
+    """The side of the largest tile, in pixels, for which half of the free memory is enough."""
     pixels = machine.free_memory() / 2 / _BYTES_PER_PIXEL
     if pixels >= _LARGEST_TILE**2:
         return _LARGEST_TILE

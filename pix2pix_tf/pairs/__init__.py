@@ -1,1 +1,1 @@
-"""Files of side-by-side pairs: check, download and draw them. Nothing here needs TensorFlow."""
+"""Files of side-by-side pairs: find, download, draw, make and check them, without TensorFlow."""

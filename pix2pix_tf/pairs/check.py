@@ -1,56 +1,56 @@
-"""Looks through a dataset for what would spoil a training: bad files, leaks, wrong pairs."""
+"""Checks a dataset for bad files, copies in two parts, and halves that do not belong together."""
 
 import collections
 import hashlib
 import os
-import typing
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from pix2pix_tf.pairs import find, hashing, opencv, read, shaping
+from pix2pix_tf.pairs import duplicates, find, halves, read
+from pix2pix_tf.pairs.inputs import load_opencv
 from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import DataError
 from pix2pix_tf.system.processes import each
 
 PARTS = ('train', 'val', 'test')
 
-_THUMBNAIL = 64  # height of an image there, in pixels
-_SIDE = 128  # of the images in which edges are compared
-_FEWEST = 8  # pairs among which one can be far below the others
-# Of the median correlation of edges. Of the 450 facades, 8 are below; of 900 pairs of halves of two
-# different facades, 761 are.
-_FAR_BELOW = 0.25
-_UNRELATED = 0.05  # the median, where halves have nothing to do with each other
+DOUBT_BELOW = 0.25  # of the median correlation of edges, which differs from dataset to dataset
+
+_THUMBNAIL = 64  # height in pixels of the images on the page
+_SIDE = 128  # pixels of the images in which edges are compared
+_FEWEST = 8  # pairs: the median of fewer says little
+_UNRELATED = 0.05  # median correlation of edges, which unrelated halves seldom reach
 
 
-class Facts(typing.NamedTuple):
-    """What is known of one file."""
+class Facts(NamedTuple):
+    """The facts about one file."""
 
     path: str
     part: str
-    fault: typing.Optional[str]  # why it cannot be trained on; the rest is then empty
-    size: typing.Tuple[int, int] = (0, 0)
+    fault: Optional[str]  # why it cannot be used for training; the other fields are then empty
+    size: Tuple[int, int] = (0, 0)
     kind: str = ''
     digest: str = ''  # of the bytes
-    hashes: typing.Tuple[bytes, bytes] = (b'', b'')  # perceptual, of A and B
-    detail: typing.Tuple[float, float] = (0.0, 0.0)  # entropy of A and B, in bits
+    hashes: Tuple[bytes, bytes] = (b'', b'')  # perceptual, of A and B
+    detail: Tuple[float, float] = (0.0, 0.0)  # entropy of A and B, in bits
     correlation: float = 0.0  # of the edges of A with those of B
-    brightness: typing.Tuple[float, float] = (0.0, 0.0)  # of A and B, from 0 to 1
-    colors: typing.Tuple[typing.Optional[typing.Dict[str, float]], ...] = (None, None)
+    brightness: Tuple[float, float] = (0.0, 0.0)  # of A and B, from 0 to 1
+    colors: Tuple[Optional[Dict[str, float]], ...] = (None, None)
     thumbnail: bytes = b''  # JPEG
 
 
-class Report(typing.NamedTuple):
-    """What `check` returns."""
+class Findings(NamedTuple):
+    """The result of a check."""
 
     folder: str
-    facts: typing.List[Facts]
-    faults: typing.List[str]  # lines for what would make a training fail, or leak
-    warnings: typing.List[str]  # lines for what may be wrong
-    copies: typing.List[typing.Tuple[str, str]]  # files of two parts
-    doubtful: typing.List[str]  # files whose halves do not correspond
+    facts: List[Facts]
+    faults: List[str]  # lines: bad files, copies in two parts
+    warnings: List[str]  # lines: doubts
+    copies: List[Tuple[str, str]]  # files of two parts
+    doubtful: List[str]  # files whose halves may not belong together
 
     @property
     def pairs(self) -> int:
@@ -58,8 +58,13 @@ class Report(typing.NamedTuple):
         return sum(not one.fault for one in self.facts)
 
 
-def check(folder: str, processes: typing.Optional[int] = None) -> Report:
+def check_dataset(
+    folder: str, doubt_below: float = DOUBT_BELOW, processes: Optional[int] = None
+) -> Findings:
     """Reads every pair in the parts of `folder`, or in `folder` itself if it has no parts.
+
+    Pairs whose halves have fewer edges in common than `doubt_below` times the median of all pairs
+    are doubtful.
 
     Raises:
         DataError: there is no such folder, or no JPEG or PNG image in it or in one of its parts.
@@ -79,18 +84,18 @@ def check(folder: str, processes: typing.Optional[int] = None) -> Report:
             bar.update()
     faults = [f'{one.path} {one.fault}' for one in facts if one.fault]
     if parts and 'train' not in parts:
-        faults.append(f'{folder} has no train/: a training reads that')
+        faults.append(f'{folder} has no train/, which trainings read')
     if parts and 'val' not in parts:
-        warnings.append(f'{folder} has no val/: an export reads that')
+        warnings.append(f'{folder} has no val/, which exports read')
     good = [one for one in facts if not one.fault]
     for part in parts or ['']:
         sizes = [one.size for one in good if one.part == part]
         warnings += find.doubts(os.path.join(folder, part), sizes)
     copies = _copies(good)
     faults += [f'{one} is a copy of {other}: remove one of them' for one, other in copies]
-    doubtful, lines = _doubtful(good)
+    doubtful, lines = _doubtful(good, doubt_below)
     warnings += lines
-    return Report(folder, facts, faults, warnings, copies, doubtful)
+    return Findings(folder, facts, faults, warnings, copies, doubtful)
 
 
 def _examine(item):
@@ -106,8 +111,8 @@ def _examine(item):
         pair = read.read_image(contents, path)
     except DataError as error:
         return Facts(path, part, str(error)[len(path) + 1 :])
-    halves = shaping.halves(pair)
-    gray = [half.convert('L') for half in halves]
+    a, b = halves.cut(pair)
+    gray = [half.convert('L') for half in (a, b)]
     small = pair.resize((2 * _THUMBNAIL, _THUMBNAIL), Image.BOX)
     return Facts(
         path,
@@ -116,48 +121,47 @@ def _examine(item):
         pair.size,
         kind,
         hashlib.sha256(contents).hexdigest(),
-        tuple(map(hashing.perceptual_hash, gray)),
+        tuple(map(duplicates.perceptual_hash, gray)),
         tuple(half.entropy() for half in gray),
-        _correlation(*halves),
+        _correlation(a, b),
         tuple(float(np.mean(half)) / 255 for half in gray),
-        tuple(map(_colors, halves)),
-        shaping.encoded(small, 'jpg', 85),
+        (_colors(a), _colors(b)),
+        halves.encoded(small, 'jpg', 85),
     )
 
 
 def _colors(half):
-    """{#rrggbb: share} of a label map; None for other images."""
-    colors = half.getcolors(shaping.MOST_LABELS)
+    """{#rrggbb: share of the area} of a label map; None for other images."""
+    colors = halves.colors_of(half)
     if colors is None:
         return None
-    area = half.width * half.height
-    return {'#{:02x}{:02x}{:02x}'.format(*color): count / area for count, color in colors}
+    return {'#{:02x}{:02x}{:02x}'.format(*color): share for color, share in colors.items()}
 
 
 def _correlation(a, b):
-    """Of the strengths of the edges of two images, from -1 to 1; 0 if one has none."""
-    cv2 = opencv.load()
+    """The correlation of the edges of two images, from -1 to 1; 0 if one has no edges."""
+    cv2 = load_opencv()
     edges = []
     for half in (a, b):
         pixels = np.asarray(half.resize((_SIDE, _SIDE), Image.BOX), np.float32)
         across, down = (cv2.Sobel(pixels, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
-        # Of the channels the strongest: blue labels would hardly show in gray
+        # The strongest of the channels: blue labels would hardly show in gray
         strength = np.sqrt(cv2.magnitude(across, down).max(axis=2))
-        # Without what an area has of edges on average, which says little about where they are
+        # Less the average of the surroundings: textures have edges everywhere
         edges.append((strength - cv2.GaussianBlur(strength, (0, 0), _SIDE / 16)).ravel())
     if not all(map(np.ptp, edges)):
         return 0.0
     return float(np.corrcoef(edges)[0, 1])
 
 
-def _doubtful(facts):
-    """(The files whose halves correspond far less than those of the others, a line or none)."""
-    if len(facts) < _FEWEST:
+def _doubtful(facts, doubt_below):
+    """([path] of the pairs whose halves may not belong together, a line for each of them)."""
+    if len(facts) < _FEWEST or not doubt_below:
         return [], []
     middle = float(np.median([one.correlation for one in facts]))
     if middle < _UNRELATED:
         return [], ['the halves of most pairs have few edges in common: do they show one scene?']
-    doubtful = [one.path for one in facts if one.correlation < _FAR_BELOW * middle]
+    doubtful = [one.path for one in facts if one.correlation < doubt_below * middle]
     return doubtful, [
         f'{path} has halves with fewer edges in common than the others: do they belong together?'
         for path in doubtful
@@ -165,7 +169,7 @@ def _doubtful(facts):
 
 
 def _copies(facts):
-    """[(path, path in a later part)]: the same file, or nearly the same image."""
+    """[(path in a later part, path)] of equal files and of nearly equal images."""
     found = {}
     by_part = collections.defaultdict(list)
     for one in facts:
@@ -186,5 +190,5 @@ def _same(facts, others, side):
         if other.digest in by_digest:
             yield by_digest[other.digest], other
     hashes = ([one.hashes[side] for one in group] for group in (facts, others))
-    for one, two in hashing.near_pairs(*hashes, distance=hashing.COPY):
+    for one, two in duplicates.near_pairs(*hashes, distance=duplicates.COPY):
         yield facts[one], others[two]

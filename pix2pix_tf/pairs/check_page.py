@@ -1,15 +1,15 @@
-"""The report of a check as check.html and check.json."""
+"""The findings of a check as check.html and check.json."""
 
 import base64
 import collections
 import json
 import os
-import typing
+from typing import Counter, Dict, List
 
 import numpy as np
 
 from pix2pix_tf.pairs import find
-from pix2pix_tf.pairs.check import Facts, Report
+from pix2pix_tf.pairs.check import Facts, Findings
 from pix2pix_tf.system import files, templates
 
 PAGE = 'check.html'
@@ -19,33 +19,33 @@ _SHEET = 24  # pairs on a contact sheet
 _MOST = 100  # lines of one kind on the page; the JSON file has all
 
 
-def write(report: Report, out: str) -> str:
+def write_page(findings: Findings, out: str) -> str:
     """Writes both files to the folder `out`; returns the path of the page.
 
     Raises:
         Pix2PixError: one cannot be written.
     """
     files.prepare_directory(out)
-    good = [one for one in report.facts if not one.fault]
+    good = [one for one in findings.facts if not one.fault]
     values = {
-        'folder': report.folder,
-        'faults': report.faults,
-        'warnings': report.warnings,
-        'parts': [_part(name, facts) for name, facts in _by_part(report).items()],
+        'folder': findings.folder,
+        'faults': findings.faults,
+        'warnings': findings.warnings,
+        'parts': [_part(name, facts) for name, facts in _by_part(findings).items()],
         'labels': _labels(good),
     }
-    rows = [_row(one) for one in report.facts]
-    data = dict(values, copies=report.copies, doubtful=report.doubtful, files=rows)
+    rows = [_row(one) for one in findings.facts]
+    data = dict(values, copies=findings.copies, doubtful=findings.doubtful, files=rows)
     step = -(-len(good) // _SHEET) or 1
-    copies = {path for both in report.copies[: _SHEET // 2] for path in both}
+    copies = {path for both in findings.copies[: _SHEET // 2] for path in both}
     page = templates.render(
         'pix2pix_tf.pairs',
         PAGE,
         most=_MOST,
-        sample=_shown(good[::step], report.folder),
-        copies=_shown([one for one in good if one.path in copies], report.folder),
+        sample=_shown(good[::step], findings.folder),
+        copies=_shown([one for one in good if one.path in copies], findings.folder),
         doubtful=_shown(
-            [one for one in good if one.path in report.doubtful][:_SHEET], report.folder
+            [one for one in good if one.path in findings.doubtful][:_SHEET], findings.folder
         ),
         **values,
     )
@@ -55,9 +55,9 @@ def write(report: Report, out: str) -> str:
     return path
 
 
-def _by_part(report):
-    parts: typing.Dict[str, typing.List[Facts]] = collections.OrderedDict()
-    for one in report.facts:
+def _by_part(findings):
+    parts: Dict[str, List[Facts]] = collections.OrderedDict()
+    for one in findings.facts:
         parts.setdefault(one.part or 'pairs', []).append(one)
     return parts
 
@@ -87,7 +87,7 @@ def _labels(facts):
         maps = [one.colors[number] for one in facts if one.colors[number]]
         if 2 * len(maps) <= len(facts):
             continue
-        shares: typing.Counter = collections.Counter()
+        shares: Counter = collections.Counter()
         for colors in maps:
             shares.update({color: share / len(maps) for color, share in colors.items()})
         labels[side] = dict(shares.most_common(_MOST))

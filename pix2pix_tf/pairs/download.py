@@ -1,23 +1,27 @@
 """Downloads a dataset of the pix2pix paper, or draws one; interrupted downloads resume."""
 
+import gzip
 import http.client
 import os
 import re
+import shutil
+import tarfile
 import tempfile
-import typing
 import urllib.error
 import urllib.request
+import zlib
+from typing import Optional
 
 from tqdm import tqdm
 
-from pix2pix_tf.pairs import archives, draw
+from pix2pix_tf.pairs import draw
 from pix2pix_tf.system import files, locks
 from pix2pix_tf.system.errors import DataError, UsageError
 
 URL = 'http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/%s.tar.gz'
 DRAWN = 'demo'  # not downloaded but drawn: it needs no network
 
-# {name: direction in which the authors of the paper, or common sense, train it}
+# {name: direction of the authors of the paper, or the natural one}
 DIRECTIONS = {
     'cityscapes': 'BtoA',  # labels to photo
     'edges2handbags': 'AtoB',  # edges to photo
@@ -32,9 +36,10 @@ NAMES = tuple(DIRECTIONS)
 _DRAWN_PAIRS = {'train': 100, 'val': 12}
 
 _TIMEOUT = 60  # seconds without a byte
+_CHUNK = 1 << 16  # bytes
 
 
-def fetch(name: str, root: str, url: typing.Optional[str] = None) -> str:
+def fetch(name: str, root: str, url: Optional[str] = None) -> str:
     """Creates the folder `root`/`name` from the archive of the dataset; returns its path.
 
     Does nothing if the folder exists. An interrupted download, kept in
@@ -43,8 +48,8 @@ def fetch(name: str, root: str, url: typing.Optional[str] = None) -> str:
 
     Raises:
         UsageError: `name` is not a known dataset, or with a `url`, not the name of a folder.
-        DataError: the archive cannot be downloaded, or is not that of a dataset; the message gives
-            the URL, and where to put the files by hand.
+        DataError: the archive cannot be downloaded, or is not that of a dataset; the message names
+            the URL and where to put the files by hand.
         Pix2PixError: `root` cannot be written.
     """
     target = os.path.join(root, name)
@@ -57,7 +62,7 @@ def fetch(name: str, root: str, url: typing.Optional[str] = None) -> str:
         )
     files.prepare_directory(root)
     with locks.locked(root, f'.{name}.lock', wait=True):
-        if os.path.isdir(target):  # by now: another process has fetched it
+        if os.path.isdir(target):  # another process has fetched it
             return target
         if name == DRAWN and not url:
             _draw(root, target)
@@ -89,18 +94,18 @@ def _fetch(name, root, url):
     archive = os.path.join(root, f'.{name}.tar.gz.part')
     try:
         _download(url, archive)
-        archives.unpack(archive, name, target)
+        _unpack(archive, name, target)
     except DataError:
-        _forget(archive)  # a second try would fail, too
+        _forget(archive)  # it would fail again
         raise
     except urllib.error.HTTPError as error:
-        answer = f'the server answered {error.code} {error.reason}'
-        raise _unavailable(url, target, answer) from error
+        reason = f'the server returned {error.code} {error.reason}'
+        raise _unavailable(url, target, reason) from error
     except urllib.error.URLError as error:
         raise _unavailable(url, target, error.reason) from error
     except (OSError, http.client.HTTPException) as error:
         raise _unavailable(url, target, error) from error
-    except ValueError as error:  # of urllib; what is in an archive raises DataError
+    except ValueError as error:  # from urllib; an invalid archive raises DataError
         raise UsageError(
             f'`url` is {url}: it must be like http://host/{name}.tar.gz or '
             f'file:///folder/{name}.tar.gz'
@@ -145,7 +150,7 @@ def _download(url, archive):
             unit_scale=True,
             disable=None,
         ) as bar:
-            for chunk in iter(lambda: response.read(archives.CHUNK), b''):
+            for chunk in iter(lambda: response.read(_CHUNK), b''):
                 file.write(chunk)
                 done += len(chunk)
                 bar.update(len(chunk))
@@ -172,3 +177,57 @@ def _forget(archive):
     for path in (archive, archive + '.tag'):
         if os.path.exists(path):
             os.remove(path)
+
+
+def _unpack(archive: str, name: str, target: str) -> None:
+    """Unpacks the folder `name` of a .tar.gz to `target`, which appears only when it is complete.
+
+    Only plain files and folders are unpacked, without their permissions and owners. Names that
+    start with a dot are left out: macOS adds such files to archives.
+
+    Raises:
+        DataError: it is not a .tar.gz file, a member would leave the folder, or there is no folder
+            `name`.
+    """
+    root = os.path.dirname(target) or '.'
+    temporary = os.path.join(root, f'.{name}.unpacking')
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        os.mkdir(temporary)
+        with gzip.open(archive) as stream:
+            with tarfile.open(fileobj=stream, mode='r:') as tar:
+                for member in tar:
+                    _extract(tar, member, temporary)
+            # gzip compares the checksum at the end of the file, after the end of the tar
+            while stream.read(_CHUNK):
+                pass
+        unpacked = os.path.join(temporary, name)
+        if not os.path.isdir(unpacked):
+            raise DataError(f'the archive of {name} has no folder {name}')
+        os.rename(unpacked, target)
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        if getattr(error, 'errno', None):  # from the disk; gzip's own OSErrors have no number
+            raise
+        raise DataError(
+            f'the download of {name} is not a complete .tar.gz ({error}): check its URL'
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _extract(tar, member, directory):
+    parts = member.name.split('/')
+    if member.name.startswith('/') or '..' in parts or '\\' in member.name:
+        raise DataError(f'the archive is invalid: {member.name!r} would leave its folder')
+    parts = [part for part in parts if part not in ('', '.')]
+    if any(part.startswith('.') for part in parts):
+        return
+    path = os.path.join(directory, *parts)
+    if member.isdir():
+        os.makedirs(path, exist_ok=True)
+    elif member.isfile():
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with tar.extractfile(member) as source, open(path, 'wb') as file:
+            shutil.copyfileobj(source, file)
+    else:
+        raise DataError(f'the archive is invalid: {member.name!r} is neither a file nor a folder')

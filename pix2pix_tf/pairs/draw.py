@@ -2,13 +2,14 @@
 
 import io
 import os
-import typing
+from typing import Any, List, Sequence, Tuple
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from pix2pix_tf.pairs import read
 from pix2pix_tf.system import files
-from pix2pix_tf.system.errors import UsageError
+from pix2pix_tf.system.errors import DataError, UsageError
 
 SIZE = 256  # pixels, of each half
 
@@ -25,11 +26,11 @@ LABELS = {
 }
 
 
-Box = typing.Tuple[typing.Any, ...]  # (label, left, top, right, bottom), in pixels
+Box = Tuple[Any, ...]  # (label, left, top, right, bottom), in pixels
 
 
 def write_pairs(directory: str, count: int, seed: int) -> None:
-    """Writes `count` pairs to `directory`, as 1.png and so on; the same seed gives the same files.
+    """Writes `count` pairs to `directory`, as 1.png and so on; the same seed makes the same files.
 
     Each is 512x256 pixels RGB: the left half is the facade, the right half its labels.
 
@@ -53,17 +54,17 @@ def write_pairs(directory: str, count: int, seed: int) -> None:
 
 def _check_same(path, pair):
     try:
-        with Image.open(path) as image:
-            same = np.array_equal(np.asarray(image), pair)
-    except (OSError, SyntaxError, ValueError):
-        same = False
-    if not same:
+        with read.opened(path, path) as image, read.decoding(path):
+            pixels = np.asarray(image)
+    except DataError:
+        pixels = None
+    if pixels is None or not np.array_equal(pixels, pair):
         raise UsageError(
             f'{path} exists already and is another image: remove it, or choose another folder'
         )
 
 
-def draw_plan(rng: np.random.RandomState) -> typing.List[Box]:
+def draw_plan(rng: np.random.RandomState) -> List[Box]:
     """A random facade as a list of boxes, back to front."""
     left, right = rng.randint(0, 30), SIZE - 1 - rng.randint(0, 30)
     top = rng.randint(15, 60)
@@ -98,7 +99,7 @@ def draw_plan(rng: np.random.RandomState) -> typing.List[Box]:
     return boxes
 
 
-def draw_labels(boxes: typing.Sequence[Box]) -> np.ndarray:
+def draw_labels(boxes: Sequence[Box]) -> np.ndarray:
     """The label map of a plan: [256, 256, 3] uint8."""
     image = Image.new('RGB', (SIZE, SIZE), LABELS['background'])
     draw = ImageDraw.Draw(image)
@@ -107,7 +108,7 @@ def draw_labels(boxes: typing.Sequence[Box]) -> np.ndarray:
     return np.asarray(image)
 
 
-def draw_facade(boxes: typing.Sequence[Box], rng: np.random.RandomState) -> np.ndarray:
+def draw_facade(boxes: Sequence[Box], rng: np.random.RandomState) -> np.ndarray:
     """A photo-like image of a plan: [256, 256, 3] uint8, with bricks, panes, shadows and grain."""
     rows = np.linspace(0, 1, SIZE)[:, None, None]
     sky = (1 - rows) * np.array([96, 150, 215]) + rows * np.array([215, 228, 240])

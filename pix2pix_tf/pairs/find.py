@@ -4,11 +4,11 @@ import collections
 import os
 import re
 import stat
-import typing
-import warnings
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from PIL import Image
 
+from pix2pix_tf.pairs import read
 from pix2pix_tf.system.console import count
 from pix2pix_tf.system.errors import DataError
 
@@ -18,36 +18,34 @@ FORMATS = ('JPEG', 'PNG', 'MPO')  # MPO: JPEG with a second image inside, as pho
 MAX_PIXELS = 2**24  # per pair: decoding and scaling it then takes less than 1 GiB
 MAX_FILES_NAMED = 20  # bad files that one message names
 
-_ORIENTATION = 0x0112  # EXIF tag; 1 means upright
-
-Size = typing.Tuple[int, int]  # width, height in pixels
+WidthHeight = Tuple[int, int]  # in pixels
 
 
-class Pairs(typing.NamedTuple):
+class Pairs(NamedTuple):
     """The usable pairs of a folder."""
 
-    paths: typing.List[str]  # sorted; names that are numbers by number
-    sizes: typing.List[Size]  # of the files
-    notes: typing.List[str]  # lines about the folder that people should see
+    paths: List[str]  # sorted; names that are numbers by number
+    sizes: List[WidthHeight]  # of the files
+    notes: List[str]  # lines about the folder, to be printed
 
 
-class Header(typing.NamedTuple):
-    """What the header of a file says."""
+class Header(NamedTuple):
+    """The size of an image and its fault, by the header of the file."""
 
-    size: Size
-    fault: typing.Optional[str]  # why it cannot be a pair, in words
+    size: WidthHeight
+    fault: Optional[str]  # why it cannot be a pair, in words
 
 
 def find_pairs(
     folder: str,
     skip_bad_files: bool = False,
     option: str = 'data',
-    limit: typing.Optional[int] = None,
+    limit: Optional[int] = None,
 ) -> Pairs:
     """The usable pairs in `folder`, among its first `limit` images.
 
     Raises:
-        DataError: as `find_images` and `check_headers` do.
+        DataError: there is no such folder, no image in it, or a bad file that is not skipped.
     """
     paths, notes = find_images(folder, option)
     headers = {path: read_header(path) for path in paths[:limit]}
@@ -58,9 +56,7 @@ def find_pairs(
     return Pairs(good, sizes, notes + doubts(folder, sizes))
 
 
-def find_images(
-    folder: str, option: str = 'data'
-) -> typing.Tuple[typing.List[str], typing.List[str]]:
+def find_images(folder: str, option: str = 'data') -> Tuple[List[str], List[str]]:
     """The paths of the JPEG and PNG files in `folder`, sorted, and notes about other images.
 
     Names that start with a dot do not count: macOS writes them next to images.
@@ -89,7 +85,60 @@ def find_images(
     return [os.path.join(folder, name) for name in sorted(images, key=by_number)], notes
 
 
-def by_number(name: str) -> typing.Tuple[int, int, str]:
+def walk_images(
+    paths: Sequence[str], leave_out: Optional[str] = None
+) -> Tuple[List[Tuple[str, str]], List[str]]:
+    """([(path, path below the folder that was given)], paths of other files) in `paths`.
+
+    Folders are walked, in order of names; files in them count if their extension is one that
+    Pillow knows. Hidden files and the folder `leave_out` do not count. A file that two of
+    `paths` contain counts once, for the last of them.
+
+    Raises:
+        DataError: a path does not exist, or a folder cannot be read.
+    """
+    Image.init()
+    extensions = set(Image.registered_extensions()) - {'.pdf'}  # which Pillow only writes
+    found, others = [], []
+    for path in paths:
+        if not os.path.isdir(path):
+            if not os.path.exists(path):
+                raise DataError(f'no file or folder {path}')
+            found.append((path, os.path.basename(path)))
+            continue
+        seen = set()
+        for folder, subfolders, names in os.walk(path, onerror=_raise_unreadable, followlinks=True):
+            if os.path.realpath(folder) in seen:  # a link to a folder above
+                subfolders.clear()
+                continue
+            seen.add(os.path.realpath(folder))
+            subfolders[:] = sorted(
+                name
+                for name in subfolders
+                if name[0] != '.'
+                and not (leave_out and _is_same_folder(os.path.join(folder, name), leave_out))
+            )
+            visible = [name for name in names if not name.startswith('.')]
+            images = [n for n in visible if os.path.splitext(n)[1].lower() in extensions]
+            others += [os.path.join(folder, n) for n in sorted(set(visible) - set(images))]
+            for name in sorted(images, key=by_number):
+                file = os.path.join(folder, name)
+                found.append((file, os.path.relpath(file, path)))
+    # Files of one folder may be links to equal contents: each counts
+    place = os.path.realpath if len(paths) > 1 else os.path.abspath
+    unique = {place(path): (path, below) for path, below in found}
+    return list(unique.values()), others
+
+
+def _raise_unreadable(error):
+    raise DataError(f'{error.filename} cannot be read ({error.strerror})') from error
+
+
+def _is_same_folder(path, other):
+    return os.path.realpath(path) == os.path.realpath(other)
+
+
+def by_number(name: str) -> Tuple[int, int, str]:
     """Sorts names that are numbers by number, before the others."""
     stem = os.path.splitext(name)[0]
     if re.match('[0-9]+$', stem):
@@ -98,7 +147,7 @@ def by_number(name: str) -> typing.Tuple[int, int, str]:
 
 
 def _contents(folder, names):
-    """What a folder without images has instead, and what to do."""
+    """The contents of a folder without images, and what to do."""
     if not names:
         return 'it is empty'
     folders = sorted(name for name in names if os.path.isdir(os.path.join(folder, name)))
@@ -115,8 +164,8 @@ def _some(names):
     return ', '.join(names[:5]) + (', ...' if len(names) > 5 else '')
 
 
-def doubts(folder: str, sizes: typing.Sequence[Size]) -> typing.List[str]:
-    """A question if most files in `folder` look like something else than pairs; or none."""
+def doubts(folder: str, sizes: Sequence[WidthHeight]) -> List[str]:
+    """[a question] if most files in `folder` look like one or three images; else []."""
     single = sum(width <= height for width, height in sizes)
     triple = sum(abs(width - 3 * height) <= 0.02 * width for width, height in sizes)
     if 2 * single > len(sizes):
@@ -132,9 +181,7 @@ def doubts(folder: str, sizes: typing.Sequence[Size]) -> typing.List[str]:
     return []
 
 
-def check_headers(
-    headers: typing.Dict[str, Header], skip_bad_files: bool = False
-) -> typing.List[str]:
+def check_headers(headers: Dict[str, Header], skip_bad_files: bool = False) -> List[str]:
     """The paths whose headers ({path: Header}) have no fault.
 
     Raises:
@@ -155,18 +202,14 @@ def read_header(path: str) -> Header:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return Header((0, 0), 'is not a file')
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # Pillow warns of large images; they are checked below
-            with Image.open(path) as image:
-                return Header(image.size, _fault(image))
-    except Image.DecompressionBombError:
-        return Header((0, 0), f'has more than {MAX_PIXELS} pixels: scale it down')
+        with read.opened(path, path) as image:
+            return Header(image.size, _fault(image))
     except OSError as error:
-        words = error.strerror or 'unknown format'
-        return Header((0, 0), f'cannot be read as an image ({words})')
-    except Exception as error:  # damaged files raise more kinds than Pillow documents
-        words = ' '.join(str(error).split())
-        return Header((0, 0), f'cannot be read as an image ({words})')
+        return Header((0, 0), f'cannot be read as an image ({error.strerror})')
+    except read.TooManyPixels:
+        return Header((0, 0), f'has more than {MAX_PIXELS} pixels: scale it down')
+    except read.Unreadable as error:
+        return Header((0, 0), error.fault)
 
 
 def _fault(image):
@@ -182,27 +225,16 @@ def _fault(image):
         factor = (MAX_PIXELS / (width * height)) ** 0.5
         fitting = f'{max(2, int(width * factor) // 2 * 2)}x{max(1, int(height * factor))}'
         return f'has {width}x{height} pixels, more than {MAX_PIXELS}: scale it down to {fitting}'
-    orientation = orientation_of(image)
+    orientation = read.orientation_of(image)
     if orientation != 1:
         return (
-            f'has the EXIF orientation {orientation}: viewers turn it, TensorFlow does not; save '
+            f'has the EXIF orientation {orientation}: viewers rotate it, TensorFlow does not; save '
             'it upright, for example with `mogrify -auto-orient`'
         )
     return None
 
 
-def orientation_of(image: Image.Image) -> int:
-    """The EXIF orientation, from 1 (upright) to 8."""
-    if 'exif' not in image.info:  # for a PNG without one, getexif would decode the whole image
-        return 1
-    try:
-        orientation = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # damaged EXIF does not damage the image
-        return 1
-    return orientation if orientation in range(1, 9) else 1
-
-
-def describe_halves(sizes: typing.Sequence[Size]) -> str:
+def describe_halves(sizes: Sequence[WidthHeight]) -> str:
     """The sizes of the halves of files, in words: '256x256', or '200x300 to 600x600'."""
     halves = sorted(
         {(width // 2, height) for width, height in sizes}, key=lambda s: (s[0] * s[1], s)

@@ -1,49 +1,54 @@
-"""Files of pairs from their sources: every core, resumable, nothing overwritten or half-written."""
+"""Makes the files of pairs: on every core, resumable, nothing overwritten or half-written."""
 
 import functools
 import os
-import typing
+import traceback
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from tqdm import tqdm
 
-from pix2pix_tf.pairs import building, records, split
-from pix2pix_tf.pairs.match import Found, Sources
+from pix2pix_tf.pairs import halves, split
+from pix2pix_tf.pairs.halves import PairOptions
+from pix2pix_tf.pairs.match import Found, PairFiles
+from pix2pix_tf.pairs.record import Recipe, read_record, write_record
 from pix2pix_tf.system import files, locks
 from pix2pix_tf.system.errors import DataError, Pix2PixError, UsageError
 from pix2pix_tf.system.processes import each
 
-Build = typing.Callable[[building.Settings, Sources], typing.Tuple[bytes, ...]]
+Build = Callable[[PairOptions, PairFiles], Tuple[bytes, ...]]  # the contents of the files
 
 
-class Output(typing.NamedTuple):
+class Output(NamedTuple):
     """Where the pairs go."""
 
     to: str
-    recipe: records.Recipe
-    found: typing.Dict[str, str] = {}  # for the record
-    folders: typing.Tuple[str, ...] = ('',)  # in `to`; each gets one of the files that are built
-    shares: typing.Optional[split.Shares] = None
-    group: typing.Optional[str] = None  # a regular expression
-    processes: typing.Optional[int] = None  # one per core
+    recipe: Recipe
+    found: Dict[str, str] = {}  # for the record
+    folders: Tuple[str, ...] = ('',)  # in `to`; each gets one of the files of `Build`
+    shares: Optional[split.Shares] = None
+    group: Optional[str] = None  # a regular expression
+    processes: Optional[int] = None  # one per core
 
 
-class Made(typing.NamedTuple):
-    """What `make` returns."""
+class Made(NamedTuple):
+    """What `make_pairs` has done."""
 
     made: int  # new pairs
     present: int  # pairs that were there before
-    left_out: typing.List[str]  # a line for each file that has no pair
-    others: typing.List[str]  # a line for each file that is no image
-    parts: typing.Dict[str, int]  # the number of pairs in each part
+    left_out: List[str]  # a line for each file that has no pair
+    others: List[str]  # a line for each file that is not an image
+    parts: Dict[str, int]  # the number of pairs in each part
 
 
-class _Job(typing.NamedTuple):
-    sources: Sources
-    targets: typing.Tuple[str, ...]
+class _Planned(NamedTuple):
+    """The files of one pair, which may exist already."""
+
+    source: PairFiles
+    targets: Tuple[str, ...]
 
 
-def make(found: Found, build: Build, settings: building.Settings, output: Output) -> Made:
-    """Builds the pairs of `found` that `output` lacks.
+def make_pairs(found: Found, build: Build, options: PairOptions, output: Output) -> Made:
+    """Makes the pairs of `found` that are missing from the folder `output.to`.
 
     Raises:
         UsageError: the folder was made in another way.
@@ -51,31 +56,31 @@ def make(found: Found, build: Build, settings: building.Settings, output: Output
             process was killed.
     """
     to = output.to
-    records.read(to, output.recipe)  # refuses before anything is written
+    read_record(to, output.recipe)  # an error here leaves everything as it was
     files.prepare_directory(to)
     with locks.locked(to, work='making pairs'):
-        record = records.read(to, output.recipe)
-        first = dict(output.found, extension=settings.extension)
+        record = read_record(to, output.recipe)
+        first = dict(output.found, extension=options.extension)
         record = record._replace(found=record.found or first)
-        settings = settings._replace(extension=record.found['extension'])
+        options = options._replace(extension=record.found['extension'])
         _remove_unfinished(to)
         left_out = list(found.left_out)
         if output.shares:
-            record, torn = _split(found, settings, output, record)
+            record, torn = _split(found, options, output, record)
             left_out += torn
-        records.write(to, record)
-        jobs, unnamed = _plan(found, settings, output, record)
-        todo = [job for job in jobs if not all(map(os.path.exists, job.targets))]
-        for folder in {os.path.dirname(target) for job in todo for target in job.targets}:
+        write_record(to, record)
+        planned, unnamed = _plan(found, options, output, record)
+        todo = [one for one in planned if not all(map(os.path.exists, one.targets))]
+        for folder in {os.path.dirname(target) for one in todo for target in one.targets}:
             files.prepare_directory(folder)
-        faults = _run(functools.partial(_make, build, settings), todo, 'make', output.processes)
+        faults = _run(functools.partial(_make, build, options), todo, 'make', output.processes)
         left_out += unnamed + [fault for _, fault in faults if fault]
-    failed = {job.targets for job, fault in faults if fault}
+    failed = {one.targets for one, fault in faults if fault}
     parts = dict.fromkeys(output.shares or (), 0)
-    for job in jobs:
-        if output.shares and job.targets not in failed:
-            parts[record.parts[job.sources.key]] += 1
-    present = len(jobs) - len(todo)
+    for one in planned:
+        if output.shares and one.targets not in failed:
+            parts[record.parts[one.source.key]] += 1
+    present = len(planned) - len(todo)
     return Made(len(todo) - len(failed), present, left_out, found.others, parts)
 
 
@@ -110,16 +115,16 @@ def _run(function, items, words, processes):
     return results
 
 
-def _split(found, settings, output, record):
-    """(`record` with the parts of all sources, a line for each source that has none)."""
-    new = [one for one in found.sources if one.key not in record.parts]
-    results = _run(functools.partial(_hash, settings), new, 'compare', output.processes)
+def _split(found, options, output, record):
+    """(`record` with the part of each pair, a line for each pair that has none)."""
+    new = [one for one in found.pairs if one.key not in record.parts]
+    results = _run(functools.partial(_hash, options), new, 'compare', output.processes)
     hashes = dict(record.hashes)
     hashes.update({one.key: value for one, (value, _) in results if value})
     groups = {key: split.group_of(key, output.group) for key in hashes}
-    assigned = split.assign(groups, hashes, record.parts, output.shares, settings.seed)
+    assigned = split.assign(groups, hashes, record.parts, output.shares, options.seed)
     left_out = [fault for _, (_, fault) in results if fault]
-    paths = {one.key: one.paths[0] for one in found.sources}
+    paths = {one.key: one.paths[0] for one in found.pairs}
     for key, others in assigned.torn.items():
         del hashes[key]
         left_out.append(
@@ -129,19 +134,19 @@ def _split(found, settings, output, record):
     return record._replace(parts=parts, hashes=hashes), left_out
 
 
-def _plan(found, settings, output, record):
-    """(a _Job for each source that has a part, a line for each that cannot have a file)."""
-    jobs: typing.List[_Job] = []
-    left_out: typing.List[str] = []
-    owners: typing.Dict[str, str] = {}
-    for one in found.sources:
+def _plan(found, options, output, record):
+    """([_Planned] of the pairs that have a part, a line for each that cannot have a file)."""
+    planned: List[_Planned] = []
+    left_out: List[str] = []
+    owners: Dict[str, str] = {}
+    for one in found.pairs:
         name = one.key
         if output.shares:
             if name not in record.parts:
                 continue
             # A training does not search subfolders
             name = os.path.join(record.parts[name], name.replace('/', '-'))
-        names = [os.path.join(folder, name + '.' + settings.extension) for folder in output.folders]
+        names = [os.path.join(folder, name + '.' + options.extension) for folder in output.folders]
         path = one.paths[0]
         longest = len(os.fsencode(os.path.basename(names[0]) + files.TEMPORARY))
         if longest > files.MAX_NAME_BYTES:
@@ -150,28 +155,31 @@ def _plan(found, settings, output, record):
             left_out.append(f'{path} would have the name of {owners[names[0]]}: rename one')
         else:
             owners[names[0]] = path
-            jobs.append(_Job(one, tuple(os.path.join(output.to, name) for name in names)))
-    return jobs, left_out
+            planned.append(_Planned(one, tuple(os.path.join(output.to, name) for name in names)))
+    return planned, left_out
 
 
-def _hash(settings, sources):
-    """(the hash of a source, None), or (None, why there is none)."""
+def _hash(options, source):
+    """(the hash of a pair, None), or (None, a line that says why it has none)."""
     try:
-        return building.first_hash(settings, sources), None
+        return halves.hash_of(options, source), None
     except DataError as error:
         return None, str(error)
 
 
-def _make(build, settings, job):
-    """Writes the files of a job. Returns None, or why it cannot."""
+def _make(build, options, one):
+    """Writes the missing files of a pair. Returns None, or a line that says why it cannot."""
     try:
-        built = build(settings, job.sources)
+        built = build(options, one.source)
     except DataError as error:
         return str(error)
     except Pix2PixError:
         raise
-    except Exception as error:  # an image that the libraries cannot process, such as a tiny one
-        return f'{job.sources.paths[0]} cannot be made into a pair ({" ".join(str(error).split())})'
-    missing = {t: data for t, data in zip(job.targets, built) if not os.path.exists(t)}
+    except Exception as error:  # an image that the libraries cannot process, or a bug
+        if os.environ.get('TF_CPP_MIN_LOG_LEVEL') == '0':  # details are wanted
+            traceback.print_exc()
+        words = f'{type(error).__name__}: {" ".join(str(error).split())}'
+        return f'{one.source.paths[0]} cannot be made into a pair ({words})'
+    missing = {t: data for t, data in zip(one.targets, built) if not os.path.exists(t)}
     files.write_together(missing)
     return None

@@ -1,48 +1,47 @@
-"""What becomes one pair: photos by themselves, or files of two folders by their names."""
+"""Which files belong to one pair: a photo alone, or files of two folders by their names."""
 
 import collections
 import os
 import re
-import typing
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from pix2pix_tf.pairs import find, read, records
-from pix2pix_tf.system import files
+from pix2pix_tf.pairs import find, read, record
 from pix2pix_tf.system.errors import DataError, UsageError
 from pix2pix_tf.system.processes import each
 
 ASPECT_TOLERANCE = 0.02  # by which the aspect ratios of two halves may differ
 
 
-class Sources(typing.NamedTuple):
-    """What one pair is made of."""
+class PairFiles(NamedTuple):
+    """The files from which one pair is made."""
 
     key: str  # path below the folder, without extension
-    paths: typing.Tuple[str, ...]  # the files: the photo, or A and B
+    paths: Tuple[str, ...]  # the files: the photo, or A and B
 
 
-class Found(typing.NamedTuple):
+class Found(NamedTuple):
     """The files of a folder or two."""
 
-    sources: typing.List[Sources]
-    left_out: typing.List[str]  # a line for each image that cannot be used
-    others: typing.List[str]  # a line for each file that is no image
+    pairs: List[PairFiles]
+    left_out: List[str]  # a line for each image that cannot be used
+    others: List[str]  # a line for each file that is not an image
 
 
 def find_photos(folder: str) -> Found:
     """The images in `folder` and its subfolders, each by itself.
 
     Raises:
-        DataError: there is no such folder, or no image in it.
+        DataError: a folder is missing, or has no image.
     """
     named, others = _named(folder)
-    sources, left_out = [], []
+    pairs, left_out = [], []
     for key, paths in named.items():
-        sources.append(Sources(key, (paths[0],)))
+        pairs.append(PairFiles(key, (paths[0],)))
         left_out += [f'{path} has the name of {paths[0]}; rename one' for path in paths[1:]]
-    return Found(sources, left_out, others)
+    return Found(pairs, left_out, others)
 
 
-def find_pairs(a: str, b: str, pattern: str = '{stem}') -> Found:
+def match_names(a: str, b: str, pattern: str = '{stem}') -> Found:
     """The images of the folders `a` and `b` that have the same path and name, without extension.
 
     `pattern` says how the name in `b` comes from the name in `a`: {stem} is what they share, as in
@@ -50,7 +49,7 @@ def find_pairs(a: str, b: str, pattern: str = '{stem}') -> Found:
 
     Raises:
         UsageError: `pattern` has no {stem}.
-        DataError: there is no such folder, or no image in it.
+        DataError: a folder is missing, or has no image.
     """
     patterns = pattern.split(',')
     if len(patterns) > 2 or any(one.count('{stem}') != 1 for one in patterns):
@@ -59,7 +58,7 @@ def find_pairs(a: str, b: str, pattern: str = '{stem}') -> Found:
     for folder, one in ((a, '{stem}' if len(patterns) == 1 else patterns[0]), (b, patterns[-1])):
         named, no_images = _named(folder)
         others += no_images
-        side: typing.Dict[str, typing.List[str]] = collections.OrderedDict()
+        side: Dict[str, List[str]] = collections.OrderedDict()
         for key, paths in named.items():
             stem = _stem(key, one)
             if stem is None:
@@ -67,11 +66,11 @@ def find_pairs(a: str, b: str, pattern: str = '{stem}') -> Found:
             else:
                 side[stem] = paths
         sides.append(side)
-    sources = []
+    pairs = []
     for stem in [*sides[0], *(stem for stem in sides[1] if stem not in sides[0])]:
         found = [side.get(stem, []) for side in sides]
         if [len(paths) for paths in found] == [1, 1]:
-            sources.append(Sources(stem, (found[0][0], found[1][0])))
+            pairs.append(PairFiles(stem, (found[0][0], found[1][0])))
             continue
         for paths, partners, folder in ((found[0], found[1], b), (found[1], found[0], a)):
             if not partners:
@@ -80,20 +79,74 @@ def find_pairs(a: str, b: str, pattern: str = '{stem}') -> Found:
                 left_out += [f'{path} is one of {len(paths)} files of this name' for path in paths]
             elif paths:
                 left_out.append(f'{paths[0]} has {len(partners)} partners in {folder}')
-    return Found(sources, left_out, others)
+    return Found(pairs, left_out, others)
+
+
+def match_layout(folder: str, pattern: str = '{stem}') -> Found:
+    """The pairs in `folder`, for one of the layouts trainA/ and trainB/, A/train/, or train/A/.
+
+    The keys begin with the part. `pattern` says how the name in B comes from the name in A, as in
+    '{stem}_label'.
+
+    Raises:
+        DataError: it has another layout.
+    """
+    sides = _sides(folder)
+    if not sides:
+        raise DataError(
+            f'{folder} has neither trainA/ and trainB/, nor A/ and B/, nor train/A/ and train/B/: '
+            'for files with several panels, use `panels`'
+        )
+    whole = Found([], [], [])
+    for part, a, b in sides:
+        found = match_names(a, b, pattern)
+        named = [one._replace(key=os.path.join(part, one.key)) for one in found.pairs]
+        whole = Found(
+            whole.pairs + named, whole.left_out + found.left_out, whole.others + found.others
+        )
+    return whole
+
+
+def _sides(folder):
+    """[(part, folder of A, folder of B)]."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        raise DataError(f'no folder {folder} ({error.strerror}): give one with images') from error
+    both = [('', os.path.join(folder, 'A'), os.path.join(folder, 'B'))]
+    for name in names:
+        part = re.match('(.+?)[_-]?A$', name)
+        if part:
+            both.append((part.group(1), *(os.path.join(folder, name[:-1] + x) for x in 'AB')))
+        both.append((name, *(os.path.join(folder, name, x) for x in 'AB')))
+    return [sides for sides in both if all(map(os.path.isdir, sides[1:]))]
+
+
+def test_as_val(found: Found) -> Tuple[Found, bool]:
+    """(`found` with the images of test/ in val/ if it has no val/, whether that was so).
+
+    An export reads val/.
+    """
+    parts = {one.key.partition(os.sep)[0] for one in found.pairs}
+    if 'val' in parts or 'test' not in parts:
+        return found, False
+    pairs = [
+        one._replace(key=re.sub(f'^test{os.sep}', f'val{os.sep}', one.key)) for one in found.pairs
+    ]
+    return found._replace(pairs=pairs), True
 
 
 def _named(folder):
     """({path below `folder` without extension: paths}, a line for each other file)."""
     if not os.path.isdir(folder):
         raise DataError(f'no folder {folder}: give one with images')
-    images, others = read.find_images([folder])
+    images, others = find.walk_images([folder])
     if not images:
         raise DataError(f'no image in {folder}: give a folder with images')
-    named: typing.Dict[str, typing.List[str]] = collections.OrderedDict()
+    named: Dict[str, List[str]] = collections.OrderedDict()
     for path, below in images:
         named.setdefault(os.path.splitext(below)[0], []).append(path)
-    others = [path for path in others if os.path.basename(path) != records.FILENAME]  # ours
+    others = [path for path in others if os.path.basename(path) != record.FILENAME]  # ours
     return named, [f'{path} is not an image, by its extension' for path in others]
 
 
@@ -104,30 +157,30 @@ def _stem(key, pattern):
     return os.path.join(folder, found.group(1)) if found else None
 
 
-def leave_out_other_aspects(found: Found, processes: typing.Optional[int] = None) -> Found:
-    """`found` without what is of two aspect ratios, or is no image by its header."""
-    sources, left_out = [], list(found.left_out)
-    for one, fault in each(_aspect_fault, found.sources, processes):
+def leave_out_other_aspects(found: Found, processes: Optional[int] = None) -> Found:
+    """`found` without pairs of two aspect ratios, and without files that are not images."""
+    pairs, left_out = [], list(found.left_out)
+    for one, fault in each(_aspect_fault, found.pairs, processes):
         if fault:
             left_out.append(fault)
         else:
-            sources.append(one)
-    return Found(sources, left_out, found.others)
+            pairs.append(one)
+    return Found(pairs, left_out, found.others)
 
 
-def _aspect_fault(sources):
+def _aspect_fault(pair):
     try:
-        (wide, high), (width, height) = (_upright_size(path) for path in sources.paths)
+        (wide, high), (width, height) = (_upright_size(path) for path in pair.paths)
     except DataError as error:
         return str(error)
     if abs(wide * height - width * high) <= ASPECT_TOLERANCE * wide * height:
         return None
-    a, b = sources.paths
+    a, b = pair.paths
     return f'{a} has {wide}x{high} pixels, another aspect than the {width}x{height} of {b}'
 
 
 def _upright_size(path):
-    with read.opened(files.read(path), path) as image:
+    with read.opened(path, path) as image:
         width, height = image.size
-        turned = find.orientation_of(image) >= 5
+        turned = read.orientation_of(image) >= 5
         return (height, width) if turned else (width, height)

@@ -1,30 +1,30 @@
-"""Reading any image that Pillow opens, as people see it."""
+"""Reads any image that Pillow supports, upright and in sRGB."""
 
 import contextlib
 import functools
 import io
-import os
-import typing
 import warnings
+from typing import Callable, Iterator, Optional, Tuple, Union
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
-from pix2pix_tf.pairs import find
 from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import DataError
 
-MAX_PIXELS = 2**26  # of an image for a pair: it then takes less than 200 MiB
+MAX_SOURCE_PIXELS = 2**26  # of an image for a pair: it then takes less than 200 MiB
 
-Decoder = typing.Callable[[bytes], np.ndarray]  # of a file => [height, width, 3] uint8
+_ORIENTATION = 0x0112  # EXIF tag; 1 means upright
+
+Decoder = Callable[[bytes], np.ndarray]  # of a file => [height, width, 3] uint8
 
 
 def read_image(
     contents: bytes,
     name: str,
-    decode_jpeg: typing.Optional[Decoder] = None,
+    decode_jpeg: Optional[Decoder] = None,
     srgb: bool = False,
-    side: typing.Optional[int] = None,
+    side: Optional[int] = None,
 ) -> Image.Image:
     """The image in the bytes of a file, in mode RGB and upright; of several frames the first.
 
@@ -38,17 +38,22 @@ def read_image(
     """
     with opened(contents, name) as image:
         if decode_jpeg and image.format in ('JPEG', 'MPO'):
-            decoded = Image.fromarray(decode_jpeg(contents))
+            try:
+                decoded = Image.fromarray(decode_jpeg(contents))
+            except DataError as error:
+                raise DataError(f'{name} {error}') from error
             decoded.info['exif'] = image.info.get('exif', b'')
             return _upright(decoded).convert('RGB')
-        if side:
-            image.draft(None, (side, side))
-        upright = _upright(image)
-        return to_rgb(to_srgb(upright) if srgb else upright)
+        with decoding(name):
+            if side:
+                image.draft(None, (side, side))
+            image.load()
+            upright = _upright(image)
+            return to_rgb(to_srgb(upright) if srgb else upright)
 
 
-def read_for_pair(path: str, srgb: bool = False, side: typing.Optional[int] = None) -> Image.Image:
-    """`read_image` of a file, if it has at most MAX_PIXELS.
+def read_for_pair(path: str, srgb: bool = False, side: Optional[int] = None) -> Image.Image:
+    """`read_image` of a file, if it has at most MAX_SOURCE_PIXELS.
 
     Raises:
         DataError: it cannot be read, or has more; the message begins with the path.
@@ -56,41 +61,84 @@ def read_for_pair(path: str, srgb: bool = False, side: typing.Optional[int] = No
     contents = files.read(path)
     with opened(contents, path) as image:
         width, height = image.size
-        if width * height > MAX_PIXELS:
-            raise DataError(f'has {width}x{height} pixels, over {MAX_PIXELS}: scale it down')
+    if width * height > MAX_SOURCE_PIXELS:
+        raise DataError(
+            f'{path} has {width}x{height} pixels, over {MAX_SOURCE_PIXELS}: scale it down'
+        )
     return read_image(contents, path, srgb=srgb, side=side)
 
 
+class Unreadable(DataError):
+    """A file that Pillow cannot read as an image."""
+
+    def __init__(self, name: str, fault: str) -> None:
+        super().__init__(name, fault)  # both: an exception of another process is built from them
+        self.fault = fault  # the message without the name
+
+    def __str__(self) -> str:
+        return ' '.join(self.args)
+
+
+class TooManyPixels(Unreadable):
+    """An image that is too large to be decoded safely."""
+
+
 @contextlib.contextmanager
-def opened(contents: bytes, name: str) -> typing.Iterator[Image.Image]:
-    """The image in the bytes of a file, of which only the header has been read.
+def opened(
+    source: Union[str, bytes], name: str, formats: Optional[Tuple[str, ...]] = None
+) -> Iterator[Image.Image]:
+    """The image in a file, given by its path or its bytes; only its header has been read.
+
+    Calls that read its pixels belong inside `decoding`. `formats` are names of Pillow's formats, by
+    default all of them.
 
     Raises:
-        DataError: it cannot be read, now or inside the block; the message begins with `name`.
+        TooManyPixels, Unreadable: the message begins with `name`.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # Pillow warns of large images and of damaged EXIF
+        with decoding(name):
+            file = io.BytesIO(source) if isinstance(source, bytes) else source
+            image = Image.open(file, formats=formats)
+        with image:
+            yield image
+
+
+@contextlib.contextmanager
+def decoding(name: str) -> Iterator[None]:
+    """For a block that only decodes an image by Pillow: any exception becomes Unreadable.
+
+    Raises:
+        TooManyPixels, Unreadable: the message begins with `name`.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # Pillow warns of large images and of damaged EXIF
-            with Image.open(io.BytesIO(contents)) as image:
-                yield image
-    except DataError as error:
-        raise DataError(f'{name} {error}') from error
+        yield
     except Image.DecompressionBombError as error:
-        raise DataError(f'{name} has too many pixels to be read safely: scale it down') from error
+        fault = 'has too many pixels to be read safely: scale it down'
+        raise TooManyPixels(name, fault) from error
     except Exception as error:  # damaged files raise more kinds than Pillow documents
-        words = ' '.join(str(error).split())
+        words = ' '.join((getattr(error, 'strerror', None) or str(error)).split())
         if isinstance(error, Image.UnidentifiedImageError):
             words = 'unknown format'
-        raise DataError(f'{name} cannot be read as an image ({words})') from error
+        raise Unreadable(name, f'cannot be read as an image ({words})') from error
 
 
 def _upright(image):
     try:
         return ImageOps.exif_transpose(image)
-    except (OSError, SyntaxError):  # of the pixels
-        raise
     except Exception:  # damaged EXIF does not damage the image
         return image
+
+
+def orientation_of(image: Image.Image) -> int:
+    """The EXIF orientation, from 1 (upright) to 8."""
+    if 'exif' not in image.info:  # for a PNG without one, getexif would decode the whole image
+        return 1
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # damaged EXIF does not damage the image
+        return 1
+    return orientation if orientation in range(1, 9) else 1
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
@@ -125,56 +173,3 @@ def to_rgb(image: Image.Image) -> Image.Image:
         white = Image.new('RGBA', image.size, 'white')
         image = Image.alpha_composite(white, image)
     return image.convert('RGB')
-
-
-def find_images(
-    paths: typing.Sequence[str], leave_out: typing.Optional[str] = None
-) -> typing.Tuple[typing.List[typing.Tuple[str, str]], typing.List[str]]:
-    """([(path, path below the folder that was given)], paths of other files) in `paths`.
-
-    Folders are walked, in order of names; files in them count if their extension is one that
-    Pillow knows. Hidden files and the folder `leave_out` do not count, and a file that two
-    of `paths` lead to counts as it was given last.
-
-    Raises:
-        DataError: a path does not exist, or a folder cannot be read.
-    """
-    Image.init()
-    extensions = set(Image.registered_extensions()) - {'.pdf'}  # which Pillow only writes
-    found, others = [], []
-    for path in paths:
-        if not os.path.isdir(path):
-            if not os.path.exists(path):
-                raise DataError(f'no file or folder {path}')
-            found.append((path, os.path.basename(path)))
-            continue
-        seen = set()
-        for folder, subfolders, names in os.walk(path, onerror=_raise, followlinks=True):
-            if os.path.realpath(folder) in seen:  # a link to a folder above
-                subfolders.clear()
-                continue
-            seen.add(os.path.realpath(folder))
-            subfolders[:] = sorted(
-                name
-                for name in subfolders
-                if name[0] != '.'
-                and not (leave_out and _same(os.path.join(folder, name), leave_out))
-            )
-            visible = [name for name in names if not name.startswith('.')]
-            images = [n for n in visible if os.path.splitext(n)[1].lower() in extensions]
-            others += [os.path.join(folder, n) for n in sorted(set(visible) - set(images))]
-            for name in sorted(images, key=find.by_number):
-                file = os.path.join(folder, name)
-                found.append((file, os.path.relpath(file, path)))
-    # Files of one folder may be links to equal contents: each counts
-    place = os.path.realpath if len(paths) > 1 else os.path.abspath
-    unique = {place(path): (path, below) for path, below in found}
-    return list(unique.values()), others
-
-
-def _raise(error):
-    raise DataError(f'{error.filename} cannot be read ({error.strerror})') from error
-
-
-def _same(path, other):
-    return os.path.realpath(path) == os.path.realpath(other)

@@ -1,14 +1,14 @@
-"""Which part of a dataset each pair belongs to: train, val, test."""
+"""The parts of a dataset, such as train, val and test, and which pair belongs to which."""
 
 import collections
 import hashlib
 import re
-import typing
+from typing import Dict, List, NamedTuple, Optional
 
-from pix2pix_tf.pairs import hashing
+from pix2pix_tf.pairs import duplicates
 from pix2pix_tf.system.errors import UsageError
 
-Shares = typing.Dict[str, float]  # of the parts, in the order in which they were given
+Shares = Dict[str, float]  # of the parts, in the order in which they were given
 
 
 def parse_shares(text: str) -> Shares:
@@ -27,8 +27,8 @@ def parse_shares(text: str) -> Shares:
     return shares
 
 
-def group_of(key: str, pattern: typing.Optional[str]) -> str:
-    """What `pattern` finds in the name, the same for files that belong together; else the name.
+def group_of(key: str, pattern: Optional[str]) -> str:
+    """The groups of `pattern` in the name of a file, by which files belong together; else the key.
 
     Raises:
         UsageError: `pattern` is not a regular expression with a group.
@@ -45,30 +45,30 @@ def group_of(key: str, pattern: typing.Optional[str]) -> str:
     return '\n'.join(part or '' for part in found.groups()) if found else key
 
 
-class Split(typing.NamedTuple):
-    """What `assign` returns."""
+class Assigned(NamedTuple):
+    """The parts of the new pairs."""
 
-    parts: typing.Dict[str, str]  # {key: part}, of the new keys
-    torn: typing.Dict[str, typing.List[str]]  # {new key: keys of two parts that it belongs to}
+    parts: Dict[str, str]  # {key: part}, of the new keys
+    torn: Dict[str, List[str]]  # {new key without a part: the keys of two parts it belongs to}
 
 
 def assign(
-    groups: typing.Dict[str, str],
-    hashes: typing.Dict[str, bytes],
-    known: typing.Dict[str, str],
+    groups: Dict[str, str],
+    hashes: Dict[str, bytes],
+    known: Dict[str, str],
     shares: Shares,
     seed: int,
-) -> Split:
-    """Gives every key a part: the same for all of a group, and for near-duplicates.
+) -> Assigned:
+    """Assigns a part to every key: the same to all keys of a group, and to near-duplicates.
 
-    `groups` and `hashes` have every key; `known` has the parts of those that have one already and
-    keep it. A new key that belongs to keys of two parts gets none.
+    `groups` and `hashes` have every key; `known` has the parts of older keys, which
+    keep them. A new key that belongs to keys of two parts gets none.
     """
     clusters = _clusters(groups, hashes)
     counts = collections.Counter(known.values())
     goals = {part: max(1.0, share * len(groups)) for part, share in shares.items()}
-    parts: typing.Dict[str, str] = {}
-    torn: typing.Dict[str, typing.List[str]] = {}
+    parts: Dict[str, str] = {}
+    torn: Dict[str, List[str]] = {}
     for cluster in sorted(clusters, key=lambda keys: _shuffled(seed, keys[0])):
         new = [key for key in cluster if key not in known]
         owners = {known[key]: key for key in cluster if key in known}
@@ -78,11 +78,11 @@ def assign(
         if owners:
             [part] = owners
         else:
-            # The part that lacks most; of two, the smaller one
+            # The part furthest below its share; ties go to the smaller share
             part = max(shares, key=lambda p: (round(goals[p] - counts[p], 6), -shares[p]))
         parts.update(dict.fromkeys(new, part))
         counts[part] += len(new)
-    return Split(parts, torn)
+    return Assigned(parts, torn)
 
 
 def _shuffled(seed, key):
@@ -99,13 +99,13 @@ def _clusters(groups, hashes):
             parent[key] = key = parent[parent[key]]
         return key
 
-    first: typing.Dict[str, str] = {}
+    first: Dict[str, str] = {}
     for key in keys:
         parent[root(key)] = root(first.setdefault(groups[key], key))
     hashed = [hashes[key] for key in keys]
-    for one, other in hashing.near_pairs(hashed, hashed, hashing.NEAR):
+    for one, other in duplicates.near_pairs(hashed, hashed, duplicates.NEAR):
         parent[root(keys[one])] = root(keys[other])
-    clusters: typing.Dict[str, typing.List[str]] = {}
+    clusters: Dict[str, List[str]] = {}
     for key in keys:
         clusters.setdefault(root(key), []).append(key)
     return list(clusters.values())

@@ -11,11 +11,10 @@ from PIL import Image
 
 from pix2pix_tf import options_file
 from pix2pix_tf.config import Config
-from pix2pix_tf.inference.trained import Source
-from pix2pix_tf.pairs import find, read, shaping
+from pix2pix_tf.inference.trained import Trained
+from pix2pix_tf.pairs import find, halves, read
 from pix2pix_tf.serve import palette
 from pix2pix_tf.serve.palette import Palette
-from pix2pix_tf.system import files
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import DataError
 
@@ -47,7 +46,7 @@ class Canvas(NamedTuple):
         }
 
 
-def prepare(source: Source, data: Optional[str] = None) -> Canvas:
+def prepare(source: Trained, data: Optional[str] = None) -> Canvas:
     """The Canvas of a model: from the pairs in `data`, by default those of its training.
 
     Examples come from val/ next to that folder, or else from the folder itself. The folder of the
@@ -104,8 +103,9 @@ def _inputs(folder: str, config: Config, count: int) -> List[Image.Image]:
     for path in random.Random(1).sample(paths, len(paths)):
         if len(found) < count and find.read_header(path).fault is None:
             with contextlib.suppress(DataError):  # its pixels are damaged
-                with read.opened(files.read(path), path) as pair:
-                    a, b = shaping.halves(read.to_rgb(pair))
+                with read.opened(path, path) as image, read.decoding(path):
+                    pair = read.to_rgb(image)
+                a, b = halves.cut(pair)
                 found.append(b if config.direction == 'BtoA' else a)
     if not found:
         raise DataError(f'none of the files in {folder} is a pair: see `make check-pairs`')

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pix2pix_tf.inference.generator import Generator, load
-from pix2pix_tf.inference.trained import find_model
+from pix2pix_tf.inference.trained import find
 from pix2pix_tf.serve.log import describe, log
 from pix2pix_tf.system.errors import Pix2PixError
 
@@ -34,7 +34,7 @@ class CurrentGenerator:
         thread that calls this.
         """
         try:
-            checkpoint = find_model(self._model, **self._changes).checkpoint
+            checkpoint = find(self._model, **self._changes).checkpoint
             if checkpoint == self.generator.checkpoint:
                 return False
             self.generator = _load(self._model, self._changes)

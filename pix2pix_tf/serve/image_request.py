@@ -1,17 +1,15 @@
 """A request for an image: its limits, its seed, its pixels, and the output for them."""
 
-import io
 import re
-import warnings
 from typing import Mapping, NamedTuple
 
 import numpy as np
-from PIL import Image
 from werkzeug import exceptions
 
 from pix2pix_tf.config import GENERATOR_STRIDE
 from pix2pix_tf.inference.generator import Generator
 from pix2pix_tf.inference.noise import random_seed
+from pix2pix_tf.pairs import read
 from pix2pix_tf.serve import job_queue
 
 # The formats of browsers and cameras; Pillow's other formats are rejected
@@ -57,13 +55,11 @@ def read_pixels(
     if not contents:
         raise exceptions.BadRequest('the request contains no image')
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # Pillow warns of large images
-            with Image.open(io.BytesIO(contents), formats=FORMATS) as image:
-                width, height = image.size
-    except Image.DecompressionBombError:
+        with read.opened(contents, 'the image', FORMATS) as image:
+            width, height = image.size
+    except read.TooManyPixels:
         width = height = 2**20
-    except Exception as error:  # damaged files raise more kinds than Pillow documents
+    except read.Unreadable as error:
         raise exceptions.UnsupportedMediaType(
             f'this is not an image in one of these formats: {", ".join(FORMATS)}'
         ) from error

@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, Optional
 import waitress
 from waitress import channel, parser, task, wasyncore
 
-from pix2pix_tf.inference.trained import find_model
+from pix2pix_tf.inference.trained import find
 from pix2pix_tf.serve import canvas
 from pix2pix_tf.serve.access import Access
 from pix2pix_tf.serve.app import Application
@@ -55,7 +55,7 @@ def serve(
     Raises:
         Pix2PixError: there is no model, or the address cannot be used.
     """
-    drawing = canvas.prepare(find_model(model, **changes), data)
+    drawing = canvas.prepare(find(model, **changes), data)
     current = CurrentGenerator(model, **changes)
     workers = machine.cores() + 1  # one reads and writes while the others compute
     jobs = JobQueue(workers, limits.queue, limits.seconds)

@@ -13,7 +13,7 @@ from typing import Dict, Optional
 
 from pix2pix_tf.convert import onnx
 from pix2pix_tf.convert.graph import MASKED, mask_shape
-from pix2pix_tf.inference.trained import Source
+from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.serve import canvas
 from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
@@ -41,7 +41,7 @@ _ORT_FILES = {'auto': _ORT_WASM + _ORT_WEBGPU, 'wasm': _ORT_WASM}  # by `backend
 
 
 def write(
-    source: Source,
+    source: Trained,
     to: str,
     name: str,
     weights: str = 'int8',

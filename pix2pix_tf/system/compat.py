@@ -1,8 +1,14 @@
 """The differences between TensorFlow 1.15 and 2.x."""
 
+import contextlib
+import os
+import re
+import sys
 import typing
 
 import tensorflow.compat.v1 as tf
+from tensorflow.python.client import device_lib  # in 1.15 the only source of compute capabilities
+from tensorflow.python.platform import build_info  # in 1.15 the only source of the CUDA version
 
 from pix2pix_tf.system import machine
 from pix2pix_tf.system.errors import UsageError
@@ -16,9 +22,7 @@ def use_graph_mode() -> None:
     With the resource variables of 2.x, the generator's gradients would see the discriminator's
     weights from before its update instead of after it. On 1.15 this changes nothing.
     """
-    tf.logging.set_verbosity(
-        tf.logging.ERROR
-    )  # otherwise it warns that each 1.x name is deprecated
+    tf.logging.set_verbosity(tf.logging.ERROR)  # else it warns of the 1.x names: all deprecated
     tf.disable_v2_behavior()
     machine.keep_freed_blocks()
 
@@ -29,6 +33,26 @@ def map_fn(fn: typing.Callable, elems: typing.Any, dtype: tf.DType) -> tf.Tensor
     It translates Python's `if` and `for` on tensors (AutoGraph); nothing here has any.
     """
     return tf.map_fn(tf.autograph.experimental.do_not_convert(fn), elems, dtype=dtype)
+
+
+def stateless_uniform(shape: typing.Sequence[int], seed: tf.Tensor) -> tf.Tensor:
+    """`tf.random.stateless_uniform` in float32, by the op that it has in 1.15.
+
+    1.15 does not know the op of 2.x, and could not load a model that 2.x has exported. The numbers
+    are the same.
+    """
+    return tf.raw_ops.StatelessRandomUniform(shape=shape, seed=seed, dtype=tf.float32)
+
+
+@contextlib.contextmanager
+def converter_on_path() -> typing.Iterator[None]:
+    """Puts the programs of this Python on the path: 1.15 converts to TensorFlow Lite by one."""
+    before = os.environ.get('PATH', os.defpath)
+    os.environ['PATH'] = os.path.dirname(sys.executable) + os.pathsep + before
+    try:
+        yield
+    finally:
+        os.environ['PATH'] = before
 
 
 def one_line(error: Exception) -> str:
@@ -57,6 +81,29 @@ def describe_devices(session: typing.Any) -> str:
 def has_gpu() -> bool:
     """Whether TensorFlow sees a GPU; does not start it."""
     return bool(tf.config.experimental.list_physical_devices('GPU'))
+
+
+def cuda_version() -> str:
+    """The CUDA version that TensorFlow is built for, such as '10' or '12.5.1'; '' if none."""
+    if hasattr(tf.sysconfig, 'get_build_info'):
+        return str(tf.sysconfig.get_build_info().get('cuda_version', ''))
+    return str(getattr(build_info, 'cuda_version_number', ''))
+
+
+def compute_capabilities(config: tf.ConfigProto) -> typing.List[float]:
+    """The compute capabilities of the GPUs that TensorFlow sees, such as [7.5].
+
+    1.15 starts the GPUs to find out, as a session with `config` would.
+    """
+    gpus = tf.config.experimental.list_physical_devices('GPU')
+    if not gpus:
+        return []
+    details = getattr(tf.config.experimental, 'get_device_details', None)
+    if details:
+        found = [details(gpu).get('compute_capability') for gpu in gpus]
+        return [float(f'{version[0]}.{version[1]}') for version in found if version]
+    descriptions = [d.physical_device_desc for d in device_lib.list_local_devices(config)]
+    return [float(n) for d in descriptions for n in re.findall('compute capability: ([0-9.]+)', d)]
 
 
 def check_path(path: str) -> None:

@@ -1,4 +1,4 @@
-"""A function on many items, in one process per core."""
+"""Calls a function on many items, in one process per core."""
 
 import collections
 import concurrent.futures
@@ -8,28 +8,28 @@ import os
 import signal
 import sys
 import threading
-import typing
 from concurrent.futures.process import BrokenProcessPool
+from typing import Callable, Deque, Iterable, Iterator, Optional, Tuple, TypeVar
 
 from pix2pix_tf.system import machine
 from pix2pix_tf.system.errors import Pix2PixError
 
 CHUNK = 8  # items that a process gets at a time
 
-T = typing.TypeVar('T')
-R = typing.TypeVar('R')
+T = TypeVar('T')
+R = TypeVar('R')
 
 
 def each(
-    function: typing.Callable[[T], R],
-    items: typing.Iterable[T],
-    processes: typing.Optional[int] = None,
-) -> typing.Iterator[typing.Tuple[T, R]]:
+    function: Callable[[T], R],
+    items: Iterable[T],
+    processes: Optional[int] = None,
+) -> Iterator[Tuple[T, R]]:
     """Yields (item, function(item)) in the order of `items`.
 
-    By default there is a process for each core that this one may use. They end with this one,
-    however it ends. An exception in `function` ends the loop. With one process, it is this one, as
-    it always is on Python 3.6, whose pools cannot prepare their processes.
+    By default there is one process for each core that this process may use. They end with this
+    process, even if it is killed. An exception in `function` ends the loop. With `processes`=1, and
+    on Python 3.6, whose pools have no initializer, the function runs in this process.
 
     Raises:
         Pix2PixError: a process was killed.
@@ -40,11 +40,11 @@ def each(
             yield item, function(item)
         return
     reader, writer = os.pipe()
-    # Forked, not spawned: a script of the user's needs no `if __name__ == '__main__'`
+    # Forked, not spawned: a user's script then needs no `if __name__ == '__main__'`
     pool = concurrent.futures.ProcessPoolExecutor(
         processes, multiprocessing.get_context('fork'), _start, (reader, writer)
     )
-    pending: typing.Deque = collections.deque()
+    pending: Deque = collections.deque()
     iterator = iter(items)
     try:
         while True:
@@ -74,7 +74,7 @@ def _run(function, chunk):
 
 
 def _start(reader, writer):
-    """In a new process: Ctrl-C is for the parent alone, and this process ends when it does."""
+    """Prepares a new process: it ignores Ctrl-C, and ends when its parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.close(writer)
     threading.Thread(target=_end_with_parent, args=(reader,), daemon=True).start()

@@ -1,4 +1,4 @@
-"""A part of many items, for one of several processes."""
+"""Shards: each of several processes takes a part of the images."""
 
 import re
 import typing
@@ -9,7 +9,7 @@ T = typing.TypeVar('T')
 
 
 class Shard(typing.NamedTuple):
-    """A part of the images: number `number` of `total`, from 1."""
+    """One of `total` parts of the images; `number` counts from 1."""
 
     number: int = 1
     total: int = 1
@@ -20,10 +20,10 @@ class Shard(typing.NamedTuple):
 
 
 def parse(words: typing.Optional[str]) -> Shard:
-    """The Shard that '2/3' describes; everything without words.
+    """'2/3' => the second of three shards; without words, the only one.
 
     Raises:
-        UsageError: it describes none.
+        UsageError: the words are invalid.
     """
     if not words:
         return Shard()

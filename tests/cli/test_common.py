@@ -1,4 +1,4 @@
-"""The commands as a user meets them: exit statuses, and one line for what went wrong."""
+"""Errors of the commands: one line and an exit status."""
 
 import os
 
@@ -105,7 +105,7 @@ def test_a_command_does_not_load_keras(tmp_path):
     assert fork_script(script).communicate() == ('tensorflow\n', '')
 
 
-def test_an_output_folder_whose_name_is_no_utf_8_is_refused(pairs, tmp_path):
+def test_an_output_folder_whose_name_is_not_utf_8_is_rejected(pairs, tmp_path):
     out = os.path.join(str(tmp_path), os.fsdecode(b'caf\xe9'))
     line = error_line(run_command('train', f'--data={pairs}', f'--out={out}'), 2)
     assert 'is not valid UTF-8' in line

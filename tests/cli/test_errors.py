@@ -1,4 +1,4 @@
-"""Habits that must not end in a traceback: --help, seeds, sizes, a broken TensorFlow."""
+"""What must not end in a traceback: --help, seeds, sizes, a broken TensorFlow."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ from support.helpers import (
 )
 
 from pix2pix_tf import training
-from pix2pix_tf.cli import common
+from pix2pix_tf.cli import main
 from pix2pix_tf.monitoring import csv_log, plot
 
 
@@ -48,13 +48,13 @@ def test_a_tensorflow_that_does_not_import_for_any_reason_is_one_line(
     broken, tmp_path, pairs, line, words
 ):
     flags = [f'--data={pairs}', f'--out={tmp_path / "out"}']
-    said = error_line(run_real_command('train', *flags, environment=broken(line)), 1)
-    assert said == f'pix2pix-train: cannot use TensorFlow ({words}): see `make setup`'
+    printed = error_line(run_real_command('train', *flags, environment=broken(line)), 1)
+    assert printed == f'pix2pix-train: cannot use TensorFlow ({words}): see `make setup`'
     assert not (tmp_path / 'out').exists()
 
 
-@pytest.mark.parametrize('command', common.COMMANDS)
-def test_help_ends_well_and_needs_no_tensorflow(broken, command):
+@pytest.mark.parametrize('command', main.COMMANDS)
+def test_help_succeeds_and_needs_no_tensorflow(broken, command):
     trap = broken('import os; os._exit(7)')
     result = run_real_command(command, '--help', environment=trap)
     assert (result.returncode, result.stderr) == (0, '')

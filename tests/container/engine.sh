@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Starts a Docker engine that needs no registry, bridge or firewall, for tests/container/run.sh, which
-# sources it. Works as root, in a machine that is itself a container. $WORK gets everything.
+# Functions for tests/container/run.sh: start a Docker engine that needs no registry, bridge or firewall.
+# They need root, work inside a container, and write everything to $WORK.
 install_engine() {
     [ -x /usr/sbin/dockerd ] && return
     apt-get update -q && DEBIAN_FRONTEND=noninteractive \
@@ -41,7 +41,7 @@ stop_engine() {
     rm -rf "$WORK"
 }
 
-# Imports a stand-in for the base image $1 under its name: the Python $2 (3.6), an old pip and the CPU
+# Imports a substitute for the base image $1 under its name: the Python $2 (3.6), an old pip and the CPU
 # build of TensorFlow 1.15.0, with the system libraries and the few programs that the Dockerfile calls.
 import_base() {
     local base=$1 python=$2 root=$WORK/root prefix version programs
@@ -61,10 +61,10 @@ import_base() {
     base_pip pip==19.3.1 setuptools==41.4.0 wheel==0.33.6
     base_pip --no-compile -r "$WORK/base.txt"
     rm -r "$root/usr/local/lib/python$version/site-packages/tensorflow_core/include" # thousands of headers
-    # Containers cannot write there: what they import is to be compiled, as in the real base
+    # Compiled as in the real base, where containers cannot write
     env -u PYTHONDONTWRITEBYTECODE "LD_LIBRARY_PATH=$root/usr/local/lib" \
         "$root/usr/local/bin/python3" -c 'import tensorflow' >>"$WORK/pip.log" 2>&1
-    base_pip pip==19.2.3 # as old as the base's own: the Dockerfile must cope
+    base_pip pip==19.2.3 # as old as in the real base, which the Dockerfile must handle
 
     programs=$(for name in sh bash env mkdir chmod useradd id ls cat rm touch ldconfig; do
         command -v "$name"
@@ -92,7 +92,7 @@ import_base() {
     rm -rf "$root"
 }
 
-# Installs into the stand-in, with its own Python.
+# Installs packages into the substitute, by its Python.
 base_pip() {
     LD_LIBRARY_PATH=$WORK/root/usr/local/lib "$WORK"/root/usr/local/bin/python3 -m pip install -q \
         --no-deps --no-cache-dir "$@" >>"$WORK/pip.log" 2>&1 || { tail -n 20 "$WORK/pip.log"; return 1; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the image of the Dockerfile and uses it with a real Docker engine: train, stop, resume, export,
-# evaluate, plot. Needs root, Debian's docker.io and a Python 3.6; without them it says so and exits 0.
+# Builds the image of the Dockerfile and runs it with a real Docker engine: train, stop, resume, export,
+# evaluate, plot. Needs root, Debian's docker.io and a Python 3.6; without them, prints so and exits with 0.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/container/engine.sh
@@ -21,7 +21,7 @@ make docker >"$WORK/build.log" 2>&1 || { cat "$WORK/build.log"; exit 1; }
 [ "$(docker inspect --format '{{.Config.User}}' pix2pix_tf)" = pix2pix ]
 step 'make docker'
 
-# An archive, as from the server, whose folder the container does not see
+# An archive as on the server of datasets, outside the folders that the container sees
 small='--ngf=4 --ndf=4'
 docker run --rm -u "$(id -u)" -v "$WORK:/out" pix2pix_tf \
     pix2pix-demo --root=archive/facades --train_pairs=4 --val_pairs=3 >/dev/null
@@ -31,7 +31,7 @@ expect() { grep -q "$1" "$WORK/log" || { cat "$WORK/log"; echo "container: no '$
 
 run docker-train DATA_URL="file://$WORK/facades.tar.gz" STEPS=3 ARGS="$small" >"$WORK/log" 2>&1 ||
     { cat "$WORK/log"; exit 1; }
-expect '^validation ' # images were found next to the training set
+expect '^validation ' # it found the images next to the training set
 expect 'trained to step 3'
 [ "$(stat -c %u:%g "$WORK/my out/checkpoint")" = "$(id -u):$(id -g)" ]
 step 'trained, from a file:// archive, with validation images'

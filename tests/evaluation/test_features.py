@@ -10,7 +10,7 @@ from support.feature_networks import WEIGHTS, build_network, write_frozen_graph
 from support.helpers import error_line, run_command
 
 from pix2pix_tf.evaluation import features, metrics
-from pix2pix_tf.evaluation.features import Network
+from pix2pix_tf.evaluation.features import FeatureNetwork
 from pix2pix_tf.system.errors import Pix2PixError
 
 PIXELS = np.random.RandomState(1).randint(0, 256, (3, 8, 8, 3)).astype(np.uint8)
@@ -35,41 +35,41 @@ def expected(low=0.0, high=255.0):
 @pytest.mark.parametrize('write', [write_frozen_graph, write_saved_model])
 @pytest.mark.parametrize('range_', [(0.0, 255.0), (-1.0, 1.0)])
 def test_features_are_those_of_the_network(tmp_path, write, range_):
-    network = Network(write(tmp_path / 'network'), None, None, *range_)
+    network = FeatureNetwork(write(tmp_path / 'network'), None, None, *range_)
     with features.opened(network) as extract:
         got = extract(PIXELS)
     assert got.shape == (3, 5)
     np.testing.assert_allclose(got, expected(*range_), rtol=1e-4, atol=1e-4)
 
 
-def test_images_are_scaled_to_a_size_that_the_network_asks_for(tmp_path):
+def test_images_are_scaled_to_the_input_size_of_the_network(tmp_path):
     path = write_frozen_graph(tmp_path / 'network.pb', size=16)
     flat = np.broadcast_to(PIXELS[:, :1, :1], PIXELS.shape)
-    with features.opened(Network(path)) as extract:
+    with features.opened(FeatureNetwork(path)) as extract:
         got = extract(flat)
     np.testing.assert_allclose(got, flat[:, 0, 0].astype(float) @ WEIGHTS, rtol=1e-4, atol=1e-3)
 
 
-def test_a_network_for_single_images_is_named(tmp_path):
+def test_a_network_that_takes_only_single_images_is_an_error(tmp_path):
     path = write_frozen_graph(tmp_path / 'network.pb', batch=1)
     wrong = pytest.raises(Pix2PixError, match=f'{path} does not accept these images')
-    with features.opened(Network(path)) as extract, wrong:
+    with features.opened(FeatureNetwork(path)) as extract, wrong:
         extract(PIXELS)
 
 
-def test_ambiguous_tensors_are_named_and_can_be_chosen(tmp_path):
+def test_ambiguous_tensors_are_listed_and_can_be_chosen(tmp_path):
     path = write_frozen_graph(tmp_path / 'network.pb', outputs=2)
-    with pytest.raises(Pix2PixError) as error, features.opened(Network(path)):
+    with pytest.raises(Pix2PixError) as error, features.opened(FeatureNetwork(path)):
         pass
     assert 'it could be features_0, features_1; choose one with `features_output`' in str(
         error.value
     )
-    with features.opened(Network(path, 'images:0', 'features_1')) as extract:
+    with features.opened(FeatureNetwork(path, 'images:0', 'features_1')) as extract:
         np.testing.assert_allclose(extract(PIXELS), 2 * expected(), rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize('make', ['nothing', 'text', 'empty folder', 'no such tensor'])
-def test_a_path_without_a_network_is_named(tmp_path, make):
+def test_a_path_without_a_network_is_an_error(tmp_path, make):
     path, output = str(tmp_path / 'network'), None
     if make == 'text':
         (tmp_path / 'network').write_text('no network')
@@ -78,7 +78,7 @@ def test_a_path_without_a_network_is_named(tmp_path, make):
     elif make == 'no such tensor':
         write_frozen_graph(path)
         output = 'nowhere'
-    with pytest.raises(Pix2PixError) as error, features.opened(Network(path, None, output)):
+    with pytest.raises(Pix2PixError) as error, features.opened(FeatureNetwork(path, None, output)):
         pass
     assert str(error.value).startswith(f'{path} cannot be used as a feature network: ')
     assert '\n' not in str(error.value)
@@ -119,16 +119,16 @@ def test_evaluate_measures_distances_between_features(trained, pairs, tmp_path):
         '--samples=0',
     ],
 )
-def test_wrong_flags_are_status_2(flag):
+def test_invalid_flags_exit_with_status_2(flag):
     assert flag.split('=')[0] in error_line(run_command('evaluate', flag), 2)
 
 
-def test_features_that_are_not_finite_are_named(tmp_path):
+def test_features_that_are_not_finite_are_an_error(tmp_path):
     with tf.Graph().as_default() as graph:
         images = tf.placeholder(tf.float32, [None, None, None, 3])
         tf.log(tf.reduce_mean(images, [1, 2]) * 0)
         (tmp_path / 'network').write_bytes(graph.as_graph_def().SerializeToString())
-    network = Network(str(tmp_path / 'network'))
+    network = FeatureNetwork(str(tmp_path / 'network'))
     with features.opened(network) as extract, pytest.raises(Pix2PixError) as error:
         extract(PIXELS)
-    assert f'{tmp_path}/network gives features that are not finite' in str(error.value)
+    assert f'{tmp_path}/network returns features that are not finite' in str(error.value)

@@ -12,7 +12,8 @@ from support import chromium
 from support.helpers import serving, write_pair
 
 from pix2pix_tf import images
-from pix2pix_tf.evaluation import metrics, pages
+from pix2pix_tf.evaluation import pages
+from pix2pix_tf.evaluation.report import report_on
 from pix2pix_tf.system.errors import Pix2PixError
 
 NAMES = ['1', '10', '<script>alert(1)<', 'a"b\'c&d', 'x % y#?é']
@@ -23,7 +24,7 @@ BY_SSIM = [1, 3, 4, 2, 0]
 
 @pytest.fixture
 def out(tmp_path):
-    """A folder with a gallery of NAMES, and a page of how they developed."""
+    """A folder with a gallery of NAMES, and a page of their validation images."""
     for name in NAMES:
         for kind in (*images.KINDS, 100, 2000):
             write_pair(tmp_path / 'images' / images.filename(name, kind), width=16, height=16)
@@ -33,12 +34,12 @@ def out(tmp_path):
         for i, name in enumerate(NAMES)
     ]
     source = {'checkpoint': 'out/<i>model-7', 'step': 7, 'data': 'v', 'seed': 1, 'samples': 1}
-    pages.write_gallery(metrics.report(source, rows, {'FID': 12.5}), str(tmp_path), (16, 16))
+    pages.write_gallery(report_on(source, rows, {'FID': 12.5}), str(tmp_path), (16, 16))
     pages.write_development(str(tmp_path), 'development', NAMES, [100, 2000], (16, 16))
     return tmp_path
 
 
-def test_the_page_needs_nothing_from_elsewhere(out):
+def test_pages_load_no_external_resources(out):
     for name in ('index.html', 'development.html'):
         page = (out / name).read_text(encoding='utf-8')
         assert (
@@ -46,7 +47,7 @@ def test_the_page_needs_nothing_from_elsewhere(out):
         )
 
 
-def test_names_are_text(out):
+def test_names_are_escaped(out):
     page = (out / 'index.html').read_text(encoding='utf-8')
     headings = re.findall('<h2>([^<]*)</h2>', page)
     assert [html.unescape(heading) for heading in headings] == NAMES
@@ -57,7 +58,7 @@ def test_names_are_text(out):
 def test_samples_are_shown_beside_the_triplet(tmp_path):
     row = {'name': '1', 'L1': 0.1, 'diversity': 0.02}
     source = {'checkpoint': 'm', 'step': 7, 'data': 'v', 'seed': 1, 'samples': 3}
-    pages.write_gallery(metrics.report(source, [row], {}), str(tmp_path), (16, 16))
+    pages.write_gallery(report_on(source, [row], {}), str(tmp_path), (16, 16))
     page = (tmp_path / 'index.html').read_text(encoding='utf-8')
     shown = re.findall('<img src="images/([^"]*)"', page)
     assert shown == [
@@ -105,12 +106,12 @@ def test_a_browser_shows_the_gallery(open_page, page, tmp_path):
     'address, want',
     [('L1', BY_L1), ('-L1', BY_L1[::-1]), ('SSIM', BY_SSIM), ('nonsense', [0, 1, 2, 3, 4])],
 )
-def test_the_address_sorts(open_page, page, address, want):
+def test_the_fragment_of_the_address_sets_the_order(open_page, page, address, want):
     open_page('index.html#' + address)
     assert order(page) == want
 
 
-def test_buttons_sort_and_turn_the_order_round(open_page, page):
+def test_buttons_sort_and_reverse_the_order(open_page, page):
     open_page('index.html')
     wants = [BY_SSIM, BY_SSIM[::-1], BY_L1, [0, 1, 2, 3, 4]]
     for key, want in zip(('SSIM', 'SSIM', 'L1', ''), wants):
@@ -121,7 +122,7 @@ def test_buttons_sort_and_turn_the_order_round(open_page, page):
 
 
 @pytest.mark.parametrize('address', ['index.html', 'development.html'])
-def test_every_image_is_found_and_loaded_lazily(open_page, page, address):
+def test_every_image_exists_and_loads_lazily(open_page, page, address):
     open_page(address)
     count = len(NAMES) * (3 if address == 'index.html' else 4)
     source = page.run('document.documentElement.outerHTML')
@@ -139,7 +140,7 @@ def test_the_gallery_fits_on_a_phone(open_page, page):
     assert content <= width <= 375
 
 
-def test_a_page_that_cannot_be_written_is_named(tmp_path):
+def test_a_page_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / 'development.html').mkdir()
     with pytest.raises(Pix2PixError) as error:
         pages.write_development(str(tmp_path), 'development', ['1'], [1], (16, 16))

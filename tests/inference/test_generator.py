@@ -16,7 +16,7 @@ import pix2pix_tf
 from pix2pix_tf import checkpoints, training
 from pix2pix_tf.evaluation.evaluator import Measures
 from pix2pix_tf.inference import tiling
-from pix2pix_tf.inference.trained import BATCH_SIZE, saved_config
+from pix2pix_tf.inference.trained import BATCH_SIZE, find
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, UsageError
 
 
@@ -31,7 +31,7 @@ def image():
     return pair_pixels(9, 300, 200)
 
 
-def test_images_are_those_of_an_export(pairs, trained, generator, tmp_path):
+def test_outputs_equal_those_of_an_export(pairs, trained, generator, tmp_path):
     """From a JPEG file to the bytes of a PNG file."""
     out = str(tmp_path / 'out')
     shutil.copytree(trained, out)
@@ -47,7 +47,7 @@ def test_images_are_those_of_an_export(pairs, trained, generator, tmp_path):
                 assert generator.encode(output) == file.read()
 
 
-def test_the_result_is_of_the_kind_of_the_image(generator, image):
+def test_the_result_has_the_type_of_the_image(generator, image):
     single = generator(image, seed=1)
     assert (single.dtype, single.shape) == (np.uint8, (256, 256, 3))
     picture = generator(Image.fromarray(image), seed=1)
@@ -74,12 +74,12 @@ def test_noise_depends_on_the_seed(generator, image):
 
 
 @pytest.mark.parametrize('size', [(1, 1), (40, 300), (256, 256), (300, 700)])
-def test_whole_keeps_the_size(generator, size):
+def test_fit_whole_keeps_the_size(generator, size):
     image = pair_pixels(3, *size[::-1])
     assert generator(image, seed=1, fit='whole').shape == image.shape
 
 
-def test_whole_reflects_an_image_and_crops_its_output(generator):
+def test_fit_whole_pads_by_reflection_and_crops_the_output(generator):
     image = pair_pixels(4, 256, 200)
     padded = np.concatenate([image, image[-2:-58:-1]])
     np.testing.assert_array_equal(
@@ -88,7 +88,7 @@ def test_whole_reflects_an_image_and_crops_its_output(generator):
 
 
 def test_tiles_show_no_seam(generator):
-    """The largest step between two neighbours is no larger at the edge of a tile than elsewhere."""
+    """The largest step between two neighbors is no larger at the edge of a tile than elsewhere."""
     image = pair_pixels(5, 700, 256)
     output = generator(image, seed=3, fit='whole', tile=256).astype(int)
     assert output.shape == image.shape
@@ -98,13 +98,13 @@ def test_tiles_show_no_seam(generator):
     assert steps[edges].max() <= inside.max()
 
 
-def test_several_threads_get_what_one_gets(generator):
+def test_several_threads_get_the_same_outputs_as_one(generator):
     images = [pair_pixels(number, 64, 64) for number in range(8)]
     expected = [generator(image, seed=1) for image in images]
     results = [None] * len(images)
 
     def work(number):
-        size = 'scale' if number % 2 else 'whole'  # some build a network meanwhile
+        size = 'scale' if number % 2 else 'whole'  # which builds a network
         results[number] = generator(images[number], seed=1)
         generator(pair_pixels(number, 64 + 256 * number, 64), seed=1, fit=size)
 
@@ -129,7 +129,7 @@ def test_a_model_is_a_folder_or_a_checkpoint(trained, generator, image):
             assert other.step == 2
 
 
-def test_what_is_no_model_is_named(tmp_path, trained):
+def test_missing_and_damaged_models_are_errors(tmp_path, trained):
     with pytest.raises(CheckpointError, match=f'no checkpoint in the folder {tmp_path}'):
         pix2pix_tf.load(str(tmp_path))
     with pytest.raises(CheckpointError, match='no folder and no checkpoint .*/nothing'):
@@ -151,7 +151,7 @@ def test_what_is_no_model_is_named(tmp_path, trained):
         ({'samples': 0}, '`samples` is 0'),
         ({'seed': -1}, '`seed` is -1'),
         ({'seed': 1.5}, '`seed` is 1.5'),
-        ({'tile': 256}, '`tile` is for `fit`=whole'),
+        ({'tile': 256}, '`tile` requires `fit`=whole'),
         ({'fit': 'whole', 'tile': 300}, '`tile` is 300: it must be a multiple of 256'),
     ],
 )
@@ -164,19 +164,19 @@ def test_arguments_are_checked(generator, image, options, words):
     'wrong',
     [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8), 'a.png'],
 )
-def test_only_images_are_taken(generator, wrong):
+def test_arguments_other_than_images_are_rejected(generator, wrong):
     with pytest.raises(UsageError, match='the image is'):
         generator(wrong)
 
 
-def test_after_closing_it_says_so(trained, image):
+def test_a_closed_generator_raises_an_error(trained, image):
     with pix2pix_tf.load(trained) as generator:
         generator(image)
     with pytest.raises(RuntimeError):
         generator(image)
 
 
-def test_rectangles(pairs, tmp_path):
+def test_rectangular_images_are_trained_exported_and_predicted(pairs, tmp_path):
     """Trained, exported and predicted as 512x256, width x height."""
     out = str(tmp_path)
     config = replace(NARROW, crop_size='512x256', scale_size='572x286', max_steps=1)
@@ -192,21 +192,21 @@ def test_rectangles(pairs, tmp_path):
         assert generator.config.crop_size == (256, 512)
 
 
-def test_the_options_of_an_export_are_those_of_the_training(trained):
-    config = saved_config(trained)
+def test_a_trained_generator_has_the_options_of_its_training(trained):
+    config = find(trained).config
     assert (config.ngf, config.batch_size, config.seed) == (4, BATCH_SIZE, None)
     with pytest.raises(Pix2PixError, match='`crop_size` is 100'):
-        saved_config(trained, crop_size=100)
+        find(trained, crop_size=100)
 
 
-def test_the_session_is_not_the_default_graph(generator):
+def test_a_generator_adds_nothing_to_the_default_graph(generator):
     with tf.Graph().as_default() as graph:
         generator(pair_pixels(1, 32, 32))
         assert not graph.get_operations()
 
 
-def test_the_tile_stays_that_of_the_start(trained, monkeypatch):
-    """Whatever happens to the memory, the same seed gives the same pixels."""
+def test_the_tile_size_is_set_when_loading(trained, monkeypatch):
+    """So that a seed always returns the same pixels, even if the free memory changes."""
     pixels = pair_pixels(1, 600, 300)
     monkeypatch.setattr(tiling.machine, 'free_memory', lambda: 0)
     with pix2pix_tf.load(trained) as generator:
@@ -217,7 +217,7 @@ def test_the_tile_stays_that_of_the_start(trained, monkeypatch):
         assert (generator(pixels, seed=1, fit='whole') != first).any()
 
 
-def test_too_little_memory_for_the_variables_is_said(trained, monkeypatch):
+def test_too_little_memory_for_the_variables_is_explained(trained, monkeypatch):
     def fail(*_):
         raise tf.errors.ResourceExhaustedError(None, None, 'OOM when allocating a tensor')
 
@@ -227,7 +227,7 @@ def test_too_little_memory_for_the_variables_is_said(trained, monkeypatch):
 
 
 @pytest.mark.parametrize('mode', ['RGBA', 'LA', 'P', 'I;16'])
-def test_an_image_of_pillow_is_what_its_file_is(generator, image, mode):
+def test_a_pillow_image_gets_the_output_of_its_file(generator, image, mode):
     """Alpha is flattened on white, 16 bits become 8."""
     picture = Image.fromarray(image)
     if mode == 'I;16':

@@ -5,7 +5,7 @@ from support.evaluating import evaluate
 from pix2pix_tf.inference import noise
 
 
-def test_image_seeds_are_of_the_pixels_the_seed_and_the_sample(graph):
+def test_image_seeds_depend_on_pixels_seed_and_sample(graph):
     rng = np.random.RandomState(1)
     first, second = (rng.randint(0, 256, (256, 256, 3)) for _ in range(2))
     third = second.copy()

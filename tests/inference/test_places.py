@@ -1,4 +1,4 @@
-"""Where pix2pix-predict writes: nothing is replaced, and nothing is written twice."""
+"""Where pix2pix-predict writes: it replaces no other file, and writes none twice."""
 
 import os
 
@@ -6,15 +6,15 @@ import pytest
 from PIL import Image
 from support.helpers import contents, error_line, pair_pixels, run_command, write_cut_off
 
-from pix2pix_tf.inference import batch
-from pix2pix_tf.pairs import read
+from pix2pix_tf.inference import files
+from pix2pix_tf.pairs import find
 from pix2pix_tf.system.errors import UsageError
 
 
 def test_samples_and_previews_stay_apart_from_results_and_inputs(tmp_path):
     def plan(*names, samples=1):
         inputs = [(str(tmp_path / name), name) for name in names]
-        return batch.plan(inputs, str(tmp_path), '{name}-of', samples)
+        return files.plan(inputs, str(tmp_path), '{name}-of', samples)
 
     for name in ('a.jpg', 'a-of-2.png', 'b-of.jpg'):
         (tmp_path / name).write_bytes(b'')
@@ -28,10 +28,10 @@ def test_samples_and_previews_stay_apart_from_results_and_inputs(tmp_path):
     (tmp_path / 'a-2.png').write_bytes(b'')
     inputs = [(str(tmp_path / name), name) for name in ('a.jpg', 'a-2.png')]
     with pytest.raises(UsageError, match='would both become .*/to/a-2.png'):
-        batch.plan(inputs, str(tmp_path / 'to'), samples=2)
+        files.plan(inputs, str(tmp_path / 'to'), samples=2)
 
 
-def test_names_that_cannot_be_printed_do_not_end_it(trained, tmp_path):
+def test_names_that_cannot_be_printed_do_not_stop_the_run(trained, tmp_path):
     folder = tmp_path / 'in'
     folder.mkdir()
     write_cut_off(folder / os.fsdecode(b'caf\xe9.png'))
@@ -42,7 +42,7 @@ def test_names_that_cannot_be_printed_do_not_end_it(trained, tmp_path):
     assert (tmp_path / 'to' / 'z.png').exists()
 
 
-def test_what_is_in_the_way_is_named_and_kept(trained, tmp_path):
+def test_files_of_other_programs_are_named_and_kept(trained, tmp_path):
     Image.fromarray(pair_pixels(1)).save(str(tmp_path / 'x.png'))
     to = tmp_path / 'to'
     to.mkdir()
@@ -61,11 +61,11 @@ def test_results_stay_apart(tmp_path):
         (tmp_path / folder / 'x.png').write_bytes(b'')
     inputs = [(str(tmp_path / folder / 'x.png'), 'x.png') for folder in ('p', 'q')]
     with pytest.raises(UsageError, match='would both become'):
-        batch.plan(inputs, str(tmp_path / 'to'))
+        files.plan(inputs, str(tmp_path / 'to'))
     names = ('plain', '{other}', '{name', '../{name}', '{name.png}', '{name}{name[a]}', '{}')
     for name in names:
         with pytest.raises(UsageError, match='`name` is'):
-            batch.plan(inputs[:1], str(tmp_path / 'to'), name)
+            files.plan(inputs[:1], str(tmp_path / 'to'), name)
 
 
 def test_only_earlier_results_are_replaced(trained, tmp_path):
@@ -74,7 +74,7 @@ def test_only_earlier_results_are_replaced(trained, tmp_path):
     before = contents(tmp_path)
     command = 'predict', f'--model={trained}', f'--to={tmp_path}', str(tmp_path / 'house.jpg')
     line = error_line(run_command(*command), 2)
-    assert f'{tmp_path}/house.png is no earlier result' in line and '--to' in line
+    assert f'{tmp_path}/house.png is not an earlier result' in line and '--to' in line
     assert contents(tmp_path) == before
     for seed in (1, 2):
         result = run_command(*command, '--name={name}-of', f'--seed={seed}')
@@ -82,23 +82,23 @@ def test_only_earlier_results_are_replaced(trained, tmp_path):
     assert (tmp_path / 'house-of.png').exists()
 
 
-def test_an_input_that_is_given_twice_counts_once(tmp_path):
+def test_an_input_given_twice_is_predicted_once(tmp_path):
     Image.fromarray(pair_pixels(1)).save(str(tmp_path / 'a.jpg'))
     paths = [str(tmp_path), str(tmp_path / 'a.jpg'), f'{tmp_path}/./a.jpg']
     (tmp_path / 'link').symlink_to(tmp_path)
-    found, _ = read.find_images([*paths, str(tmp_path / 'link')], 'to')
-    assert list(batch.plan(found, 'to').values()) == ['to/a']
+    found, _ = find.walk_images([*paths, str(tmp_path / 'link')], 'to')
+    assert list(files.plan(found, 'to').values()) == ['to/a']
 
 
-def test_links_to_one_file_count_each(tmp_path):
-    """As in folders that keep files of equal contents once."""
+def test_each_link_to_a_file_is_predicted(tmp_path):
+    """Some folders store files of equal contents once, with links."""
     Image.fromarray(pair_pixels(1)).save(str(tmp_path / 'a.jpg'))
     (tmp_path / 'b.jpg').symlink_to(tmp_path / 'a.jpg')
-    found, _ = read.find_images([str(tmp_path)], 'to')
-    assert list(batch.plan(found, 'to').values()) == ['to/a', 'to/b']
+    found, _ = find.walk_images([str(tmp_path)], 'to')
+    assert list(files.plan(found, 'to').values()) == ['to/a', 'to/b']
 
 
-def test_results_next_to_their_inputs_are_no_inputs_next_time(trained_small, tmp_path):
+def test_results_next_to_their_inputs_are_not_inputs_of_the_next_run(trained_small, tmp_path):
     for name in ('a.jpg', 'b-2.png'):
         Image.fromarray(pair_pixels(1)).save(str(tmp_path / name))
     command = ['predict', f'--model={trained_small}', f'--to={tmp_path}', '--name={name}-output']

@@ -23,7 +23,7 @@ def test_weights_add_up_to_one_and_change_slowly(side, tile):
     np.testing.assert_allclose(total, 1, rtol=1e-5)
 
 
-def test_a_network_that_changes_nothing_gives_the_image_back():
+def test_an_identity_network_returns_the_image():
     image = pair_pixels(1, 900, 300)
     output = tiling.compute(lambda image, seed, noise: (image, noise), image, 0, 256)
     np.testing.assert_array_equal(output, image)
@@ -40,7 +40,7 @@ def test_tiles_of_different_brightness_leave_no_step():
     assert np.abs(np.diff(output, axis=1)).max() <= 2  # 40 without blending
 
 
-def test_all_tiles_have_the_noise_of_the_first():
+def test_all_tiles_use_the_noise_of_the_first():
     asked = []
 
     def run(image, seed, noise):
@@ -59,7 +59,7 @@ def test_the_tile_fits_the_free_memory(monkeypatch, free, side):
     assert tiling.default_tile() == side
 
 
-def test_the_limit_of_a_container_counts(tmp_path):
+def test_free_memory_respects_the_limit_of_a_container(tmp_path):
     meminfo = tmp_path / 'meminfo'
     meminfo.write_text('MemTotal: 9 kB\nMemAvailable:    2048 kB\n')
     assert machine.free_memory(str(meminfo), str(tmp_path)) == 2 << 20

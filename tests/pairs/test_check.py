@@ -1,4 +1,4 @@
-"""The check of a dataset: what makes it fail, what it doubts, and what a training says."""
+"""The check of a dataset: faults, doubts, the page, and the note of a training."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from support.helpers import NARROW, error_line, run_command
 from support.photos import write_photo
 
 from pix2pix_tf import training
-from pix2pix_tf.pairs import check, inputs, leaks, shaping
+from pix2pix_tf.pairs import check, duplicates, halves, inputs
 
 
 def write_pair(path, seed, other=None, labels=False, **options):
@@ -24,11 +24,11 @@ def write_pair(path, seed, other=None, labels=False, **options):
         ).resize((72, 72), Image.NEAREST)
         for number, blocks in ((seed, 9), (seed, 9) if other is None else (other, 5))
     )
-    half = inputs.edges(source, inputs.Settings(), None)
+    half = inputs.edges(source, inputs.Parameters(), None)
     if labels:
         half = Image.new('RGB', half.size, (0, 0, 255))
         half.paste((255, 0, 0), (0, 0, 18, 72))
-    shaping.joined(photo, half).save(str(path), **options)
+    halves.side_by_side(photo, half).save(str(path), **options)
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def data(tmp_path):
     return folder
 
 
-def run_check(data, out):
-    return run_command('pairs', 'check', data, f'--out={out}', '--processes=1')
+def run_check(data, out, *flags):
+    return run_command('pairs', 'check', data, f'--out={out}', '--processes=1', *flags)
 
 
 def test_a_good_dataset_has_no_faults(data, tmp_path):
@@ -85,8 +85,10 @@ def test_halves_that_do_not_belong_together_are_doubted(data, tmp_path):
     result = run_check(data, tmp_path / 'out')
     assert result.returncode == 0
     assert f'{data}/train/wrong.png has halves with fewer edges in common' in result.stdout
-    report = check.check(str(data / 'train'), 1)
+    report = check.check_dataset(str(data / 'train'), processes=1)
     assert report.doubtful == [f'{data}/train/wrong.png'] and not report.faults
+    result = run_check(data, tmp_path / 'out', '--doubt_below=0')
+    assert 'fewer edges in common' not in result.stdout
 
 
 def test_single_images_and_bad_files_are_told_apart(tmp_path):
@@ -119,13 +121,17 @@ def test_a_training_says_that_it_shares_images_with_its_validation(data, tmp_pat
     training.train(str(data / 'train'), str(tmp_path / 'out'), config, str(data / 'val'))
     printed = capsys.readouterr().out
     line = (
-        f'1 of 4 images in {data}/val are trained on, too ({data}/val/same.png is '
-        f'{data}/train/5.png): their metrics look better than they are\n'
+        f'1 of 4 images in {data}/val are also in the training set ({data}/val/same.png is '
+        f'{data}/train/5.png): metrics will be too optimistic\n'
     )
     assert printed.count(line) == 1
     (data / 'val' / 'same.png').unlink()
     paths = [str(path) for path in (data / 'train').iterdir()]
-    assert leaks.notes(paths, str(data / 'val')) == leaks.notes(paths, str(data / 'none')) == []
+    assert (
+        duplicates.describe_shared(paths, str(data / 'val'))
+        == duplicates.describe_shared(paths, str(data / 'none'))
+        == []
+    )
 
 
 def test_a_flat_half_has_no_edges_in_common():
@@ -133,7 +139,7 @@ def test_a_flat_half_has_no_edges_in_common():
     assert check._correlation(flat, photo) == 0.0
 
 
-def test_what_is_made_passes_the_check(tmp_path):
+def test_pairs_from_make_pass_the_check(tmp_path):
     for number in range(10):
         write_photo(tmp_path / 'photos' / f'{number}.jpg', number, (64, 64))
         write_photo(tmp_path / 'photos' / f'copy{number}.png', number, (60, 60))

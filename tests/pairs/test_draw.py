@@ -1,3 +1,5 @@
+"""Drawn facades and their label maps."""
+
 import os
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""What people have in their folders beside plain pairs: other formats, turned photos, odd names."""
+"""Folders with more than plain pairs: other formats, rotated photos, odd names and sizes."""
 
 import os
 
@@ -10,7 +10,6 @@ from support.helpers import pair_pixels, write_pair
 
 from pix2pix_tf import dataset, exporting, images, training
 from pix2pix_tf.config import Config
-from pix2pix_tf.inference.trained import saved_config
 from pix2pix_tf.pairs import find
 from pix2pix_tf.system.errors import DataError
 
@@ -22,7 +21,7 @@ def fault_of(path):
 
 
 def refused(call, *args, **options):
-    """What `call` says about the data that it refuses."""
+    """The message of the DataError that `call` raises."""
     with pytest.raises(DataError) as error:
         call(*args, **options)
     return str(error.value)
@@ -56,7 +55,7 @@ def oriented(orientation):
 
 
 @pytest.mark.parametrize('extension', ['jpg', 'png'])
-def test_an_image_that_viewers_turn_is_refused_with_the_remedy(tmp_path, extension):
+def test_an_image_that_viewers_rotate_is_rejected_with_the_remedy(tmp_path, extension):
     path = tmp_path / f'1.{extension}'
     for orientation in range(2, 9):
         fault = with_exif(path, oriented(orientation))
@@ -93,7 +92,7 @@ def test_other_formats_are_left_out_with_a_line_that_counts_and_names_them(tmp_p
     assert 'leaving out 1 file of' in find.find_images(str(tmp_path))[1][0]
 
 
-def test_a_folder_without_images_is_told_what_it_has(tmp_path):
+def test_the_message_for_a_folder_without_images_names_its_contents(tmp_path):
     assert f'no JPEG or PNG image in {tmp_path}: it is empty' in refused(
         find.find_pairs, str(tmp_path)
     )
@@ -122,7 +121,7 @@ def test_a_webp_named_jpg_is_named_as_such(tmp_path):
         ([(64, 64), (64, 32)], None),
     ],
 )
-def test_what_looks_like_something_else_than_pairs_is_asked_about(tmp_path, sizes, words):
+def test_folders_of_single_or_triple_images_are_questioned(tmp_path, sizes, words):
     for number, (width, height) in enumerate(sizes):
         write_pair(tmp_path / f'{number}.png', width=width, height=height)
     pairs = find.find_pairs(str(tmp_path))
@@ -135,7 +134,7 @@ def test_what_looks_like_something_else_than_pairs_is_asked_about(tmp_path, size
 
 
 @pytest.mark.parametrize('size', [(4098, 4096), (16382, 1026), (1026, 16384), (30000, 600)])
-def test_a_file_with_too_many_pixels_is_told_a_size_that_fits(tmp_path, size):
+def test_the_message_for_too_many_pixels_names_a_size_that_fits(tmp_path, size):
     path = tmp_path / '1.png'
     Image.new('L', size).save(str(path))
     words = f'has {size[0]}x{size[1]} pixels, more than {2**24}: scale it down to '
@@ -157,8 +156,8 @@ def test_a_name_that_is_too_long_is_refused_before_anything_is_written(pairs, tr
     longest, too_long = folder / ('x' * LONGEST + '.jpg'), folder / ('ä' * 119 + '.jpg')
     write_pair(longest)
     checkpoint = os.path.join(trained, 'model-2')
-    config = saved_config(trained)
-    assert str(longest) in exporting.prepare(str(folder), out, config, checkpoint).paths
+    config = exporting.find_trained(trained).config
+    assert str(longest) in exporting.find_test_set(str(folder)).paths
     write_pair(too_long)
     for call in (
         lambda: exporting.export(str(folder), out, config, checkpoint),

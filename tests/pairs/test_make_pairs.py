@@ -1,4 +1,4 @@
-"""Making pairs from photos: what is computed, resuming, growing, and what must not happen."""
+"""Pairs from photos: computed inputs, resuming, growing folders, and refusals."""
 
 import hashlib
 import os
@@ -15,16 +15,9 @@ from support.helpers import (
 )
 from support.photos import make, pair_of, tree, write_photo
 
-from pix2pix_tf.pairs import building, inputs, match
+from pix2pix_tf.pairs import halves, inputs, match
+from pix2pix_tf.pairs import make as make_module
 from pix2pix_tf.system import locks
-
-
-@pytest.fixture
-def photos(tmp_path):
-    folder = tmp_path / 'photos'
-    for number in range(12):
-        write_photo(folder / f'{number}.jpg', number)
-    return folder
 
 
 @pytest.mark.parametrize('kind', sorted(inputs.KINDS))
@@ -39,7 +32,7 @@ def test_the_left_half_is_the_photo_and_the_right_half_is_computed(photos, tmp_p
     assert computed.shape == photo.shape
     if kind == 'edges':
         assert np.mean((computed < 64) | (computed > 191)) > 0.95
-    elif kind == 'grey':
+    elif kind == 'gray':
         assert np.ptp(computed, axis=2).max() <= 4
     elif kind == 'mask':
         assert 0.2 < np.mean(computed.min(axis=2) > 245) < 0.6
@@ -49,7 +42,7 @@ def test_the_left_half_is_the_photo_and_the_right_half_is_computed(photos, tmp_p
         assert np.abs(np.diff(computed, axis=1)).mean() < np.abs(np.diff(photo, axis=1)).mean()
 
 
-def test_the_same_seed_gives_the_same_bytes_on_any_number_of_cores(photos, tmp_path):
+def test_the_same_seed_makes_the_same_bytes_on_any_number_of_cores(photos, tmp_path):
     split = '--split=train:0.75,val:0.25'
     for name, flags in (('1', ['--processes=1']), ('3', ['--processes=3'])):
         make(photos, tmp_path / name, '--input=mask', '--seed=5', split, *flags)
@@ -61,13 +54,13 @@ def test_the_same_seed_gives_the_same_bytes_on_any_number_of_cores(photos, tmp_p
     assert trees['other'] != trees['1']
 
 
-def test_only_what_is_new_is_made(photos, tmp_path):
+def test_only_new_pairs_are_made(photos, tmp_path):
     to = tmp_path / 'to'
     flags = ['--split=train:0.75,val:0.25']
     make(photos, to, *flags)
     before = {path: os.stat(str(to / path)).st_mtime_ns for path in tree(to) if 'pairs' not in path}
     write_photo(photos / 'more' / '1.jpg', 77)
-    write_photo(photos / 'again.png', 3)  # of a photo that is there
+    write_photo(photos / 'again.png', 3)  # a copy of 3.jpg
     [part] = [path.split('/')[0] for path in before if path.endswith('/3.jpg')]
     result = make(photos, to, *flags)
     assert 'made 2 pairs' in result.stdout and '12 were there' in result.stdout
@@ -75,6 +68,30 @@ def test_only_what_is_new_is_made(photos, tmp_path):
     assert {path: os.stat(str(to / path)).st_mtime_ns for path in before} == before
     assert f'{part}/again.jpg' in after  # with its near-duplicate
     assert {'train/more-1.jpg', 'val/more-1.jpg'} & set(after)
+
+
+def test_grey_is_another_name_of_gray_in_flags_and_records(photos, tmp_path):
+    assert make(photos, tmp_path / 'new', '--input=gray').returncode == 0
+    assert make(photos, tmp_path / 'old', '--input=grey').returncode == 0
+    assert tree(tmp_path / 'new') == tree(tmp_path / 'old')
+    record = tmp_path / 'old' / 'pairs.json'  # as an older version wrote it
+    record.write_text(record.read_text().replace('"input": "gray"', '"input": "grey"'))
+    for kind in ('gray', 'grey'):
+        result = make(photos, tmp_path / 'old', f'--input={kind}')
+        assert (result.returncode, result.stderr) == (0, '') and '12 were there' in result.stdout
+
+
+def test_a_bug_is_reported_with_its_traceback_on_request(photos, monkeypatch, tmp_path, capsys):
+    def build(options, source):
+        raise TypeError('a bug')
+
+    for level, shown in (('0', True), ('1', False)):
+        monkeypatch.setenv('TF_CPP_MIN_LOG_LEVEL', level)
+        output = make_module.Output(str(tmp_path / level), {}, processes=1)
+        found = match.find_photos(str(photos))._replace(pairs=[match.PairFiles('x', ('x.jpg',))])
+        made = make_module.make_pairs(found, build, halves.PairOptions(), output)
+        assert made.left_out == ['x.jpg cannot be made into a pair (TypeError: a bug)']
+        assert ("raise TypeError('a bug')" in capsys.readouterr().err) == shown
 
 
 def test_other_options_or_other_files_in_the_folder_are_refused(photos, tmp_path):
@@ -115,7 +132,7 @@ def test_every_file_that_is_left_out_has_its_reason(photos, tmp_path):
     shutil.copy(str(photos / '1.jpg'), str(photos / '1.jpeg'))
     Image.new('L', (4097, 4096)).save(str(photos / 'large.png'))
     write_photo(photos / 'a' / 'b.jpg', 20)
-    result = make(photos, tmp_path / 'to', '--input=grey')
+    result = make(photos, tmp_path / 'to', '--input=gray')
     assert (result.returncode, result.stderr) == (0, '')
     lines = [line for line in result.stdout.splitlines() if line.startswith('left out: ')]
     for name, words in (
@@ -180,11 +197,11 @@ def test_names_of_any_bytes_are_kept(tmp_path, photos):
 
 
 def test_a_mask_depends_on_the_name_alone(photos):
-    settings = building.Settings(kind='mask', extension='png')
+    settings = halves.PairOptions(kind='mask', extension='png')
     digests = {
-        hashlib.sha256(building.make(settings, one)[0]).hexdigest()
-        for one in [match.Sources('x', (str(photos / '1.jpg'),))] * 2
-        + [match.Sources('y', (str(photos / '1.jpg'),))]
+        hashlib.sha256(halves.pair_of_photo(settings, one)[0]).hexdigest()
+        for one in [match.PairFiles('x', (str(photos / '1.jpg'),))] * 2
+        + [match.PairFiles('y', (str(photos / '1.jpg'),))]
     }
     assert len(digests) == 2
 
@@ -193,7 +210,7 @@ def test_linked_folders_are_read_once(photos, tmp_path):
     (photos / 'linked').symlink_to(tmp_path / 'elsewhere')
     write_photo(tmp_path / 'elsewhere' / 'x.jpg', 20)
     (tmp_path / 'elsewhere' / 'round').symlink_to(photos)
-    result = make(photos, tmp_path / 'to', '--input=grey', '--processes=1')
+    result = make(photos, tmp_path / 'to', '--input=gray', '--processes=1')
     assert (result.returncode, result.stderr) == (0, '')
     made = set(tree(tmp_path / 'to')) - {'pairs.json'}
     assert made == {*(f'{number}.jpg' for number in range(12)), 'linked/x.jpg'}

@@ -1,4 +1,4 @@
-"""A folder as people have it, through the commands, where only ASCII can be printed."""
+"""Odd names of files, through the commands, where only ASCII can be printed."""
 
 import json
 import os
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 def snapshot(folder):
-    """What would show a change of a folder or of one of its files."""
+    """The contents of a folder and the times of its files, which show any change."""
     paths = [folder, *folder.iterdir()]
     return contents(folder), {str(path): os.stat(str(path)).st_mtime_ns for path in paths}
 
@@ -104,7 +104,7 @@ def test_outputs_of_an_export_with_more_samples_do_not_stay(run):
     assert set(OTHERS) <= set(present)
 
 
-def test_both_commands_say_what_they_leave_out(run, data):
+def test_both_commands_name_the_files_that_they_leave_out(run, data):
     for result in run[1]:
         lines = [line for line in result.stdout.splitlines() if line.startswith('leaving out')]
         assert lines == [

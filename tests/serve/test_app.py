@@ -19,7 +19,7 @@ from werkzeug.test import Client, EnvironBuilder
 from werkzeug.wrappers import Response
 
 import pix2pix_tf
-from pix2pix_tf.inference.trained import find_model
+from pix2pix_tf.inference.trained import find
 from pix2pix_tf.serve import canvas
 from pix2pix_tf.serve.access import Access
 from pix2pix_tf.serve.app import Application
@@ -34,7 +34,7 @@ LIMITS = Limits(body=2 * 10**6, pixels=10**6, whole_pixels=4 * 256**2, queue=1)
 def create(trained, graph_mode):
     """A function that returns a client of the application for `trained`."""
     current = CurrentGenerator(trained)
-    drawing = canvas.prepare(find_model(trained))
+    drawing = canvas.prepare(find(trained))
     jobs = JobQueue(1, LIMITS.queue, 60)
 
     def create(access=Access(), jobs=jobs, limits=LIMITS):

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from support.helpers import write_cut_off, write_pair
 
-from pix2pix_tf.inference.trained import find_model
+from pix2pix_tf.inference.trained import find
 from pix2pix_tf.serve import canvas, palette
 from pix2pix_tf.system.errors import DataError
 
@@ -43,7 +43,7 @@ def test_without_the_pairs_of_the_training_the_palette_is_plain(
     path = tmp_path / 'out' / 'options.json'
     assert pairs in path.read_text()
     path.write_text(path.read_text().replace(pairs, str(photos if exists else tmp_path / 'gone')))
-    drawing = canvas.prepare(find_model(str(tmp_path / 'out')))
+    drawing = canvas.prepare(find(str(tmp_path / 'out')))
     assert (drawing.palette, drawing.examples) == (palette.PLAIN, [])
 
 
@@ -58,15 +58,15 @@ def test_a_folder_that_options_json_names_is_shown_only_if_it_has_the_files_of_t
     values = json.loads((out / 'options.json').read_text())
     values['data']['folder'] = str(private) if named == 'private' else named
     (out / 'options.json').write_text(json.dumps(values))
-    drawing = canvas.prepare(find_model(str(out)))
+    drawing = canvas.prepare(find(str(out)))
     assert (drawing.palette, drawing.examples) == (palette.PLAIN, [])
     said = capsys.readouterr().out
     assert (f'{private} has other files than when' in said) == (named == 'private')
-    assert canvas.prepare(find_model(str(out)), str(private)).examples
+    assert canvas.prepare(find(str(out)), str(private)).examples
     copied = shutil.copytree(pairs, str(tmp_path / 'copied'))
     values['data']['folder'] = copied
     (out / 'options.json').write_text(json.dumps(values))
-    assert len(canvas.prepare(find_model(str(out))).examples) == 5
+    assert len(canvas.prepare(find(str(out))).examples) == 5
 
 
 def test_pairs_that_a_training_skipped_do_not_hide_the_others(trained, pairs, tmp_path):
@@ -75,7 +75,7 @@ def test_pairs_that_a_training_skipped_do_not_hide_the_others(trained, pairs, tm
     shutil.copytree(trained, str(out))
     written = (out / 'options.json').read_text()
     (out / 'options.json').write_text(written.replace(pairs, data))
-    assert len(canvas.prepare(find_model(str(out))).examples) == 5
+    assert len(canvas.prepare(find(str(out))).examples) == 5
 
 
 def test_pairs_of_16_bits_are_not_white(source, tmp_path):

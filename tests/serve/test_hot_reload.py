@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 import pix2pix_tf
 from pix2pix_tf import saving
-from pix2pix_tf.inference.trained import find_model
+from pix2pix_tf.inference.trained import find
 from pix2pix_tf.serve import canvas, hot_reload, image_request
 from pix2pix_tf.serve.access import Access
 from pix2pix_tf.serve.app import Application
@@ -43,7 +43,7 @@ def test_a_replaced_generator_is_closed_by_the_last_request_that_used_it(
     with pix2pix_tf.load(out) as generator:
         expected = generator.encode(generator(np.asarray(generator.read(png())), seed=1))
     current, jobs = CurrentGenerator(out), JobQueue(1, 1, 60)
-    drawing = canvas.prepare(find_model(out))
+    drawing = canvas.prepare(find(out))
     client = Client(Application('m', current, drawing, jobs, Limits(), Access()), Response)
 
     closed, computing, gate = [], threading.Event(), threading.Event()
@@ -80,10 +80,10 @@ def test_a_checkpoint_that_cannot_be_loaded_is_reported_once(out, monkeypatch, c
     current = CurrentGenerator(out)
     capsys.readouterr()
 
-    def find_model(model, **changes):
+    def find(model, **changes):
         raise CheckpointError('the checkpoint does not fit: change `crop_size`')
 
-    monkeypatch.setattr(hot_reload, 'find_model', find_model)
+    monkeypatch.setattr(hot_reload, 'find', find)
     assert not current.refresh() and not current.refresh()
     assert capsys.readouterr().out == (
         'the checkpoint does not fit: change --crop_size; step 2 stays in use\n'
@@ -96,14 +96,14 @@ def test_the_thread_that_looks_for_checkpoints_survives_any_failure(
     out, watched_run, monkeypatch, capsys
 ):
     current, stop = CurrentGenerator(out), threading.Event()
-    find, failures = hot_reload.find_model, [RecursionError('too deep'), RecursionError('too deep')]
+    original, failures = hot_reload.find, 2 * [RecursionError('too deep')]
 
-    def find_model(model, **changes):
+    def find(model, **changes):
         if failures:
             raise failures.pop()
-        return find(model, **changes)
+        return original(model, **changes)
 
-    monkeypatch.setattr(hot_reload, 'find_model', find_model)
+    monkeypatch.setattr(hot_reload, 'find', find)
     add_checkpoint(watched_run, out)
     thread = threading.Thread(target=current.watch, args=(0.01, stop))
     thread.start()

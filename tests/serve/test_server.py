@@ -168,7 +168,7 @@ import time
 from types import SimpleNamespace as Fake
 from pix2pix_tf.serve import image_request, server
 
-server.find_model = lambda model: None
+server.find = lambda model: None
 server.canvas = Fake(prepare=lambda *_: None)
 server.CurrentGenerator = lambda model: Fake(generator=Fake(step=1))
 server._LEAVING_SECONDS = 0.5

@@ -6,7 +6,7 @@ from PIL import Image
 
 
 def encoded(image, format='PNG', **options):
-    """The bytes of a file with `image`, which is Pillow's or an array of pixels."""
+    """The bytes of a file with `image`, an image of Pillow or an array of pixels."""
     stream = io.BytesIO()
     if not isinstance(image, Image.Image):
         image = Image.fromarray(image)

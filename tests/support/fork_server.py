@@ -1,4 +1,4 @@
-"""The server of forking.py: it has TensorFlow loaded, and forks a child for every command."""
+"""The server of forking.py: has TensorFlow loaded, and forks a child for every command."""
 
 import atexit
 import contextlib
@@ -16,11 +16,11 @@ import threading
 
 CLONE_NEWNET = 0x40000000  # setns(2)
 
-# Of standard input, output and error. A terminal is for the child, not for the server.
+# Modes of standard input, output and error. A terminal belongs to the child, not to the server.
 WRITING = os.O_WRONLY | os.O_APPEND | os.O_NOCTTY
 MODES = os.O_RDONLY | os.O_NOCTTY, WRITING, WRITING
 
-# What a command imports, apart from the modules that define its flags: absl takes a flag only once.
+# Imported by commands, apart from the modules that define flags: absl defines a flag only once.
 LOADED = ('distributed.train', 'exporting', 'monitoring.plot')
 
 
@@ -55,7 +55,7 @@ def serve():
 def quick_exit():
     """Ends this process with the status that a SystemExit in the block has, as Python would.
 
-    Python itself would then delete every object, and so copy all that is shared with the server.
+    Python itself would then delete every object, and so copy all memory shared with the server.
     """
     try:
         yield
@@ -74,7 +74,7 @@ def answer(value):
 
 
 def check_single_thread():
-    """Fails if there are threads: a child has none of them, but all the locks that they hold."""
+    """Fails if there are more threads: a child gets none of them, but all locks that they hold."""
     with open('/proc/self/status') as status:
         [threads] = [int(line.split()[1]) for line in status if line.startswith('Threads:')]
     assert threads == 1, f'the fork server has {threads} threads, so that forking is not safe'
@@ -98,7 +98,7 @@ def become(request, files):
         os.setsid()
         if os.isatty(0):
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    # What runs for long must not pile up: the collector works again, though seldom
+    # A command that runs for long must not fill the memory: the collector works, though seldom
     gc.set_threshold(20000, 10, 10)
     gc.enable()
     os.environ.clear()
@@ -108,7 +108,7 @@ def become(request, files):
         enter_network(f'/run/netns/{request["host"]}')
     shallow.use(request['shallow'])
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number in (signal.SIGTERM, signal.SIGHUP):  # with `nohup make test`, too
+    for number in (signal.SIGTERM, signal.SIGHUP):  # even with `nohup make test`
         signal.signal(number, signal.SIG_DFL)
     random.seed()
     np.random.seed()

@@ -1,8 +1,8 @@
 """A process that has TensorFlow loaded and forks a child for every command that a test runs.
 
-A command in a process of its own spends most of its time on importing TensorFlow; a child has it
-already. This module is the client, fork_server.py the server. They talk in lines of JSON: a command
-to fork is answered with the child's pid, a wait with its exit status.
+A command spends most of its time on importing TensorFlow; a child of this process has it already.
+This module is the client, fork_server.py the server. They exchange lines of JSON: the response to a
+command is the pid of its child, the response to a wait is the child's exit status.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ import tempfile
 import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-DEADLINE = 200  # seconds, for all that is waited for: only a failure takes as long
+DEADLINE = 200  # seconds, for everything that tests wait for; only a failure takes as long
 
 
 class ForkServer:
@@ -23,9 +23,9 @@ class ForkServer:
 
     def __init__(self):
         environment = {k: v for k, v in os.environ.items() if k != 'TF_CPP_MIN_LOG_LEVEL'}
-        # Without it, numpy starts threads when it is imported, which no child would have.
-        found = os.pathsep.join([ROOT, os.path.join(ROOT, 'tests')])
-        environment.update(PYTHONPATH=found, OPENBLAS_NUM_THREADS='1')
+        paths = os.pathsep.join([ROOT, os.path.join(ROOT, 'tests')])
+        # With more threads, numpy would start them when it is imported, and children lack them
+        environment.update(PYTHONPATH=paths, OPENBLAS_NUM_THREADS='1')
         self.process = subprocess.Popen(
             [sys.executable, os.path.join(ROOT, 'tests', 'support', 'fork_server.py')],
             stdin=subprocess.PIPE,
@@ -37,9 +37,9 @@ class ForkServer:
         assert self._read() == 'ready'
 
     def ask(self, **request):
-        """The answer to a request.
+        """The response to a request.
 
-        If a deadline or Ctrl-C interrupts it, an answer would be left over: the server is closed,
+        If a deadline or Ctrl-C interrupts it, a response would be left over: the server is closed,
         and the next test starts another.
         """
         try:
@@ -59,7 +59,7 @@ class ForkServer:
 
     def _read(self):
         line = self.process.stdout.readline()
-        assert line, 'the fork server has ended: what it said is on standard error'
+        assert line, 'the fork server has ended: see its standard error'
         return json.loads(line)
 
 
@@ -74,21 +74,20 @@ def server():
 
 
 def close():
-    """Ends the server of this test session, where there is one."""
+    """Ends the server of this test session, if there is one."""
     for one in _servers:
         one.close()
 
 
 class Forked:
-    """A command in a child of the server; to be used like a subprocess.Popen.
+    """A command in a child of the server, with the interface of subprocess.Popen.
 
-    `host` is a network namespace that iproute2 has made, by its name. With `new_session`, the
-    child leads a session of its own. `terminal`, the path of one, is then its terminal, for input
-    and output.
+    `host` is the name of a network namespace of iproute2. With `new_session`, the child leads a
+    new session. `terminal` is the path of a terminal, which such a child gets for input and output.
     """
 
     def __init__(self, args, env, cwd=None, host=None, new_session=False, terminal=None):
-        from support import shallow  # imports TensorFlow, as the server does in its own time
+        from support import shallow  # imports TensorFlow, which the server need not wait for
 
         self.args, self.returncode = args, None
         self.server = server()
@@ -145,7 +144,7 @@ class Forked:
 def killed_after(process, timeout):
     """Kills `process`, and so ends reads of its pipes, if the block takes over `timeout` seconds.
 
-    Gives a threading.Event that is set if it was killed.
+    Yields a threading.Event that is set if it was killed.
     """
     overdue = threading.Event()
 

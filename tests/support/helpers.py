@@ -44,7 +44,7 @@ WATCHED = replace(
     scale_size=256,
 )
 
-# How variables begin that Python, TensorFlow or the C library read when they are loaded
+# Prefixes of variables that Python, TensorFlow or the C library read when they are loaded
 _READ_AT_START = ('LD_', 'MALLOC_', 'PYTHON', 'TF_')
 
 
@@ -61,7 +61,7 @@ def write_pair(path, seed=0, **size):
 
 
 def write_cut_off(path):
-    """Half a file: its header is whole, its pixels are not."""
+    """Writes half of a file: its header is complete, its pixels are not."""
     noise = np.random.RandomState(1).randint(0, 256, (64, 128, 3)).astype(np.uint8)
     Image.fromarray(noise).save(str(path))
     whole = path.read_bytes()
@@ -86,19 +86,19 @@ def read_checkpoint(out):
 
 
 def read_events(out):
-    """TensorBoard's own reader of the events in a folder, with all of them."""
+    """All events in a folder, as TensorBoard reads them."""
     sizes = {'scalars': 0, 'images': 0, 'histograms': 0}
     return EventAccumulator(str(out), size_guidance=sizes).Reload()
 
 
 def export(data, out, checkpoint=None, measures=Measures(), function='export', **changes):
     """`exporting.export` with the options saved next to the checkpoint, except for `changes`."""
-    config = trained.saved_config(out, checkpoint, **changes)
+    config = trained.find(checkpoint or out, **changes).config
     return getattr(exporting, function)(data, out, config, checkpoint, measures=measures)
 
 
 def evaluate(data, out, checkpoint=None, measures=Measures(), **changes):
-    """The same for `exporting.evaluate`."""
+    """`exporting.evaluate` with the options saved next to the checkpoint, except for `changes`."""
     return export(data, out, checkpoint, measures, 'evaluate', **changes)
 
 
@@ -108,8 +108,8 @@ def command_line(command, *flags):
 
 def command_environment(**changes):
     """The environment of a command: with this package, the test's networks and these variables."""
-    # The test run's own setting would hide what a user gets to see; and what `make test` was given
-    # is not for a `make` that a test runs.
+    # Settings of the test run would hide what a user sees, and the variables given to `make test`
+    # must not reach a `make` that a test runs
     hidden = {'TF_CPP_MIN_LOG_LEVEL', 'TF_USE_LEGACY_KERAS'}
     hidden |= {'MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'MAKEOVERRIDES'}
     given = shlex.split(os.environ.get('MAKEFLAGS', ''))
@@ -124,9 +124,8 @@ def command_environment(**changes):
 def run_command(command, *flags, **options):
     """Runs bin/pix2pix-`command` to its end, and returns a subprocess.CompletedProcess.
 
-    It runs in a child of the fork server. For tests of how a command starts there is
-    `run_real_command`, which takes seconds longer. The options are those of `fork_command`, and
-    `timeout` in seconds.
+    It runs in a child of the fork server. Tests of how a command starts need `run_real_command`,
+    which takes seconds longer. The options are those of `fork_command`, and `timeout` in seconds.
     """
     timeout = options.pop('timeout', DEADLINE)
     process = fork_command(command, *flags, **options)
@@ -137,12 +136,11 @@ def run_command(command, *flags, **options):
 def fork_command(command, *flags, environment=(), **options):
     """Starts a command in a child of the fork server, and leaves it running.
 
-    The options are those of `Forked`, such as the terminal or the network namespace that it is to
-    be in. `environment` holds variables to set. Those that are read when TensorFlow is imported are
-    refused: the fork server has imported it already.
+    The options are those of `Forked`. `environment` holds variables to set; those that are read
+    when TensorFlow is imported are rejected, because the fork server has imported it already.
     """
     changes = dict(environment)
-    assert not [n for n in changes if n.startswith(_READ_AT_START)], 'this takes a real process'
+    assert not [n for n in changes if n.startswith(_READ_AT_START)], 'this needs run_real_command'
     args = command_line(command, *flags)[1:]
     return _remember(Forked(args, dict(command_environment(), **changes), **options))
 
@@ -155,12 +153,12 @@ def fork_script(path, *arguments, **options):
 
 
 def run_real_command(command, *flags, environment=(), **options):
-    """`run_command` in a process of its own."""
+    """Runs bin/pix2pix-`command` to its end in a new process; returns a CompletedProcess."""
     return run_process(*command_line(command, *flags), environment=environment, **options)
 
 
 def start_command(command, *flags, **options):
-    """Starts a command in a process of its own, and leaves it running.
+    """Starts a command in a new process, and leaves it running.
 
     The options are `environment`, variables to set, and those of subprocess.Popen.
     """
@@ -190,7 +188,7 @@ def _remember(process):
 
 
 def kill_what_runs():
-    """Ends the processes that a test has started and that may still run."""
+    """Ends the processes that a test has started and that still run."""
     while _started:
         process = _started.pop()
         if process.returncode is None:
@@ -223,7 +221,7 @@ def wait_until(condition, what, timeout=DEADLINE):
 
 
 def error_line(result, status):
-    """What a command said: one line on standard error, with this exit status."""
+    """The only line on standard error of a command that must have ended with this status."""
     assert result.returncode == status, result.stderr
     lines = result.stderr.splitlines()
     assert len(lines) == 1, result.stderr
@@ -231,14 +229,14 @@ def error_line(result, status):
 
 
 class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    """A browser may open connections that it does not use at once: they must not hold up others."""
+    """Has a thread per connection: a browser opens some that it does not use at once."""
 
     daemon_threads, request_queue_size = True, 64
 
 
 @contextlib.contextmanager
 def serving(handler):
-    """An HTTP server on loopback, in a thread, that answers by `handler`."""
+    """An HTTP server on loopback, in a thread, with this request handler."""
     server = _Server(('127.0.0.1', 0), handler)
     server.url = f'http://127.0.0.1:{server.server_port}'
     thread = threading.Thread(target=server.serve_forever)

@@ -1,4 +1,4 @@
-"""Loads TensorFlow as a command does: in silence, and without Keras."""
+"""Loads TensorFlow as a command does: without its start-up messages, and without Keras."""
 
 from pix2pix_tf.cli import common
 

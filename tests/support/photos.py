@@ -14,6 +14,22 @@ def write_photo(path, seed=0, size=(48, 32), **options):
     Image.fromarray(blocks).resize(size, Image.BILINEAR).save(str(path), **options)
 
 
+LABELS = np.array([[0, 0, 170], [0, 85, 255], [170, 255, 85]], np.uint8)  # colors of a label map
+
+
+def write_labels(path, size=(48, 32)):
+    """A label map at `path`; returns its pixels."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    labels = LABELS[np.random.RandomState(3).randint(0, 3, (size[1], size[0]))]
+    Image.fromarray(labels).save(str(path))
+    return labels
+
+
+def run_pairs(command, *flags):
+    """Runs a command of pix2pix-pairs in one process."""
+    return run_command('pairs', command, *flags, '--processes=1')
+
+
 def tree(folder):
     """{path below the folder: bytes} of all visible, finished files."""
     found = {}

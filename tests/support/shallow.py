@@ -1,8 +1,8 @@
-"""Networks of two layers, for tests of all that stands around them: loops, saves, workers, pages.
+"""Networks of two layers, for tests of the code around networks: loops, saves, workers, pages.
 
 The post's networks take seconds to build, however narrow they are. Tests with the mark
-`post_networks` have them. A command in a process of its own has those of the test that starts it:
-see shallow_processes/sitecustomize.py.
+`post_networks` have them. A command has the networks of the test that starts it: a child of the
+fork server calls `use`, another process imports shallow_processes/sitecustomize.py.
 """
 
 import tensorflow.compat.v1 as tf
@@ -12,14 +12,17 @@ from pix2pix_tf import kernels, model
 from pix2pix_tf.config import Config
 from pix2pix_tf.ops import conv, deconv, dropout, lrelu
 
-COARSE = 8  # pixels of an image for each that the layers see, so that a step takes no time, either
+COARSE = 8  # the layers see one pixel for each 8x8 of an image, so that a step is quick
 
 
 def create_generator(generator_inputs, config=Config(), seed=None):
-    """A U-Net as `networks.create_generator` makes it, with its outermost layers alone."""
+    """The U-Net of `networks.create_generator`, with its outermost layers alone.
+
+    [batch, height, width, 3] => the same shape, in [-1, 1].
+    """
     inp = _shrink(generator_inputs)
     with tf.variable_scope('encoder_1'):
-        # About as large as batch normalization makes them, which takes many more ops
+        # About as large as batch normalization, which takes many more ops, would make them
         inner = 16 * conv(inp, config.ngf, stride=2, config=config)
     with tf.variable_scope('decoder_1'):
         joined = tf.nn.relu(dropout(inner, config.dropout, seed))
@@ -28,7 +31,10 @@ def create_generator(generator_inputs, config=Config(), seed=None):
 
 
 def create_discriminator(discrim_inputs, discrim_targets, config=Config()):
-    """A PatchGAN as `networks.create_discriminator` makes it, with its first and last layer."""
+    """The PatchGAN of `networks.create_discriminator`, with its first and last layer alone.
+
+    [batch, height, width, 3] twice => [batch, height / 16 - 1, width / 16 - 1, 1], in [0, 1].
+    """
     inp = tf.concat([_shrink(discrim_inputs), _shrink(discrim_targets)], axis=3)
     with tf.variable_scope('layer_1'):
         first = lrelu(conv(inp, config.ndf, 2, config), config.leak)
@@ -37,7 +43,7 @@ def create_discriminator(discrim_inputs, discrim_targets, config=Config()):
 
 
 def _shrink(images):
-    kernels.use_plain_ops(images.graph)  # far fewer than the matrix products take
+    kernels.use_plain_ops()  # far fewer ops than matrix products need
     return tf.nn.avg_pool(images, [1, COARSE, COARSE, 1], [1, COARSE, COARSE, 1], 'VALID')
 
 
@@ -47,7 +53,7 @@ SHALLOW = create_generator, create_discriminator, 64
 
 
 def use(wanted: bool = True) -> None:
-    """Makes this process build these networks; or those of the post, if not `wanted`."""
+    """Lets this process build these networks, or those of the post if not `wanted`."""
     made = SHALLOW if wanted else ORIGINAL
     model.create_generator, model.create_discriminator, options.GENERATOR_STRIDE = made
 

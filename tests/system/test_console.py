@@ -25,7 +25,7 @@ from support.helpers import (
 )
 
 from pix2pix_tf import checkpoints, training
-from pix2pix_tf.cli import common
+from pix2pix_tf.cli import main
 from pix2pix_tf.system import console
 
 
@@ -124,7 +124,7 @@ def test_a_training_whose_log_is_on_a_full_disk_goes_on(pairs, tmp_path):
     assert assert_saved(str(tmp_path)) == 3
 
 
-@pytest.mark.parametrize('command', common.COMMANDS)
+@pytest.mark.parametrize('command', main.COMMANDS)
 def test_help_that_nobody_reads_leaves_no_traceback(command):
     reader, writer = os.pipe()
     os.close(reader)

@@ -1,7 +1,7 @@
-"""Gives a command in a process of its own the networks of tests/support/shallow.py.
+"""Lets a process outside the fork server build the networks of tests/support/shallow.py.
 
 Python imports this module when it starts, if its folder is in PYTHONPATH. TensorFlow is loaded
-only once the command loads it.
+only when the command loads it.
 """
 
 import importlib.abc

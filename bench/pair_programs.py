@@ -11,21 +11,21 @@ from sessions import time_of
 @contextlib.contextmanager
 def pairs_ours(photos, processes):
     """The package's `pix2pix-pairs make`, without its start."""
-    from pix2pix_tf.pairs import building, make, match
+    from pix2pix_tf.pairs import halves, make, match
 
     def run():
         with tempfile.TemporaryDirectory() as out:
             output = make.Output(os.path.join(out, 'pairs'), {}, processes=int(processes))
             found = match.find_photos(photos)
-            made = make.make(found, building.make, building.Settings(), output)
-            assert made.made == len(found.sources), made.left_out
+            made = make.make_pairs(found, halves.pair_of_photo, halves.PairOptions(), output)
+            assert made.made == len(found.pairs), made.left_out
 
     yield lambda: time_of(run) / len(os.listdir(photos))
 
 
 @contextlib.contextmanager
 def pairs_loop(photos):
-    """The same library calls in a loop, as in a script of one's own."""
+    """The same library calls in a loop, as a short script would make them."""
     import cv2
     from PIL import Image, ImageOps  # here: a Python that has PyTorch may lack it
 
@@ -49,4 +49,4 @@ def pairs_loop(photos):
     yield lambda: time_of(run) / len(os.listdir(photos))
 
 
-KINDS = (pairs_ours, pairs_loop)
+PROGRAMS = (pairs_ours, pairs_loop)

@@ -1,31 +1,32 @@
-"""pairs.json in a folder of pairs: how they were made, so that more are made in the same way."""
+"""pairs.json in a folder of pairs: how they were made, so that more can be made the same way."""
 
 import json
 import os
-import typing
+from typing import Any, Dict, NamedTuple
 
+from pix2pix_tf.pairs import inputs
 from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import DataError, UsageError
 
 FILENAME = 'pairs.json'
 
-Recipe = typing.Dict[str, typing.Any]  # {option: value}
+Recipe = Dict[str, Any]  # {option: value}
 
 
-class Record(typing.NamedTuple):
+class Record(NamedTuple):
     """The contents of the file."""
 
     recipe: Recipe
-    found: typing.Dict[str, str]  # what was found out from the files, such as the label maps
-    parts: typing.Dict[str, str]  # {key: part}
-    hashes: typing.Dict[str, bytes]  # {key: perceptual hash}
+    found: Dict[str, str]  # read from the files: 'labels', 'extension'
+    parts: Dict[str, str]  # {key: part}
+    hashes: Dict[str, bytes]  # {key: perceptual hash}
 
 
-def read(to: str, recipe: Recipe) -> Record:
+def read_record(to: str, recipe: Recipe) -> Record:
     """The record in the folder `to`, or a new one if it is missing or has no pair yet.
 
     Raises:
-        UsageError: it was made in another way, or by something else.
+        UsageError: the folder was made with other options, or has files but no record.
         DataError: the record cannot be read.
     """
     path = os.path.join(to, FILENAME)
@@ -46,10 +47,12 @@ def read(to: str, recipe: Recipe) -> Record:
         hashes = {key: bytes.fromhex(digits) for key, digits in saved['hashes'].items()}
         record = Record(saved['recipe'], saved['found'], saved['parts'], hashes)
         was = dict(record.recipe)
+        if 'input' in was:
+            was['input'] = inputs.current_name(was['input'])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f'{path} is damaged: remove {to} and make it again') from error
     changed = [name for name in recipe if was.get(name) != recipe[name]]
-    if changed and not _has_pairs(to):  # none could be made: this is the next try
+    if changed and not _has_pairs(to):  # an earlier try made none
         return Record(recipe, {}, {}, {})
     if changed:
         name = changed[0]
@@ -77,7 +80,7 @@ def _is_ours(name):
     return name.startswith('.') or name == FILENAME + files.TEMPORARY
 
 
-def write(to: str, record: Record) -> None:
+def write_record(to: str, record: Record) -> None:
     """Writes the record to the folder `to`.
 
     Raises:

@@ -7,14 +7,14 @@ import pytest
 from PIL import Image
 from support.helpers import contents, error_line, pair_pixels, run_command, write_cut_off
 
-from pix2pix_tf.inference import batch
+from pix2pix_tf.inference import files
 from pix2pix_tf.inference.generator import load
-from pix2pix_tf.pairs import read
+from pix2pix_tf.pairs import find, read
 from pix2pix_tf.system.errors import DataError, Pix2PixError
 
 
 def test_files_and_folders(trained, tmp_path):
-    """Everything at once: formats, sub-folders, names, a bad file, and the page."""
+    """Formats, subfolders, names, a bad file, and the page in one run."""
     folder = tmp_path / 'in'
     (folder / 'deep').mkdir(parents=True)
     picture = Image.fromarray(pair_pixels(1, 64, 32))
@@ -50,7 +50,7 @@ def test_files_and_folders(trained, tmp_path):
     assert 'of 4 images failed' in again.stderr
 
 
-def test_sizes_samples_and_names(trained, tmp_path):
+def test_flags_set_sizes_samples_and_names(trained, tmp_path):
     source = tmp_path / 'x.png'
     Image.fromarray(pair_pixels(1, 100, 60)).save(str(source))
     for flags, size in (
@@ -69,7 +69,7 @@ def test_sizes_samples_and_names(trained, tmp_path):
     assert one.size == two.size == (256, 256) and (np.asarray(one) != np.asarray(two)).any()
 
 
-def test_an_input_is_never_written_over(trained, tmp_path):
+def test_an_input_is_never_overwritten(trained, tmp_path):
     source = tmp_path / 'x.png'
     Image.fromarray(pair_pixels(1)).save(str(source))
     before = contents(tmp_path)
@@ -88,31 +88,31 @@ def test_an_input_is_never_written_over(trained, tmp_path):
         (['.', '--samples=0'], 2, '--samples is 0'),
         (['.', '--tile=100'], 2, '--tile is 100: it must be a multiple of 256'),
         (['.', '--fit=both'], 2, 'fit'),
-        (['.', '--tile=512'], 2, '--tile is for --fit=whole'),
-        (['.', '--fit=whole', '--crop_size=512'], 2, '--crop_size is for --fit=scale'),
-        (['.', '--fit=whole', '--keep_size'], 2, '--keep_size is for --fit=scale'),
+        (['.', '--tile=512'], 2, '--tile requires --fit=whole'),
+        (['.', '--fit=whole', '--crop_size=512'], 2, '--crop_size requires --fit=scale'),
+        (['.', '--fit=whole', '--keep_size'], 2, '--keep_size requires --fit=scale'),
         (['.'], 1, 'no image in .'),
     ],
 )
-def test_wrong_use_is_one_line(tmp_path, flags, status, words):
+def test_invalid_usage_prints_one_line(tmp_path, flags, status, words):
     assert words in error_line(run_command('predict', *flags, cwd=tmp_path), status)
 
 
-def test_no_model_is_one_line(tmp_path):
+def test_a_missing_model_prints_one_line(tmp_path):
     Image.fromarray(pair_pixels(1)).save(str(tmp_path / 'x.png'))
     result = run_command('predict', f'--model={tmp_path}/none', str(tmp_path / 'x.png'))
     assert f'no folder and no checkpoint {tmp_path}/none' in error_line(result, 1)
 
 
-def test_a_full_disk_ends_it_with_whole_files(trained, tmp_path):
+def test_a_write_error_leaves_only_complete_files(trained, tmp_path):
     for number in range(4):
         Image.fromarray(pair_pixels(number)).save(str(tmp_path / f'{number}.png'))
     to = str(tmp_path / 'to')
-    plan = batch.plan(read.find_images([str(tmp_path)], to)[0], to)
+    plan = files.plan(find.walk_images([str(tmp_path)], to)[0], to)
     os.makedirs(os.path.join(to, '2.png.tmp'))  # in the way
     wrong = pytest.raises(Pix2PixError, match='cannot write .*2.png')
     with load(trained) as generator, wrong:
-        batch.predict_files(generator, plan, to)
+        files.predict_files(generator, plan, to)
     for name, data in contents(to).items():
         assert data.startswith(b'\x89PNG') and data.endswith(b'IEND\xaeB`\x82'), name
 
@@ -122,9 +122,9 @@ def rgb(path):
         return np.asarray(read.read_image(file.read(), str(path)))
 
 
-def test_everything_that_pillow_opens(tmp_path, generator_decoder):
+def test_all_formats_and_modes_of_pillow_are_read(tmp_path, generator_decoder):
     base = Image.fromarray(pair_pixels(2, 40, 20))
-    grey = np.arange(800, dtype=np.uint16).reshape(20, 40) * 80
+    gray = np.arange(800, dtype=np.uint16).reshape(20, 40) * 80
     alpha = base.convert('RGBA')
     alpha.putpixel((3, 4), (9, 9, 9, 0))
     palette = base.quantize(16)
@@ -133,8 +133,8 @@ def test_everything_that_pillow_opens(tmp_path, generator_decoder):
     base.save(str(tmp_path / 'many.gif'), save_all=True, append_images=[other])
     alpha.save(str(tmp_path / 'alpha.png'))
     palette.save(str(tmp_path / 'palette.png'), transparency=palette.getpixel((0, 0)))
-    Image.fromarray(grey).save(str(tmp_path / 'grey16.png'))
-    base.convert('L').save(str(tmp_path / 'grey.png'))
+    Image.fromarray(gray).save(str(tmp_path / 'gray16.png'))
+    base.convert('L').save(str(tmp_path / 'gray.png'))
     base.convert('CMYK').save(str(tmp_path / 'cmyk.tif'))
     turned = base.transpose(Image.ROTATE_90)
     exif = Image.Exif()
@@ -144,14 +144,14 @@ def test_everything_that_pillow_opens(tmp_path, generator_decoder):
 
     pixels = {path.name: rgb(path) for path in tmp_path.iterdir()}
     assert {image.shape for image in pixels.values()} == {(20, 40, 3)}
-    np.testing.assert_array_equal(pixels['grey16.png'][..., 0], grey >> 8)
+    np.testing.assert_array_equal(pixels['gray16.png'][..., 0], gray >> 8)
     np.testing.assert_array_equal(pixels['alpha.png'][4, 3], 255)
     np.testing.assert_array_equal(pixels['alpha.png'][0], np.asarray(base)[0])
     np.testing.assert_array_equal(pixels['palette.png'][0, 0], 255)
     np.testing.assert_array_equal(pixels['turned.png'], np.asarray(base))
     first = np.asarray(Image.open(str(tmp_path / 'many.gif')).convert('RGB'))
     np.testing.assert_array_equal(pixels['many.gif'], first)
-    # A JPEG has the pixels that TensorFlow's decoder gives
+    # A JPEG has the pixels that TensorFlow's decoder returns
     data = (tmp_path / 'turned.jpg').read_bytes()
     decoded = generator_decoder(data)
     turned_back = read.read_image(data, 'turned.jpg', generator_decoder)
@@ -164,7 +164,7 @@ def generator_decoder(trained):
         yield generator._decode_jpeg
 
 
-def test_mutants_are_refused_or_read(trained, tmp_path):
+def test_damaged_files_are_rejected_or_read(trained, tmp_path):
     """Damaged files of each kind: an image or one DataError that names the file, nothing else."""
     base = Image.fromarray(pair_pixels(3, 48, 32))
     rng = np.random.RandomState(1)
@@ -183,5 +183,5 @@ def test_mutants_are_refused_or_read(trained, tmp_path):
                     outcomes.add('read')
                 except DataError as error:
                     assert str(error).startswith('the file ') and '\n' not in str(error)
-                    outcomes.add('refused')
-    assert outcomes == {'read', 'refused'}
+                    outcomes.add('rejected')
+    assert outcomes == {'read', 'rejected'}

@@ -1,4 +1,4 @@
-"""Making pairs while things go wrong: kills, full disks, damaged files, what is not installed."""
+"""Pairs are made in spite of kills, full disks, damaged files and missing packages."""
 
 import os
 import shutil
@@ -14,19 +14,11 @@ from support.photos import make, pair_of, tree, write_photo
 from pix2pix_tf.system import locks
 
 
-@pytest.fixture
-def photos(tmp_path):
-    folder = tmp_path / 'photos'
-    for number in range(12):
-        write_photo(folder / f'{number}.jpg', number)
-    return folder
-
-
 def wait_for_files(folder, count):
     wait_until(lambda: len(tree(folder)) >= count, f'{count} files')
 
 
-def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path):
+def test_a_killed_run_is_resumed_to_the_same_bytes(tmp_path):
     photos = tmp_path / 'photos'
     for number in range(60):
         write_photo(photos / f'{number}.png', number, (96, 96))
@@ -40,7 +32,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path):
             wait_for_files(to, 15 * (unfinished + 1))
         process.kill()
         process.wait()
-        with locks.locked(str(to)):  # its workers have ended, too
+        with locks.locked(str(to)):  # its processes have ended as well
             made = {path: data for path, data in tree(to).items() if path.endswith('.jpg')}
         for path, data in made.items():
             assert data[:2] == b'\xff\xd8' and data[-2:] == b'\xff\xd9', path
@@ -57,7 +49,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path):
     assert tree(to) == tree(tmp_path / 'whole')
 
 
-def test_workers_end_with_a_killed_command(tmp_path):
+def test_processes_end_with_a_killed_command(tmp_path):
     photos = tmp_path / 'photos'
     write_photo(photos / '0.png', 1, (256, 256))
     for number in range(1, 4000):
@@ -68,7 +60,7 @@ def test_workers_end_with_a_killed_command(tmp_path):
     wait_for_files(tmp_path / 'to', 2)
     process.kill()
     assert process.wait() == -signal.SIGKILL
-    with locks.locked(str(tmp_path / 'to')):  # which the workers held, too
+    with locks.locked(str(tmp_path / 'to')):  # which the processes held as well
         pass
 
 
@@ -106,7 +98,7 @@ def test_a_full_disk_leaves_whole_files_only(tmp_path, photos):
         subprocess.call(['umount', '-l', str(to)])
 
 
-def test_it_starts_without_tensorflow_and_says_that_opencv_is_missing(tmp_path, photos):
+def test_tensorflow_is_not_needed_and_missing_opencv_is_named(tmp_path, photos):
     for name in ('tensorflow', 'cv2'):
         (tmp_path / 'broken' / name).mkdir(parents=True)
     (tmp_path / 'broken' / 'tensorflow' / '__init__.py').write_text('import os; os._exit(7)')
@@ -115,14 +107,14 @@ def test_it_starts_without_tensorflow_and_says_that_opencv_is_missing(tmp_path, 
     flags = ['make', f'--photos={photos}']
     environment = {'PYTHONPATH': os.pathsep.join([path, os.path.abspath('.')])}
     result = run_real_command(
-        'pairs', *flags, f'--to={tmp_path / "a"}', '--input=grey', environment=environment
+        'pairs', *flags, f'--to={tmp_path / "a"}', '--input=gray', environment=environment
     )
     assert (result.returncode, result.stderr) == (0, '')
     result = run_real_command('pairs', *flags, f'--to={tmp_path / "b"}', environment=environment)
     assert 'OpenCV is missing (no cv2): `make setup` installs it' in error_line(result, 1)
 
 
-def test_a_first_try_that_made_nothing_does_not_bind_the_next(tmp_path):
+def test_a_run_that_made_nothing_does_not_fix_the_options(tmp_path):
     photos, to = tmp_path / 'photos', tmp_path / 'to'
     write_photo(photos / 'a.png', 1, (6000, 6000))
     result = make(photos, to, '--split=train:0.9,val:0.1')

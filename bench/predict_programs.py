@@ -1,4 +1,4 @@
-"""Workers that run a trained generator: from files to files, by HTTP, and by onnxruntime."""
+"""The measured programs that run a trained generator: on files, by HTTP, and in onnxruntime."""
 
 import concurrent.futures
 import contextlib
@@ -10,7 +10,7 @@ import urllib.request
 
 from sessions import SIZE, load_ours, noise, running, time_of
 
-GENERATED = 8  # images in one piece of work
+GENERATED = 8  # images per round
 CLIENTS = 4  # of the server
 
 
@@ -33,13 +33,13 @@ def predict(data_dir):
     """`predict_files` on the files of a folder: seconds per image."""
     with a_model() as out:
         from pix2pix_tf import load
-        from pix2pix_tf.inference import batch
-        from pix2pix_tf.pairs import read
+        from pix2pix_tf.inference import files
+        from pix2pix_tf.pairs import find
 
-        inputs, _ = read.find_images([data_dir], out)
-        plan = batch.plan(inputs, out)
+        inputs, _ = find.walk_images([data_dir], out)
+        plan = files.plan(inputs, out)
         with load(out) as generator:
-            yield (lambda: time_of(lambda: batch.predict_files(generator, plan, out)) / len(plan))
+            yield (lambda: time_of(lambda: files.predict_files(generator, plan, out)) / len(plan))
 
 
 @contextlib.contextmanager
@@ -52,7 +52,7 @@ def generator_onnx():
         from pix2pix_tf.inference import trained
 
         path = os.path.join(out, 'model.onnx')
-        onnx.write(trained.find_model(out), path)
+        onnx.write(trained.find(out), path)
         session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
     image = {'input': noise()}
     yield lambda: time_of(lambda: [session.run(None, image) for _ in range(GENERATED)]) / GENERATED
@@ -75,7 +75,7 @@ def serve():
         from pix2pix_tf.system import machine
 
         limits, workers = Limits(), machine.cores() + 1
-        jobs, drawn = JobQueue(workers, limits.queue, 60), canvas.prepare(trained.find_model(out))
+        jobs, drawn = JobQueue(workers, limits.queue, 60), canvas.prepare(trained.find(out))
         wsgi = Application('m', CurrentGenerator(out), drawn, jobs, limits, Access())
     listening = Server(wsgi, '127.0.0.1', 0, workers, limits)
     stop = threading.Event()

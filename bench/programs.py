@@ -1,8 +1,8 @@
-"""The measured programs, each in its own process: `python bench/workers.py KIND [ARGUMENT ...]`.
+"""The measured programs, each in its own process: `python bench/programs.py NAME [ARGUMENT ...]`.
 
-A worker prints "ready" when it is. Then it does its work once for every line it reads, and prints
-the seconds that this took, in total or per image. At the end of its input it prints its peak memory
-in MiB.
+A program prints "ready" after its start. Then, for every line that it reads, it does its work once
+and prints the seconds that this took, in total or per image. At the end of its input it prints its
+peak memory in MiB.
 """
 
 import contextlib
@@ -11,8 +11,8 @@ import sys
 import tempfile
 import time
 
-import pair_workers
-from predict_workers import generator_onnx, predict, serve
+import pair_programs
+from predict_programs import generator_onnx, predict, serve
 from sessions import SIZE, load_ours, load_plain, noise, running, time_of
 
 # Images per round
@@ -31,7 +31,8 @@ def step_ours(mixed_precision=False):
     from pix2pix_tf.model import build_model
 
     config = Config(mixed_precision=bool(mixed_precision))
-    op = build_model(tf.constant(noise()), tf.constant(noise()), config).train_op
+    images, scale = tf.constant(noise()), session.loss_scale(config)
+    op = build_model(images, tf.constant(noise()), config, loss_scale=scale).train_op
     with running(tf, session.session_config(config)) as sess:
         yield lambda: time_of(lambda: sess.run(op))
 
@@ -135,17 +136,18 @@ def export_ours(data_dir):
             with running(tf) as sess:
                 checkpoint = tf.train.Saver().save(sess, os.path.join(out, 'model'))
         config = Config(batch_size=trained.BATCH_SIZE)
-        job = exporting.prepare(data_dir, out, config, checkpoint)
+        test_set = exporting.find_test_set(data_dir)
+        model = exporting.find_trained(checkpoint, config)
 
         def export():
             first = None
-            evaluator = exporting.Evaluator(job.names, job.measures)
-            with evaluator, exporting.running(job) as batches:
+            evaluator = exporting.Evaluator(test_set.names, exporting.Measures())
+            with evaluator, exporting.running(test_set.paths, model) as (_, batches):
                 for batch in batches:
-                    images.save_images(batch, job.names, out)
+                    images.save_images(batch, test_set.names, out)
                     evaluator.add(batch)
                     first = first or (time.perf_counter(), len(batch['paths']))
-                return (time.perf_counter() - first[0]) / (len(job.paths) - first[1])
+                return (time.perf_counter() - first[0]) / (len(test_set.paths) - first[1])
 
         yield export
 
@@ -187,7 +189,7 @@ def gemm():
         yield lambda: time_of(lambda: sess.run(op))
 
 
-KINDS = (
+PROGRAMS = (
     step_ours,
     step_queue,
     step_post,
@@ -201,7 +203,7 @@ KINDS = (
     export_ours,
     export_post,
     gemm,
-    *pair_workers.KINDS,
+    *pair_programs.PROGRAMS,
 )
 
 
@@ -212,8 +214,8 @@ def peak_memory():
 
 
 def main():
-    kinds = {kind.__name__.replace('_', '-'): kind for kind in KINDS}
-    with kinds[sys.argv[1]](*sys.argv[2:]) as work:
+    programs = {program.__name__.replace('_', '-'): program for program in PROGRAMS}
+    with programs[sys.argv[1]](*sys.argv[2:]) as work:
         work()
         print('ready', flush=True)
         for _ in sys.stdin:

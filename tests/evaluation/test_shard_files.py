@@ -1,4 +1,4 @@
-"""Parts of an export, put together."""
+"""Shards of exports, evaluations and predictions, joined."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def network(graph_mode, tmp_path_factory):
     return write_frozen_graph(tmp_path_factory.mktemp('network') / 'network.pb')
 
 
-def test_parts_of_an_export_join_to_that_of_one_process(trained, pairs, tmp_path, network):
+def test_joined_shards_of_an_export_equal_a_single_process(trained, pairs, tmp_path, network):
     flags = [f'--data={pairs}', '--seed=1', '--samples=2', f'--features={network}']
     for out in ('whole', 'parts'):
         shutil.copytree(trained, str(tmp_path / out))
@@ -54,7 +54,7 @@ def test_parts_of_an_export_join_to_that_of_one_process(trained, pairs, tmp_path
     assert results(str(out)) == whole
 
 
-def test_parts_of_an_evaluation_and_what_is_wrong_with_them(trained, pairs, tmp_path):
+def test_shards_of_an_evaluation_join_only_if_they_fit(trained, pairs, tmp_path):
     out = tmp_path / 'out'
     shutil.copytree(trained, str(out))
     flags = [f'--data={pairs}', f'--out={out}', '--seed=1']
@@ -78,17 +78,17 @@ def test_parts_of_an_evaluation_and_what_is_wrong_with_them(trained, pairs, tmp_
     assert contents(out) == joined
     assert len(json.loads(joined['metrics.json'].decode())['images']) == 5
     line = error_line(run_command('evaluate', f'--out={out}', '--join', '--shard=1/2'), 2)
-    assert '--shard is for the parts, and not for --join' in line
+    assert '--shard cannot be used with --join' in line
     (out / 'shard-a-of-b.json').write_bytes(b'')
     (out / 'shard-1-of-2.json').write_bytes(b'{"source": 1}')
     line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
-    assert f'cannot use {out}/shard-1-of-2.json: it is no part' in line
+    assert f'cannot use {out}/shard-1-of-2.json: it is not a part' in line
     (out / 'shard-1-of-3.json').write_bytes(b'')
     line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
     assert 'has parts of 2 and 3' in line
 
 
-def test_parts_of_a_folder_that_has_changed_are_not_joined(trained, pairs, tmp_path):
+def test_shards_of_a_changed_folder_are_not_joined(trained, pairs, tmp_path):
     out, data = tmp_path / 'out', tmp_path / 'data'
     shutil.copytree(trained, str(out))
     shutil.copytree(pairs, str(data))
@@ -100,7 +100,7 @@ def test_parts_of_a_folder_that_has_changed_are_not_joined(trained, pairs, tmp_p
     assert f'shard-2-of-2.json in {out} differs from the first in pairs' in line
 
 
-def test_parts_of_a_prediction(trained, pairs, tmp_path):
+def test_shards_of_a_prediction_equal_a_single_process(trained, pairs, tmp_path):
     for part in (None, '1/2', '2/2'):
         to = tmp_path / ('parts' if part else 'whole')
         flags = [f'--model={trained}', f'--to={to}', '--seed=1', pairs]
@@ -112,13 +112,13 @@ def test_parts_of_a_prediction(trained, pairs, tmp_path):
 
 
 @pytest.mark.parametrize('words', ['2', '0/2', '3/2', 'a/b', '1/0', '1/2/3', '-1/2'])
-def test_words_that_describe_no_part(words):
+def test_invalid_shards_are_rejected(words):
     with pytest.raises(UsageError) as error:
         shard.parse(words)
     assert f'`shard` is {words}: it must be like 2/3' in str(error.value)
     assert shard.parse('2/3') == Shard(2, 3) and shard.parse(None) == Shard(1, 1)
 
 
-def test_more_parts_than_pairs(trained, pairs, tmp_path):
+def test_more_shards_than_pairs_are_rejected(trained, pairs, tmp_path):
     flags = [f'--data={pairs}', f'--out={trained}', '--shard=6/6']
     assert 'has only 5 pairs' in error_line(run_command('evaluate', *flags), 2)

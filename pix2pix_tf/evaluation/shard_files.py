@@ -1,6 +1,7 @@
-"""An export in several processes: each takes a part, and `join` puts the parts together.
+"""The files that the shards of an export leave, and joining them.
 
-The result is that of one process, to the byte.
+Each of several processes computes one shard (see `system.shard`). The joined result is that of one
+process, byte for byte.
 """
 
 import contextlib
@@ -10,34 +11,38 @@ import io
 import json
 import os
 import re
-import typing
 import zipfile
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 import numpy as np
 
 from pix2pix_tf.config import Size
 from pix2pix_tf.evaluation import metrics, pages
+from pix2pix_tf.evaluation.report import EvaluationReport, report_on, save_report
 from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import Pix2PixError
 from pix2pix_tf.system.shard import Shard
 
 KINDS = ('outputs', 'targets')  # of features
-# The options that decide about an output, besides the seed
-_DECIDING = ('direction', 'crop_size', 'ngf', 'leak', 'dropout', 'variance_epsilon')
-_DECIDING += ('xla', 'mixed_precision')
+# The options that determine an output, besides the seed
+_DETERMINING = ('direction', 'crop_size', 'ngf', 'leak', 'dropout', 'variance_epsilon')
+_DETERMINING += ('xla', 'mixed_precision')
 _KEYS = {'source', 'images', 'pairs', 'options', 'page_of', 'features'}
 
-Features = typing.Dict[str, typing.List[np.ndarray]]  # {'outputs' or 'targets': [n, features]}
+Features = Dict[str, List[np.ndarray]]  # {'outputs' or 'targets': [n, features]}
 
 
 def in_common(
-    names: typing.Iterable[str],
-    options: typing.Dict[str, typing.Any],
-    network: typing.Optional[typing.Any],
-) -> typing.Dict[str, typing.Any]:
-    """What all parts of an export must have in common: a digest of the `names` of all pairs, and
-    what decides about their outputs and the features of these."""
-    given = {name: options[name] for name in _DECIDING}
+    names: Iterable[str],
+    options: Dict[str, Any],
+    network: Optional[Any],
+) -> Dict[str, Any]:
+    """The values that all shards of an export must agree on.
+
+    They are a digest of the `names` of all pairs, and what determines the outputs and their
+    features: some of `options`, and the fields of the feature `network`.
+    """
+    given = {name: options[name] for name in _DETERMINING}
     for name, value in (network._asdict() if network else {}).items():
         given['features ' + name] = value
     digest = hashlib.sha256(json.dumps(sorted(names)).encode()).hexdigest()
@@ -46,16 +51,16 @@ def in_common(
 
 def save(
     shard: Shard,
-    report: metrics.Report,
+    report: EvaluationReport,
     features: Features,
-    page_of: typing.Optional[Size],
+    page_of: Optional[Size],
     directory: str,
-    equal: typing.Dict[str, typing.Any],
+    equal: Dict[str, Any],
 ) -> str:
-    """Writes what `join` needs to `directory`; returns the path of the JSON file.
+    """Writes the files of a shard, for `join`, to `directory`; returns the path of the JSON file.
 
-    `page_of` is the size of the images, if `join` is to write their page; `equal` is what
-    `in_common` returns.
+    `page_of` is the (height, width) of the images, if `join` is to write their page. `equal` is
+    the result of `in_common`.
 
     Raises:
         Pix2PixError: a file cannot be written.
@@ -72,13 +77,13 @@ def save(
     return path + '.json'
 
 
-def join(directory: str) -> typing.Tuple[metrics.Report, typing.Optional[str]]:
-    """Puts the parts in `directory` together: metrics.json, metrics.csv, and the page of an export.
+def join(directory: str) -> Tuple[EvaluationReport, Optional[str]]:
+    """Joins the shards in `directory`: writes metrics.json, metrics.csv, and the page of an export.
 
-    The files of the parts are removed. Returns the report and the path of the page, if any.
+    The files of the shards are removed. Returns the report and the path of the page, if any.
 
     Raises:
-        Pix2PixError: there are no parts; one is missing; or they differ in more than their images.
+        Pix2PixError: there are no shards; one is missing; or they differ in more than their images.
     """
     found = glob.glob(os.path.join(glob.escape(directory), 'shard-*-of-*.json'))
     names = [re.fullmatch('shard-[0-9]+-of-([0-9]+).json', os.path.basename(p)) for p in found]
@@ -87,7 +92,7 @@ def join(directory: str) -> typing.Tuple[metrics.Report, typing.Optional[str]]:
         raise Pix2PixError(f'no parts in {directory}: `shard` of export and evaluate makes them')
     if len(counts) > 1:
         listed = ' and '.join(map(str, sorted(counts)))
-        raise Pix2PixError(f'{directory} has parts of {listed}: remove those that are old')
+        raise Pix2PixError(f'{directory} has parts of {listed}: remove the old ones')
     [count] = counts
     parts = [_read(directory, number, count) for number in range(1, count + 1)]
     for number, part in enumerate(parts, 1):
@@ -102,11 +107,11 @@ def join(directory: str) -> typing.Tuple[metrics.Report, typing.Optional[str]]:
     distances = {}
     if parts[0]['features']:
         distances = metrics.distances(*(_features(directory, count, kind, total) for kind in KINDS))
-    report = metrics.report(parts[0]['source'], rows, distances)
+    report = report_on(parts[0]['source'], rows, distances)
     page = None
     if parts[0]['page_of']:
         page = pages.write_gallery(report, directory, parts[0]['page_of'])
-    metrics.save(report, directory)
+    save_report(report, directory)
     for number in range(1, count + 1):
         for end in ('.json', '.npz'):
             with contextlib.suppress(FileNotFoundError):
@@ -115,14 +120,14 @@ def join(directory: str) -> typing.Tuple[metrics.Report, typing.Optional[str]]:
 
 
 def _read(directory, number, count, end='.json'):
-    """A file of a part: a JSON value, or the arrays of an .npz file."""
+    """A file of a shard: a JSON value, or the arrays of an .npz file."""
     path = os.path.join(directory, f'shard-{number}-of-{count}{end}')
     try:
         with open(path, 'rb') as file:
             if end == '.json':
                 part = json.loads(file.read().decode())
                 if not isinstance(part, dict) or set(part) != _KEYS:
-                    raise ValueError('it is no part of an export by this version')
+                    raise ValueError('it is not a part of an export by this version')
                 return part
             with np.load(file) as arrays:
                 return dict(arrays)
@@ -133,7 +138,7 @@ def _read(directory, number, count, end='.json'):
 
 
 def _difference(one, other):
-    """The first key in which two of the dictionaries in parts differ."""
+    """The first key with different values in two of the dictionaries in shards, and the values."""
     if not isinstance(one, dict):
         return ''
     keys = sorted({*one, *other})
@@ -142,7 +147,7 @@ def _difference(one, other):
 
 
 def _features(directory, count, kind, total):
-    """The features of all images, in their order."""
+    """The features of all images, [total, features], in the order of the images."""
     parts = []
     for number in range(1, count + 1):
         parts.append(_read(directory, number, count, '.npz')[kind])
