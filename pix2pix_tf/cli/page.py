@@ -29,6 +29,14 @@ flags.DEFINE_enum(
     'Type of the filters: 1, 2 or 4 bytes to download for each.',
     flag_values=FLAGS,
 )
+flags.DEFINE_enum(
+    'backend',
+    'auto',
+    ['auto', 'wasm'],
+    'What runs the model; auto: WebGPU where the browser has it, else WebAssembly. wasm leaves out '
+    'the files of WebGPU, the largest of which has 27 MB.',
+    flag_values=FLAGS,
+)
 flags.DEFINE_string(
     'data',
     None,
@@ -43,7 +51,7 @@ def main() -> None:
     source = trained.find(FLAGS.model)
     to = FLAGS.to or os.path.join(source.folder, 'page')
     name = FLAGS.name or common.model_name(FLAGS.model)
-    static_page.write(source, to, name, FLAGS.weights, FLAGS.data)
+    static_page.write(source, to, name, FLAGS.weights, FLAGS.data, FLAGS.backend)
     print_line(
         f'wrote {to}: try it with `python -m http.server --directory {to}`, or copy it to a '
         'static host'

@@ -34,12 +34,21 @@ flags.DEFINE_string(
     flag_values=FLAGS,
 )
 flags.DEFINE_list(
-    'names', [], 'Names by which clients reach this server, besides localhost.', flag_values=FLAGS
+    'names',
+    [],
+    'Names by which clients reach this server, besides localhost; *.example.org: all below it.',
+    flag_values=FLAGS,
 )
 flags.DEFINE_list(
     'cors',
     [],
     'Origins of other pages that may use the server, such as https://example.org; *: all.',
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    'frame',
+    None,
+    'Origin of a page that may show this one in a frame, such as https://example.org.',
     flag_values=FLAGS,
 )
 flags.DEFINE_boolean('watch', False, 'Loads newer checkpoints as they appear.', flag_values=FLAGS)
@@ -70,9 +79,20 @@ def main() -> None:
     if token and not all(' ' < character <= '~' for character in token):
         raise UsageError('`token` must consist of ASCII letters, digits and signs, without blanks')
     common.require('serve', 'prometheus_client', 'waitress', 'werkzeug')
+    access = _read_access(common.load('serve.access'), token)
     server = common.load('serve.server')
     name = FLAGS.name or common.model_name(FLAGS.model)
-    names, origins = tuple(FLAGS.names), tuple(FLAGS.cors)
-    access = server.Access(FLAGS.host, FLAGS.port, names, token, origins)
     limits = server.Limits(pixels=FLAGS.max_pixels, queue=FLAGS.queue, seconds=FLAGS.seconds)
     server.serve(FLAGS.model, name, access, limits, FLAGS.data, FLAGS.watch, **changes)
+
+
+def _read_access(access, token):
+    """The Access that the flags describe; `access` is its module."""
+    names = tuple(access.read_name(name) for name in FLAGS.names)
+    origins = tuple(
+        one if one in ('*', 'null') else access.read_origin(one, 'cors') for one in FLAGS.cors
+    )
+    allowed = access.Access(FLAGS.host, FLAGS.port, names, token, origins)
+    if FLAGS.frame is None:
+        return allowed
+    return allowed._replace(frame=access.read_origin(FLAGS.frame, 'frame'))

@@ -2,11 +2,13 @@
 
 import json
 import os
-from typing import Iterator, Tuple
+import re
+from typing import Dict, Iterator, Tuple
 
 from pix2pix_tf import __version__, options_file
 from pix2pix_tf.config import describe_size
 from pix2pix_tf.inference.trained import Trained
+from pix2pix_tf.system import files
 
 MARK = 'converted by pix2pix_tf'  # is in every card
 
@@ -16,16 +18,17 @@ pipeline_tag: image-to-image
 tags:
 - pix2pix
 - image-to-image
-- {format}
+{tags}
 ---
 """
+_FILENAME = 'README.md'
 
 
-def write(source: Trained, format: str, usage: str) -> str:
+def write(source: Trained, uses: Dict[str, str]) -> str:
     """The text of the card: what the model is, how it was trained, how it is used.
 
-    `usage` is a block of Markdown. The license stays "unknown": the person who trained the model
-    chooses it.
+    `uses` is {format: a line of Markdown that begins with the name of the file in backquotes}. The
+    license stays "unknown": the person who trained the model chooses it.
     """
     config = options_file.load(source.folder) or source.config
     data = options_file.load_data(source.folder)
@@ -38,13 +41,27 @@ def write(source: Trained, format: str, usage: str) -> str:
         ('Data', _name_of(data.folder) if data else 'unknown'),
         *_metrics(source.folder, source.checkpoint),
     ]
+    tags = '\n'.join(f'- {format}' for format in uses)
+    listed = '\n'.join(f'- **{format}**: {usage}' for format, usage in uses.items())
     table = '\n'.join(f'| {name} | {value} |' for name, value in rows)
     return (
-        f'{_FRONT.format(format=format)}\n# pix2pix generator\n\n'
+        f'{_FRONT.format(tags=tags)}\n# pix2pix generator\n\n'
         'Image-to-image translation ([Isola et al., 2017](https://arxiv.org/abs/1611.07004)), '
         f'{MARK} {__version__}. options.json has all options of the training.\n\n'
-        f'| | |\n|---|---|\n{table}\n\n## Use\n\n{usage}\n'
+        f'| | |\n|---|---|\n{table}\n\n## Use\n\n{listed}\n'
     )
+
+
+def read_uses(folder: str) -> Dict[str, str]:
+    """The `uses` of the card in `folder`, for files that still exist."""
+    path = os.path.join(folder, _FILENAME)
+    if not os.path.exists(path):
+        return {}
+    text = files.read(path).decode('utf-8', 'replace')
+    found = re.findall(r'^- \*\*(\w+)\*\*: (`([\w.]+)`, .*)$', text, re.MULTILINE)
+    return {
+        format: usage for format, usage, name in found if os.path.exists(os.path.join(folder, name))
+    }
 
 
 def _name_of(folder):

@@ -5,7 +5,6 @@ import importlib.util
 import os
 import subprocess
 import sys
-import tempfile
 from typing import Dict, NamedTuple, Optional
 
 import numpy as np
@@ -20,7 +19,7 @@ from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.ops import kept_values
 from pix2pix_tf.pairs import draw
-from pix2pix_tf.system import files
+from pix2pix_tf.system import files, temporary
 from pix2pix_tf.system.errors import Pix2PixError, UsageError, how_to_install
 
 FORMATS = ('saved_model', 'onnx', 'tflite')
@@ -33,7 +32,8 @@ _TOLERANCE_OF_PNGS = 2 / 127.5
 _USAGE = {
     'saved_model': 'Signatures: `serving_default` takes the bytes of image files and returns those '
     'of PNG files, `seeded` also takes a seed per image, `floats` takes and returns float32 '
-    '[batch, height, width, 3] in [-1, 1]. TensorFlow Serving serves this folder.',
+    '[batch, height, width, 3] in [-1, 1]. TensorFlow Serving serves this folder. The EXIF '
+    'orientation is not applied: turn images upright first, as the server of pix2pix_tf does.',
     'onnx': '`input` and `output` are float32 [batch, height, width, 3] in [-1, 1].',
     'tflite': 'Input and output are float32 [1, height, width, 3] in [-1, 1].',
 }
@@ -81,10 +81,10 @@ def convert(
     is_new = not os.path.exists(to)
     files.prepare_directory(to)
     try:
-        with tempfile.TemporaryDirectory(dir=to, prefix='.converting-') as temporary:
-            written = os.path.join(temporary, name)
+        with temporary.folder_in(to, '.converting-') as folder:
+            written = os.path.join(folder, name)
             _write(source, format, written, weights, masks)
-            difference = _compare(source, format, written, masks, temporary)
+            difference = _compare(source, format, written, masks, folder)
             limit = _TOLERANCE_OF_PNGS if format == 'saved_model' else _TOLERANCES[weights]
             if difference is not None and not difference <= limit:
                 raise Pix2PixError(
@@ -97,7 +97,9 @@ def convert(
     finally:
         if is_new and not os.listdir(to):
             os.rmdir(to)
-    text = card.write(source, format, _USAGE[format] + (_USAGE_OF_MASKS if masks else ''))
+    usage = _USAGE[format] + (_USAGE_OF_MASKS if masks else '')
+    uses = dict(card.read_uses(to), **{format: f'`{name}`, step {source.step}: {usage}'})
+    text = card.write(source, {one: uses[one] for one in FORMATS if one in uses})
     files.write_whole(card_path, text.encode())
     options_file.save(saved, to, data)
     return Converted(path, difference)

@@ -10,10 +10,13 @@ import tensorflow.compat.v1 as tf
 from pix2pix_tf import checkpoints, options_file
 from pix2pix_tf.config import Config, create
 from pix2pix_tf.system import compat
-from pix2pix_tf.system.errors import CheckpointError
+from pix2pix_tf.system.errors import CheckpointError, UsageError
 
 # Pairs per batch of an export. Each is normalized alone; running several keeps all cores busy.
 BATCH_SIZE = 8
+
+_MODELS = 'the folder of a training, a checkpoint, or the folder of a SavedModel of `make convert`'
+_FOR_OTHERS = ('model.onnx', 'model.tflite')  # what `make convert` writes for other programs
 
 
 class Trained(NamedTuple):
@@ -35,10 +38,13 @@ def find(model: str, **changes: Any) -> Trained:
 
     Raises:
         CheckpointError: there is no such model.
-        UsageError: TensorFlow cannot read that path, or a value in `changes` is invalid.
+        UsageError: it is not a path that TensorFlow can read, or a value in `changes` is invalid.
         Pix2PixError: its options.json is invalid.
     """
     compat.use_graph_mode()
+    model = os.fspath(model) if isinstance(model, os.PathLike) else model
+    if not isinstance(model, str) or not model or '\0' in model:
+        raise UsageError(f'`model` is {model!r}: it must be the path of {_MODELS}')
     compat.check_path(model)
     version = _saved_model(model)
     if version and not os.path.lexists(os.path.join(model, 'checkpoint')):  # it may be newer
@@ -47,6 +53,7 @@ def find(model: str, **changes: Any) -> Trained:
         folder, name = os.path.split(os.path.abspath(version))
         step = int(name) if name.isdecimal() else 0
         return Trained(model, checkpoint, _config_in(folder, changes), step, folder)
+    _check_format(model)
     checkpoint = checkpoints.resolve(model)
     if not os.path.isdir(model) and not tf.train.checkpoint_exists(checkpoint):
         raise CheckpointError(
@@ -84,3 +91,22 @@ def _config_in(folder, changes):
     values.update(changes)
     values['scale_size'] = values['crop_size']  # nothing is cropped
     return create(**values)
+
+
+def _check_format(model):
+    """Checks that `model` is not a file of another format, or a folder that only has such files.
+
+    A checkpoint is several files, but TensorFlow takes any single file for one of an old format.
+    """
+    found = []
+    if os.path.isfile(model) and checkpoints.resolve(model) == model:
+        found = [model]
+    elif os.path.isdir(model) and not os.path.lexists(os.path.join(model, 'checkpoint')):
+        paths = [os.path.join(model, name) for name in _FOR_OTHERS]
+        found = [path for path in paths if os.path.isfile(path)]
+    if not found:
+        return
+    if os.path.basename(model) == 'saved_model.pb':
+        folder = os.path.dirname(model) or '.'
+        raise CheckpointError(f'{model} is a part of a SavedModel: choose its folder, {folder}')
+    raise CheckpointError(f'{found[0]} cannot be run here: `model` takes {_MODELS}')

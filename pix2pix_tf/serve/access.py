@@ -2,13 +2,18 @@
 
 import hmac
 import ipaddress
+import re
 import urllib.parse
 from typing import Dict, NamedTuple, Optional, Tuple
 
 from werkzeug import exceptions
 from werkzeug.wrappers import Request
 
-from pix2pix_tf.system.errors import with_flags
+from pix2pix_tf.system.errors import UsageError, with_flags
+
+_NAME = re.compile(r'(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?')
+_ORIGIN = re.compile(r'([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]+)?')
+_DEFAULT_PORTS = {'http': ':80', 'https': ':443'}  # which browsers leave out
 
 
 class Access(NamedTuple):
@@ -19,10 +24,41 @@ class Access(NamedTuple):
     names: Tuple[str, ...] = ()  # of this server, besides `host`, localhost and IP addresses
     token: Optional[str] = None
     origins: Tuple[str, ...] = ()  # of other pages that are allowed, such as https://example.org
+    frame: str = "'none'"  # the origin of a page that may show ours in a frame
 
     def allows_origin(self, origin: str) -> bool:
         """Whether pages of another origin may use the server."""
         return origin in self.origins or '*' in self.origins
+
+
+def read_name(name: str) -> str:
+    """A name of this server as the Host header has it; it may begin with '*.'.
+
+    Raises:
+        UsageError: no Host header can have it.
+    """
+    if not _NAME.fullmatch(name.lower()):
+        raise UsageError(
+            f'`names` has {name or "an empty name"}: a name is like gpu.example.org or '
+            '*.example.org, in ASCII, without scheme, port and path'
+        )
+    return name.lower().rstrip('.')
+
+
+def read_origin(origin: str, option: str) -> str:
+    """An origin as the Origin header has it. `option` is where it was given.
+
+    Raises:
+        UsageError: no Origin header can have it.
+    """
+    match = _ORIGIN.fullmatch(origin.lower())
+    if not match:
+        raise UsageError(
+            f'`{option}` has {origin or "an empty origin"}: an origin is like https://example.org, '
+            'without a path'
+        )
+    scheme, host, port = match.groups()
+    return f'{scheme}://{host}' + ('' if port in (None, _DEFAULT_PORTS.get(scheme)) else port)
 
 
 def check_host(request: Request, access: Access) -> None:
@@ -36,10 +72,12 @@ def check_host(request: Request, access: Access) -> None:
     """
     host = request.headers.get('Host', '')
     names = {'localhost', access.host.lower(), *(name.lower() for name in access.names)}
-    if not host or _without_port(host) in names:
+    name = _without_port(host)
+    wildcards = tuple(one[1:] for one in names if one.startswith('*.'))
+    if not host or name in names or name.endswith(wildcards):
         return
     try:
-        ipaddress.ip_address(_without_port(host).strip('[]'))
+        ipaddress.ip_address(name.strip('[]'))
     except ValueError as error:
         raise exceptions.Forbidden(
             with_flags(f'{host[:80]} is not a name of this server: allow it with `names`')
@@ -78,9 +116,11 @@ def check_token(request: Request, access: Access) -> None:
     """
     if access.token is None:
         return
-    given = request.headers.get('Authorization', '')
-    expected = f'Bearer {access.token}'
-    if not hmac.compare_digest(given.encode('utf-8', 'replace'), expected.encode()):
+    scheme, _, given = request.headers.get('Authorization', '').partition(' ')
+    is_right = hmac.compare_digest(
+        given.strip(' ').encode('utf-8', 'replace'), access.token.encode()
+    )
+    if scheme.lower() != 'bearer' or not is_right:
         raise exceptions.Unauthorized('the token is missing or wrong')
 
 
@@ -92,7 +132,7 @@ def cors_headers(request: Request, access: Access) -> Dict[str, str]:
     return {
         'Access-Control-Allow-Origin': origin,
         'Access-Control-Allow-Methods': 'GET, POST',
-        'Access-Control-Allow-Headers': 'Authorization, Content-Type',
+        'Access-Control-Allow-Headers': 'Authorization, Content-Encoding, Content-Type',
         'Access-Control-Expose-Headers': 'X-Seed, X-Step, Retry-After',
         'Access-Control-Max-Age': '600',
         'Vary': 'Origin',

@@ -1,9 +1,11 @@
 """The WSGI application: the page, /predict, TensorFlow Serving's REST API, /metrics."""
 
+import io
 import json
 import os
 import time
-from typing import Any, Iterable
+import zlib
+from typing import Any, Dict, Iterable, Tuple
 
 from werkzeug import exceptions
 from werkzeug.routing import Map, Rule
@@ -49,10 +51,10 @@ _ROUTES = Map(
     strict_slashes=False,
     redirect_defaults=False,
 )
+_PARAMETERS = ('seed', 'fit')  # of /predict
 _PUBLIC = ('page', 'health')  # endpoints without a token: they reveal nothing about the model
+_POLICY = "default-src 'self'; img-src 'self' blob: data:; base-uri 'none'; form-action 'none'"
 _HEADERS = {
-    'Content-Security-Policy': "default-src 'self'; img-src 'self' blob: data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     'Referrer-Policy': 'no-referrer',
     'X-Content-Type-Options': 'nosniff',
 }
@@ -72,6 +74,8 @@ class Application:
     ) -> None:
         self.name, self.current, self.canvas = name, current, canvas
         self.jobs, self.limits, self.access = jobs, limits, allowed
+        policy = f'{_POLICY}; frame-ancestors {allowed.frame}'
+        self.headers = {'Content-Security-Policy': policy, **_HEADERS}
         self.counters = RequestCounters(jobs.waiting, lambda: current.generator.step)
 
     def __call__(self, environ: dict, start_response: Any) -> Iterable[bytes]:
@@ -93,10 +97,11 @@ class Application:
                     access.check_token(request, self.access)
                 if (request.content_length or 0) > self.limits.body:
                     raise exceptions.RequestEntityTooLarge('the body is too long')
+                request = _decompressed(request, self.limits.body)
                 response = getattr(self, f'_{endpoint}')(request, **values)
         except Exception as error:
             response = _error_response(error)
-        response.headers.extend(_HEADERS)
+        response.headers.extend(self.headers)
         response.headers.extend(access.cors_headers(request, self.access))
         self.counters.count(endpoint, response.status_code, time.monotonic() - start)
         return response
@@ -125,8 +130,8 @@ class Application:
     def _predict(self, request):
         """POST /predict: an image, or a form with one => a PNG file."""
         request.max_content_length = self.limits.body
-        contents = _image_of(request)
-        seed, fit = image_request.read_seed(request.args), request.args.get('fit', 'scale')
+        contents, given = _image_and_parameters(request)
+        seed, fit = image_request.read_seed(given), given.get('fit', 'scale')
 
         def job():
             generator = self.current.generator
@@ -163,16 +168,55 @@ class Application:
         return generator
 
 
-def _image_of(request):
-    """The bytes of the image in a request."""
-    if not request.mimetype.startswith('multipart/'):
-        return request.get_data()
+def _decompressed(request: Request, most: int) -> Request:
+    """The request with its body decompressed, which then has at most `most` bytes."""
+    encoding = request.headers.get('Content-Encoding', 'identity').strip().lower()
+    if request.method != 'POST' or encoding in ('', 'identity'):
+        return request
+    if encoding not in ('gzip', 'x-gzip'):
+        raise exceptions.UnsupportedMediaType(
+            f'the Content-Encoding is {encoding[:80]}: send gzip, or the body as it is'
+        )
+    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
-        return next((file.read() for file in request.files.values()), b'')
-    except exceptions.HTTPException:
-        raise
-    except Exception as error:  # werkzeug 2 raises several kinds for a bad boundary
-        raise exceptions.BadRequest('the form cannot be read') from error
+        body = decompressor.decompress(request.get_data(), most + 1)
+    except zlib.error as error:
+        raise exceptions.BadRequest('the body is not gzip, as its Content-Encoding says') from error
+    if len(body) > most:
+        raise exceptions.RequestEntityTooLarge('the body is too long')
+    if not decompressor.eof or decompressor.unused_data:
+        raise exceptions.BadRequest('the body must be one whole gzip stream')
+    environ = dict(request.environ, CONTENT_LENGTH=str(len(body)))
+    environ['wsgi.input'] = io.BytesIO(body)
+    del environ['HTTP_CONTENT_ENCODING']
+    return Request(environ)
+
+
+def _image_and_parameters(request: Request) -> Tuple[bytes, Dict[str, str]]:
+    """The bytes of the image in a request, and its parameters: of the address or of its form."""
+    fields, images = list(request.args.items(multi=True)), []
+    if request.mimetype.startswith('multipart/'):
+        try:
+            fields += request.form.items(multi=True)
+            images = [file.read() for _, file in request.files.items(multi=True)]
+        except exceptions.HTTPException:
+            raise
+        except Exception as error:  # werkzeug 2 raises several kinds for a bad boundary
+            raise exceptions.BadRequest('the form cannot be read') from error
+        if len(images) > 1:
+            raise exceptions.BadRequest(f'the form has {len(images)} files: send one at a time')
+    else:
+        images = [request.get_data()]
+    given: Dict[str, str] = {}
+    for name, value in fields:
+        if name not in _PARAMETERS:
+            raise exceptions.BadRequest(
+                f'there is no parameter {name[:80]}: the parameters are {", ".join(_PARAMETERS)}, '
+                'and in a form one file'
+            )
+        if given.setdefault(name, value) != value:
+            raise exceptions.BadRequest(f'{name} has several values: send one')
+    return b''.join(images), given
 
 
 def _error_response(error):

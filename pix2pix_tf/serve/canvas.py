@@ -15,6 +15,7 @@ from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.pairs import find, halves, read
 from pix2pix_tf.serve import palette
 from pix2pix_tf.serve.palette import Palette
+from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import DataError
 
 PAGE = os.path.join(os.path.dirname(__file__), 'page')  # its files
@@ -48,20 +49,23 @@ class Canvas(NamedTuple):
 def prepare(source: Trained, data: Optional[str] = None) -> Canvas:
     """The Canvas of a model: from the pairs in `data`, by default those of its training.
 
-    Examples come from val/ next to that folder, or else from the folder itself. If the folder of
-    the training is gone or has no pairs, the Canvas has a few plain colors and no examples.
+    Examples come from val/ next to that folder, or else from the folder itself. The folder of the
+    training counts only if it still has the files of the training: options.json may come from a
+    stranger, and name any folder of this machine. Otherwise, the Canvas has a few plain colors and
+    no examples.
 
     Raises:
         DataError: the folder `data` has no pairs.
     """
     size = source.config.crop_size[::-1]
-    recorded = options_file.load_data(source.folder)
-    folder = data or (recorded.folder if recorded else '')
+    folder = data or _folder_of_training(source)
     try:
-        inputs = _inputs(folder, source.config, _SAMPLED)
+        inputs = _inputs(folder, source.config, _SAMPLED) if folder else []
     except DataError:
         if data:
             raise
+        inputs = []
+    if not inputs:
         return Canvas(*size, palette.PLAIN, [])
     try:
         validation = os.path.join(os.path.dirname(os.path.abspath(folder)), 'val')
@@ -69,6 +73,27 @@ def prepare(source: Trained, data: Optional[str] = None) -> Canvas:
     except DataError:
         examples = inputs[:_EXAMPLES]
     return Canvas(*size, palette.find(inputs), [_png(image, size) for image in examples])
+
+
+def _folder_of_training(source):
+    """The folder recorded in options.json, if it has the files recorded there, or else None."""
+    recorded = options_file.load_data(source.folder)
+    if not recorded:
+        return None
+    try:
+        paths, _ = find.find_images(recorded.folder)
+        if options_file.describe_data(recorded.folder, paths).digest == recorded.digest:
+            return recorded.folder
+        good = [path for path in paths if find.read_header(path).fault is None]  # skip_bad_files
+        if options_file.describe_data(recorded.folder, good).digest == recorded.digest:
+            return recorded.folder
+    except (DataError, OSError, ValueError):  # no such folder, or no name of one
+        return None
+    print_line(
+        f'{recorded.folder} has other files than when {source.checkpoint} was trained: the page '
+        'has plain colors and no examples; choose a folder with `data`'
+    )
+    return None
 
 
 def _inputs(folder: str, config: Config, count: int) -> List[Image.Image]:
@@ -79,7 +104,7 @@ def _inputs(folder: str, config: Config, count: int) -> List[Image.Image]:
         if len(found) < count and find.read_header(path).fault is None:
             with contextlib.suppress(DataError):  # its pixels are damaged
                 with read.opened(path, path) as image, read.decoding(path):
-                    pair = image.convert('RGB')
+                    pair = read.to_rgb(image)
                 a, b = halves.cut(pair)
                 found.append(b if config.direction == 'BtoA' else a)
     if not found:

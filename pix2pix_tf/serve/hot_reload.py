@@ -7,7 +7,7 @@ import numpy as np
 
 from pix2pix_tf.inference.generator import Generator, load
 from pix2pix_tf.inference.trained import find
-from pix2pix_tf.serve.log import log
+from pix2pix_tf.serve.log import describe, log
 from pix2pix_tf.system.errors import Pix2PixError
 
 
@@ -29,17 +29,21 @@ class CurrentGenerator:
     def refresh(self) -> bool:
         """Loads the newest checkpoint if there is a newer one; returns whether it did.
 
-        A checkpoint that cannot be used is reported once, and the generator stays.
+        A checkpoint that cannot be used is reported once, and the generator stays. So is any other
+        failure: files that change while they are read, or that a stranger wrote, must not end the
+        thread that calls this.
         """
         try:
             checkpoint = find(self._model, **self._changes).checkpoint
             if checkpoint == self.generator.checkpoint:
                 return False
             self.generator = _load(self._model, self._changes)
-        except Pix2PixError as error:
-            if str(error) != self._last_error:
-                log(f'{error}; step {self.generator.step} stays in use')
-            self._last_error = str(error)
+        except Exception as error:
+            known = isinstance(error, Pix2PixError)
+            words = str(error) if known else f'cannot look for newer checkpoints: {describe(error)}'
+            if words != self._last_error:
+                log(f'{words}; step {self.generator.step} stays in use')
+            self._last_error = words
             return False
         self._last_error = ''
         return True

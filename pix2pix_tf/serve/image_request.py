@@ -1,5 +1,6 @@
 """A request for an image: its limits, its seed, its pixels, and the output for them."""
 
+import re
 from typing import Mapping, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ class Limits(NamedTuple):
     seconds: float = 60.0  # from the arrival of a request to its response
     header_seconds: float = 15.0  # for the header to arrive
     body_seconds: float = 60.0  # for the whole request to arrive
+    idle_seconds: float = 30.0  # without a request, or without taking anything of a response
 
 
 def read_seed(query: Mapping[str, str]) -> int:
@@ -36,7 +38,7 @@ def read_seed(query: Mapping[str, str]) -> int:
     seed = query.get('seed', '')
     if not seed:
         return random_seed()
-    if not (seed.isdecimal() and len(seed) < 20):
+    if not re.fullmatch('[0-9]{1,19}', seed):
         raise exceptions.BadRequest('seed must be a whole number')
     return int(seed)
 

@@ -17,4 +17,9 @@ def log_bug(error: Exception) -> None:
     if os.environ.get('TF_CPP_MIN_LOG_LEVEL') == '0':
         trace = traceback.format_exception(type(error), error, error.__traceback__)
         print_line(''.join(trace).rstrip())
-    print_line(f'a request failed: {type(error).__name__}: {" ".join(str(error).split())}')
+    print_line(f'a request failed: {describe(error)}')
+
+
+def describe(error: Exception) -> str:
+    """An exception in one line."""
+    return f'{type(error).__name__}: {" ".join(str(error).split())[:500]}'

@@ -1,15 +1,19 @@
 """`pix2pix-serve`: the application on waitress, with timeouts, until a signal ends it."""
 
+import fcntl
 import ipaddress
 import json
 import logging
+import struct
+import sys
+import termios
 import threading
 import time
 import urllib.parse
 from typing import Any, Callable, Dict, Optional
 
 import waitress
-from waitress import channel, task, wasyncore
+from waitress import channel, parser, task, wasyncore
 
 from pix2pix_tf.inference.trained import find
 from pix2pix_tf.serve import canvas
@@ -23,10 +27,13 @@ from pix2pix_tf.system import machine, signals
 from pix2pix_tf.system.errors import Pix2PixError
 
 WATCH_SECONDS = 2  # between two looks for a newer checkpoint
-IDLE_SECONDS = 30  # after which a connection without a request is closed
 HEADER_BYTES = 32 * 2**10
 CONNECTIONS = 500
+_TAKEN_BYTES = 16 * 2**10  # of a response that a client takes within `Limits.idle_seconds`
+_NO_LIMIT = 2**31 - 1  # for a limit of waitress: `_Connection` has another
 _GRACE_SECONDS = 0.5
+_STALLED_SECONDS = 5  # after which a shutdown does not wait for a client that takes no response
+_LEAVING_SECONDS = 5  # for a shutdown, after the time for its requests
 _SPARE = 8  # threads for requests that need no generator, among them rejected ones
 
 
@@ -54,7 +61,8 @@ def serve(
     jobs = JobQueue(workers, limits.queue, limits.seconds)
     application = Application(name, current, drawing, jobs, limits, access)
     server = Server(application, access.host, access.port, workers, limits)
-    with signals.stopping_on_signals(log, 'finishing the requests') as stop:
+    most = limits.seconds + _LEAVING_SECONDS
+    with signals.stopping_on_signals(log, 'finishing the requests', most) as stop:
         if watch:
             threading.Thread(
                 target=current.watch, args=(WATCH_SECONDS, stop), name='watch', daemon=True
@@ -80,10 +88,14 @@ def _is_loopback(host):
 
 
 def _address(access, port):
-    """The address of the page, with the token."""
+    """The address of the page, for people; it has the token on a terminal, but not in a log."""
     host = f'[{access.host}]' if ':' in access.host else access.host
-    token = f'#token={urllib.parse.quote(access.token, safe="")}' if access.token else ''
-    return f'http://{host}:{port}/{token}'
+    address = f'http://{host}:{port}/'
+    if access.token is None:
+        return address
+    if not sys.stdout.isatty():
+        return f'{address} (with #token= and the token behind it)'
+    return f'{address}#token={urllib.parse.quote(access.token, safe="")}'
 
 
 class Server:
@@ -117,8 +129,8 @@ class Server:
                 threads=workers + limits.queue + _SPARE,
                 max_request_body_size=limits.body,
                 max_request_header_size=HEADER_BYTES,
-                channel_timeout=IDLE_SECONDS,
-                cleanup_interval=5,
+                channel_timeout=_NO_LIMIT,
+                outbuf_high_watermark=_NO_LIMIT,
                 connection_limit=CONNECTIONS,
                 asyncore_use_poll=True,
                 clear_untrusted_proxy_headers=True,
@@ -142,20 +154,26 @@ class Server:
         while not stop.is_set():
             self._turn()
         self._ending.set()
-        connections = [one for one in self._sockets.values() if isinstance(one, _Connection)]
         for listener in self._listeners():
             wasyncore.dispatcher.close(listener)  # its own `close` also closes what wakes the loop
         # Clients that have just got a response may be about to send their next request
         grace = time.monotonic() + _GRACE_SECONDS
         end = time.monotonic() + self._limits.seconds
         while time.monotonic() < grace or (
-            any(one.is_busy() for one in connections) and time.monotonic() < end
+            any(one.is_busy() for one in self._connections()) and time.monotonic() < end
         ):
             self._turn()
+        for one in self._connections():
+            one.handle_close()
         self._waitress.task_dispatcher.shutdown()
         wasyncore.close_all(self._sockets)
 
+    def _connections(self):
+        return [one for one in self._sockets.values() if isinstance(one, _Connection)]
+
     def _turn(self):
+        for one in self._connections():
+            one.check_time()
         wasyncore.loop(timeout=0.2, use_poll=True, map=self._sockets, count=1)
 
 
@@ -181,34 +199,96 @@ class _Task(task.WSGITask):
         return super().build_response_header()
 
 
-class _Connection(channel.HTTPChannel):
-    """A connection, which is closed if a request takes too long to arrive.
+class _Parser(parser.HTTPRequestParser):
+    """Parses a request; a header that Python cannot read is an error of the client."""
 
-    waitress itself closes only those on which nothing arrives for a while.
+    def parse_header(self, header_plus):
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:  # of a number with thousands of digits, or of an address
+            raise parser.ParsingError('the header is invalid') from error
+
+
+class _Connection(channel.HTTPChannel):
+    """A connection, which is closed if its client takes too long to send or to take something.
+
+    No thread waits for a client: a response waits in a buffer until the client takes it, and the
+    next request of this connection waits until then.
     """
 
     task_class = _Task
     error_task_class = _ErrorTask
-    _began = None  # when the incomplete request began to arrive
+    parser_class = _Parser
+
+    def __init__(self, *arguments, **options):
+        self._answered = self._began = time.monotonic()  # of responses, of incomplete requests
+        self._sent = 0  # bytes
+        self._progress = None  # (time, bytes the client had) when it last took some of a response
+        self._is_postponed = False
+        super().__init__(*arguments, **options)
 
     def received(self, data):
-        result = super().received(data)
-        if self.request is None:
-            self._began = None
-        elif self._began is None:
+        if self._began <= self._answered:
             self._began = time.monotonic()
-        return result
+        return super().received(data)
 
-    def readable(self):
-        request = self.request
-        if self._began is not None and request is not None:
-            limits = self.server.limits
-            most = limits.body_seconds if request.headers_finished else limits.header_seconds
-            if time.monotonic() > self._began + most:
-                self.will_close = True
-        return super().readable()
+    def send(self, data, do_close=True):
+        sent = super().send(data, do_close)
+        self._sent += sent
+        return sent
+
+    def service(self):
+        if self.total_outbufs_len:
+            self._is_postponed = True
+            self.server.pull_trigger()
+            return
+        super().service()
+        self._answered = time.monotonic()
+
+    def check_time(self):
+        """Closes the connection if its client is too slow; starts a request that was postponed.
+
+        It must be called a few times a second.
+        """
+        now, limits = time.monotonic(), self.server.limits
+        if self.total_outbufs_len:
+            self._answered = now
+            taken = self._sent - _not_acknowledged(self.socket)
+            if self._progress is None or taken >= self._progress[1] + _TAKEN_BYTES:
+                self._progress = now, taken
+            if self._is_stalled(limits.idle_seconds):
+                self.handle_close()
+            return
+        self._progress = None
+        if self._is_postponed:
+            self._is_postponed = False
+            self.server.add_task(self)
+        if self.requests:
+            self._answered = now
+        elif now > max(self._began, self._answered) + self._time_to_arrive(limits):
+            self.handle_close()
+
+    def _time_to_arrive(self, limits):
+        """Seconds for what the client must send next. Empty lines do not begin a request."""
+        if self.request is not None and self.request.headers_finished:
+            return limits.body_seconds
+        if self.request is not None or self._began > self._answered:
+            return limits.header_seconds
+        return limits.idle_seconds
+
+    def _is_stalled(self, seconds):
+        """Whether the client has taken nearly nothing of a response for so long."""
+        return self._progress is not None and time.monotonic() > self._progress[0] + seconds
 
     def is_busy(self):
-        """Whether a request or a response is under way."""
+        """Whether a request or a response is under way, and the client takes part in it."""
         unsent = self.requests or self.request or self.total_outbufs_len
-        return self.connected and bool(unsent)
+        return self.connected and bool(unsent) and not self._is_stalled(_STALLED_SECONDS)
+
+
+def _not_acknowledged(connection):
+    """The bytes in the buffers of the operating system that the client has not received."""
+    try:
+        return struct.unpack('i', fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))[0]
+    except OSError:  # not every system can tell
+        return 0

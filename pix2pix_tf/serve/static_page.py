@@ -1,6 +1,7 @@
 """The page without a server: a folder for any static host, with the model as an ONNX file."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -26,14 +27,17 @@ _ORT_SHA512 = (
 )
 _MARK = '<title>pix2pix</title>'  # in index.html
 _PAGE_FILES = ('index.html', 'draw.js', 'style.css', 'onnx.js')
-_ORT_FILES = (
+_ORT_WASM = (
     'ort.wasm.min.js',
     'ort-wasm-simd-threaded.mjs',
     'ort-wasm-simd-threaded.wasm',
+)
+_ORT_WEBGPU = (
     'ort.webgpu.min.js',
     'ort-wasm-simd-threaded.asyncify.mjs',
     'ort-wasm-simd-threaded.asyncify.wasm',
 )
+_ORT_FILES = {'auto': _ORT_WASM + _ORT_WEBGPU, 'wasm': _ORT_WASM}  # by `backend`
 
 
 def write(
@@ -42,11 +46,14 @@ def write(
     name: str,
     weights: str = 'int8',
     data: Optional[str] = None,
+    backend: str = 'auto',
 ) -> None:
     """Writes the page for the generator of `source` to the folder `to`; index.html is the page.
 
     `name` is shown on it. `weights` is the type of the stored filters: float32, float16 or int8.
     `data` is the folder of training images for the palette, by default that of the training.
+    `backend` is what runs the model: wasm, or auto, which is WebGPU where the browser has it. The
+    files for WebGPU are larger than some hosts and browsers allow.
 
     Raises:
         UsageError: `to` has another page, or another file of the same name.
@@ -55,22 +62,33 @@ def write(
     """
     _check_free(to)
     drawing = canvas.prepare(source, data)
-    runtime = download()
+    runtime = download(backend)
     files.prepare_directory(to)
     for folder in ('ort', 'examples'):
         files.prepare_directory(os.path.join(to, folder))
     masks = {f'mask_{number}': mask_shape(number, source.config) for number in MASKED}
-    model = {'file': MODEL, 'dropout': source.config.dropout, 'masks': masks}
+    model = {
+        'file': MODEL,
+        'dropout': source.config.dropout,
+        'masks': masks,
+        'webgpu': backend == 'auto',
+    }
     description = dict(drawing.describe(source.step), name=name, onnx=model)
     # index.html first: it marks the folder as a page of this package
     written = {name: files.read(os.path.join(canvas.PAGE, name)) for name in _PAGE_FILES}
     written[MODEL] = onnx.build(source, weights, masks=True).SerializeToString()
     written['model.json'] = json.dumps(description).encode()
-    written.update((os.path.join('ort', name), contents) for name, contents in runtime.items())
+    # Some hosts send .mjs with a type that browsers refuse to run
+    scripts = {name.replace('.mjs', '.js'): contents for name, contents in runtime.items()}
+    written.update((os.path.join('ort', name), contents) for name, contents in scripts.items())
     for number, example in enumerate(drawing.examples):
         written[os.path.join('examples', f'{number}.png')] = example
     for path, contents in written.items():
         files.write_whole(os.path.join(to, path), contents)
+    for name in _ORT_FILES['auto']:  # of an earlier page
+        for path in {name, name.replace('.mjs', '.js')} - set(scripts):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(os.path.join(to, 'ort', path))
 
 
 def _check_free(to):
@@ -87,8 +105,8 @@ def _check_free(to):
             )
 
 
-def download() -> Dict[str, bytes]:
-    """{name: contents} of the files of onnxruntime-web that the page needs.
+def download(backend: str = 'auto') -> Dict[str, bytes]:
+    """{name: contents} of the files of onnxruntime-web that the page needs for `backend`.
 
     Raises:
         Pix2PixError: npm is missing or fails, or the package has another checksum.
@@ -112,7 +130,7 @@ def download() -> Dict[str, bytes]:
         if digest != _ORT_SHA512:
             raise Pix2PixError(f'npm returned another {ORT}: its checksum is {digest}')
         with tarfile.open(path) as archive:
-            return {name: _member(archive, name) for name in _ORT_FILES}
+            return {name: _member(archive, name) for name in _ORT_FILES[backend]}
 
 
 def _member(archive, name):

@@ -6,6 +6,7 @@ https://www.tensorflow.org/tfx/serving/api_rest
 import base64
 import binascii
 import json
+import re
 from typing import Any, Dict
 
 import numpy as np
@@ -140,10 +141,16 @@ def _compute(generator, instance, limits):
 def _decode(value):
     if not (isinstance(value, dict) and set(value) == {'b64'}):
         raise exceptions.BadRequest('bytes must be sent as {"b64": "..."}')
+    text = value['b64']
+    if not isinstance(text, str):
+        raise exceptions.BadRequest('b64 must be a string of base64')
+    if re.match('data:[^,]*;base64,', text):
+        text = text.partition(',')[2]
     try:
-        return base64.b64decode(value['b64'], validate=True)
-    except (TypeError, ValueError, binascii.Error) as error:
-        raise exceptions.BadRequest('b64 is not base64') from error
+        return base64.b64decode(''.join(text.split()), validate=True)  # some clients wrap lines
+    except (ValueError, binascii.Error) as error:
+        reason = ' '.join(str(error).split())
+        raise exceptions.BadRequest(f'b64 is not base64 ({reason})') from error
 
 
 def _pixels(value, generator):

@@ -2,12 +2,15 @@
 
 import dataclasses
 import os
+import pathlib
+import re
 import shutil
 
 import pytest
 import tensorflow.compat.v1 as tf
 from support.helpers import error_line, run_command
 
+import pix2pix_tf
 from pix2pix_tf import options_file
 from pix2pix_tf.convert import card, convert, saved_model
 from pix2pix_tf.inference.trained import find
@@ -78,6 +81,40 @@ def test_a_training_is_preferred_to_a_conversion_in_its_folder(trained, tmp_path
     assert find(str(out / '1')).step == 1
 
 
+def test_files_for_other_programs_are_named_with_what_can_be_run(trained, tmp_path):
+    for name in ('x.onnx', 'folder/model.tflite', 'saved/1/saved_model.pb', 'model.ckpt'):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b'x')
+    takes = (
+        'cannot be run here: `model` takes the folder of a training, a checkpoint, or the folder'
+    )
+    for model, words in (
+        ('x.onnx', f'{tmp_path}/x.onnx {takes}'),
+        ('folder', f'{tmp_path}/folder/model.tflite {takes}'),
+        ('folder/model.tflite', f'{tmp_path}/folder/model.tflite {takes}'),
+        (
+            'saved/1/saved_model.pb',
+            f'is a part of a SavedModel: choose its folder, {tmp_path}/saved/1',
+        ),
+        ('model.ckpt', f'{tmp_path}/model.ckpt {takes}'),
+    ):
+        with pytest.raises(CheckpointError, match=re.escape(words)):
+            find(str(tmp_path / model))
+    result = run_command('serve', f'--model={tmp_path}/x.onnx')
+    assert 'cannot be run here: --model takes the folder of a training' in error_line(result, 1)
+    assert find(os.path.join(trained, 'model-2.index')).step == 2
+
+
+@pytest.mark.parametrize('model', [5, None, '', 'a\0b', b'out'])
+def test_what_is_no_path_is_an_error(model):
+    with pytest.raises(UsageError, match='`model` is .*: it must be the path of the folder'):
+        pix2pix_tf.load(model)
+
+
+def test_a_model_may_be_a_path_object(trained):
+    assert find(pathlib.Path(trained)) == find(trained)
+
+
 def test_the_command(trained, tmp_path):
     out = str(tmp_path / 'out')
     shutil.copytree(trained, out)
@@ -138,4 +175,4 @@ def test_a_card_names_the_dataset_instead_of_its_part(trained, tmp_path):
     written = (out / 'options.json').read_text()
     folder = options_file.load_data(trained).folder
     (out / 'options.json').write_text(written.replace(folder, '/x/facades/train'))
-    assert '| Data | facades |' in card.write(find(str(out)), 'onnx', '')
+    assert '| Data | facades |' in card.write(find(str(out)), {})

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -84,6 +85,23 @@ def test_the_card_and_the_options_are_written_beside_it(written, trained):
     assert f'| Data | {os.path.basename(data)} |' in card
     assert '| Training steps | 2 |' in card and '| Image size | 256x256 pixels |' in card
     assert options_file.load(written) == options_file.load(trained)
+
+
+def test_the_card_describes_all_formats_of_a_folder(source, tmp_path):
+    (tmp_path / '.converting-left').mkdir()  # of a conversion that was killed
+    (tmp_path / '.converting-left' / 'model.tflite').write_bytes(b'x')
+    convert.convert(source, 'saved_model', str(tmp_path))
+    convert.convert(source, 'tflite', str(tmp_path))
+    card = (tmp_path / 'README.md').read_text()
+    assert '- pix2pix\n- image-to-image\n- saved_model\n- tflite\n---\n' in card
+    assert '\n- **saved_model**: `2`, step 2: Signatures: ' in card and 'EXIF' in card
+    assert card.count('\n- **tflite**: `model.tflite`, step 2: Input and output are') == 1
+    assert sorted(os.listdir(str(tmp_path))) == ['2', 'README.md', 'model.tflite', 'options.json']
+    os.remove(str(tmp_path / 'model.tflite'))
+    shutil.rmtree(str(tmp_path / '2'))
+    convert.convert(source, 'tflite', str(tmp_path))
+    card = (tmp_path / 'README.md').read_text()
+    assert 'saved_model' not in card and card.count('- **tflite**') == 1
 
 
 def test_other_graphs_keep_the_fast_ops(written):

@@ -1,7 +1,9 @@
 """The endpoints, without a network."""
 
 import base64
+import gzip
 import io
+import json
 import os
 import re
 import struct
@@ -13,7 +15,7 @@ import pytest
 from PIL import Image
 from support.clients import png
 from support.helpers import pair_pixels, wait_until
-from werkzeug.test import Client
+from werkzeug.test import Client, EnvironBuilder
 from werkzeug.wrappers import Response
 
 import pix2pix_tf
@@ -75,6 +77,62 @@ def test_an_image_is_the_body_or_part_of_a_form(client, generator):
     assert client.post('/predict?seed=3', data=png(), headers=curl).data == expected
 
 
+def test_parameters_may_be_fields_of_the_form(client, generator):
+    expected = generator.encode(generator(pair_pixels(1, 64, 64), seed=3, fit='whole'))
+
+    def post(address, **fields):
+        return client.post(address, data=dict(fields, file=(io.BytesIO(png()), 'photo.png')))
+
+    for address, fields in (
+        ('/predict', {'seed': '3', 'fit': 'whole'}),
+        ('/predict?fit=whole', {'seed': '3'}),
+        ('/predict?fit=whole&seed=3', {'seed': '3'}),
+    ):
+        response = post(address, **fields)
+        assert (response.headers['X-Seed'], response.data == expected) == ('3', True)
+    assert error_of(post('/predict', seed='3000000000'))[0] == 400
+    assert error_of(post('/predict?seed=3', seed='4')) == (400, 'seed has several values: send one')
+
+
+@pytest.mark.parametrize(
+    'address, fields, words',
+    [
+        ('/predict?sed=3', {}, 'there is no parameter sed: the parameters are seed, fit, '),
+        ('/predict', {'Seed': '3'}, 'there is no parameter Seed: the parameters are seed, fit, '),
+        ('/predict', {'b': 2}, 'the form has 2 files: send one at a time'),
+    ],
+)
+def test_what_predict_does_not_know_is_an_error(client, address, fields, words):
+    data = {'a': (io.BytesIO(png()), 'a.png')}
+    for name, value in fields.items():
+        data[name] = (io.BytesIO(png()), 'b.png') if value == 2 else value
+    status, message = error_of(client.post(address, data=data))
+    assert (status, words in message) == (400, True)
+
+
+def test_a_body_may_be_compressed(client):
+    expected = client.post('/predict?seed=3', data=png()).data
+    headers = {'Content-Encoding': 'gzip'}
+
+    def post(body, path='/predict?seed=3', **changes):
+        return client.post(path, data=body, headers=dict(headers, **changes))
+
+    assert post(gzip.compress(png())).data == expected
+    form = {'file': (io.BytesIO(png()), 'photo.png')}
+    environ = EnvironBuilder(method='POST', data=form).get_environ()
+    body = gzip.compress(environ['wsgi.input'].read())
+    assert post(body, **{'Content-Type': environ['CONTENT_TYPE']}).data == expected
+    rows = json.dumps({'instances': [b64(png())], 'signature_name': 'serving_default'}).encode()
+    assert post(gzip.compress(rows), '/v1/models/m:predict').status_code == 200
+    assert error_of(post(png())) == (400, 'the body is not gzip, as its Content-Encoding says')
+    half = gzip.compress(png())[:-9]
+    assert error_of(post(half)) == (400, 'the body must be one whole gzip stream')
+    bomb = gzip.compress(bytes(LIMITS.body + 1))
+    assert len(bomb) < 10**4 and error_of(post(bomb)) == (413, 'the body is too long')
+    answer = error_of(client.post('/predict', data=b'', headers={'Content-Encoding': 'br'}))
+    assert answer == (415, 'the Content-Encoding is br: send gzip, or the body as it is')
+
+
 def test_without_a_seed_the_response_has_a_random_one(client):
     response = client.post('/predict', data=png())
     again = client.post(f'/predict?seed={response.headers["X-Seed"]}', data=png())
@@ -105,6 +163,7 @@ def bomb(width, height):
         ('/predict', b'x' * 2000001, 413, 'too long'),
         ('/predict?seed=-1', png(), 400, 'seed'),
         ('/predict?seed=²', png(), 400, 'seed'),
+        ('/predict?seed=٣', png(), 400, 'seed'),
         ('/predict?seed=3000000000', png(), 400, 'seed'),
         ('/predict?fit=half', png(), 400, 'fit'),
         ('/v1/models/m:predict', b'{', 400, 'not JSON'),
@@ -159,6 +218,28 @@ def test_tensorflow_serving_in_rows_and_columns(client, generator):
     assert list(output) == ['b64']
 
 
+def test_base64_may_be_wrapped_or_a_data_uri(client, generator):
+    expected = b64(generator.encode(generator(pair_pixels(1, 64, 64), seed=5)))
+    plain = b64(png())['b64']
+    for text in (
+        base64.encodebytes(png()).decode(),
+        plain.replace('/', '/\r\n '),
+        f'data:image/png;base64,{plain}',
+        f'data:;base64,{base64.encodebytes(png()).decode()}',
+    ):
+        rows = [{'image_bytes': {'b64': text}, 'seed': 5}]
+        assert rest(client, signature_name='seeded', instances=rows) == {'predictions': [expected]}
+    for text, words in (
+        (plain.rstrip('=')[:-1], 'b64 is not base64 ('),
+        ('data:image/svg+xml,<svg/>', 'b64 is not base64 ('),
+        ('ä', 'b64 is not base64 ('),
+        (7, 'b64 must be a string of base64'),
+    ):
+        response = client.post('/v1/models/m:predict', json={'instances': [{'b64': text}]})
+        status, message = error_of(response)
+        assert (status, message[: len(words)]) == (400, words)
+
+
 def test_tensorflow_serving_of_floats(client):
     inputs = np.round(np.random.RandomState(1).uniform(-1, 1, [1, 256, 256, 3]), 1)
     outputs = rest(client, signature_name='floats', instances=inputs.tolist())
@@ -180,6 +261,27 @@ def test_tensorflow_serving_describes_the_model(client):
 def test_names_of_this_server_are_accepted(create, host):
     client = create(Access(names=('A.b',)))
     assert client.get('/healthz', headers={'Host': host}).status_code == 200
+
+
+def test_a_name_may_stand_for_all_names_below_it(create):
+    client = create(Access(names=('*.a.b',)))
+    for host, status in (
+        ('x.a.b', 200),
+        ('X.y.a.b:80', 200),
+        ('a.b', 403),
+        ('xa.b', 403),
+        ('x.a.b.c', 403),
+        ('*.a.b', 200),
+    ):
+        assert client.get('/healthz', headers={'Host': host}).status_code == status, host
+
+
+def test_only_one_origin_may_show_the_page_in_a_frame(create, client):
+    policy = client.get('/').headers['Content-Security-Policy']
+    assert policy.endswith("; frame-ancestors 'none'")
+    allowed = create(Access(frame='https://example.org'))
+    policy = allowed.get('/').headers['Content-Security-Policy']
+    assert policy.endswith('; frame-ancestors https://example.org')
 
 
 @pytest.mark.parametrize('host', ['evil.example', 'localhost.evil.example', '127.0.0.1.x', 'a b'])
@@ -211,7 +313,8 @@ def test_a_token_protects_all_but_the_page(create):
             headers = {'Authorization': given} if given else {}
             response = client.get(address, headers=headers)
             assert error_of(response)[0] == 401
-        assert client.get(address, headers={'Authorization': 'Bearer secret'}).status_code == 200
+        for given in ('Bearer secret', 'bearer secret', 'BEARER  secret'):
+            assert client.get(address, headers={'Authorization': given}).status_code == 200
     assert error_of(client.post('/predict', data=png()))[0] == 401
 
 

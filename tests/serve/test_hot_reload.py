@@ -90,3 +90,30 @@ def test_a_checkpoint_that_cannot_be_loaded_is_reported_once(out, monkeypatch, c
     )
     assert current.generator(np.zeros([64, 64, 3], np.uint8), seed=1).shape == (256, 256, 3)
     current.generator.close()
+
+
+def test_the_thread_that_looks_for_checkpoints_survives_any_failure(
+    out, watched_run, monkeypatch, capsys
+):
+    current, stop = CurrentGenerator(out), threading.Event()
+    original, failures = hot_reload.find, 2 * [RecursionError('too deep')]
+
+    def find(model, **changes):
+        if failures:
+            raise failures.pop()
+        return original(model, **changes)
+
+    monkeypatch.setattr(hot_reload, 'find', find)
+    add_checkpoint(watched_run, out)
+    thread = threading.Thread(target=current.watch, args=(0.01, stop))
+    thread.start()
+    wait_until(lambda: current.generator.step == 4, 'the newer checkpoint')
+    stop.set()
+    thread.join()
+    assert (
+        capsys.readouterr().out.count(
+            'cannot look for newer checkpoints: RecursionError: too deep; step 2 stays in use\n'
+        )
+        == 1
+    )
+    current.generator.close()

@@ -7,17 +7,26 @@ import os
 import re
 import shutil
 import socket
+import sys
 import threading
 import time
 
 import numpy as np
 import pytest
 from PIL import Image
-from support.clients import ask, end, png, read, served, together
-from support.helpers import error_line, run_command, wait_for, wait_until
+from support.clients import Server, ask, end, png, read, served, together
+from support.helpers import (
+    error_line,
+    fork_command,
+    run_command,
+    start_process,
+    wait_for,
+    wait_until,
+)
 
 import pix2pix_tf
 from pix2pix_tf import saving
+from pix2pix_tf.serve import access
 
 SEED = 7
 
@@ -154,6 +163,53 @@ def terminate_within_a_request(server, image):
         return read(connection)
 
 
+HUNG = """
+import time
+from types import SimpleNamespace as Fake
+from pix2pix_tf.serve import image_request, server
+
+server.find = lambda model: None
+server.canvas = Fake(prepare=lambda *_: None)
+server.CurrentGenerator = lambda model: Fake(generator=Fake(step=1))
+server._LEAVING_SECONDS = 0.5
+image_request.read_pixels = lambda *_: time.sleep(3600)
+server.serve('m', access=server.Access(port=0), limits=server.Limits(seconds=1))
+"""
+
+
+def test_a_job_that_never_ends_does_not_delay_the_shutdown_beyond_its_limit():
+    process = start_process(sys.executable, '-c', HUNG)
+    port = int(re.search(r':(\d+)/', wait_for(process, ' at http://')).group(1))
+    assert Server(process, port).ask('/predict', png()).status == 504
+    process.terminate()
+    printed, errors = process.communicate()
+    assert printed.splitlines()[-1] == (
+        'finishing the requests takes longer than 1.5 s: leaving without it'
+    )
+    assert process.returncode == 1 and 'Traceback' not in errors
+
+
+def test_names_and_origins_are_as_browsers_send_them():
+    assert access.read_name('*.GPU.example.org.') == '*.gpu.example.org'
+    for given, origin in (
+        ('https://Example.org:443', 'https://example.org'),
+        ('http://example.org:443', 'http://example.org:443'),
+        ('http://[::1]:80', 'http://[::1]'),
+        ('chrome-extension://abc', 'chrome-extension://abc'),
+    ):
+        assert access.read_origin(given, 'cors') == origin
+
+
+def test_the_token_is_not_in_the_log(trained_small):
+    process = fork_command(
+        'serve', f'--model={trained_small}', '--port=0', environment={'PIX2PIX_TOKEN': 'secret'}
+    )
+    assert 'with #token= and the token behind it' in wait_for(process, ' at http://')
+    process.terminate()
+    printed, errors = process.communicate()
+    assert (process.returncode, 'secret' in printed + errors) == (0, False)
+
+
 def refuses(server):
     with contextlib.closing(server.connect()) as connection:
         try:
@@ -205,4 +261,16 @@ def test_an_error_at_the_start_is_one_line(server, trained, tmp_path):
         line = error_line(run_command('serve', f'--seconds={seconds}'), 2)
         assert f'--seconds is {float(seconds)}' in line
     assert '--token must consist of' in error_line(run_command('serve', '--token=a b'), 2)
+    for flag, words in (
+        ('--names=https://example.org', '--names has https://example.org: a name is like'),
+        ('--names=example.org:8000', '--names has example.org:8000: a name is like'),
+        ('--names=*', '--names has *: a name is like'),
+        ('--names=a.b,', '--names has an empty name: a name is like'),
+        ('--names=m\xfcller.example', 'in ASCII'),
+        ('--cors=example.org', '--cors has example.org: an origin is like'),
+        ('--cors=https://example.org/', '--cors has https://example.org/: an origin is like'),
+        ('--frame=*', '--frame has *: an origin is like'),
+        ('--frame=https://a.b;https://c.d', '--frame has https://a.b;https://c.d: an origin'),
+    ):
+        assert words in error_line(run_command('serve', flag), 2)
     assert '--port is 70000' in error_line(run_command('serve', '--port=70000'), 2)

@@ -12,8 +12,20 @@ from support.drawing_page import DOOR, READY, done, pixels
 from support.helpers import error_line, run_command, serving
 
 import pix2pix_tf
+from pix2pix_tf.serve import static_page
 
 pytestmark = pytest.mark.post_networks
+
+
+class PlainHost(Files):
+    """A static host that knows no other types than these."""
+
+    extensions_map = {
+        '': 'application/octet-stream',
+        '.html': 'text/html',
+        '.css': 'text/css',
+        '.js': 'text/javascript',
+    }
 
 
 @pytest.mark.slow
@@ -34,10 +46,11 @@ def test_the_browser_computes_what_tensorflow_does(facades, tmp_path):
     model['onnx']['dropout'] = 0
     with open(os.path.join(to, 'model.json'), 'w') as file:
         json.dump(model, file)
-    with serving(Files) as server, browsing() as page:
+    with serving(PlainHost) as server, browsing() as page:
         server.folder = to
-        page.open(server.url + '/')
+        page.open(server.url + '/?wasm')
         page.wait(READY)
+        assert page.run('model.onnx.webgpu') is False
         assert 'in your browser by' in page.run("document.querySelector('#model').textContent")
         page.run('document.querySelector(\'input[value="#00aaff"]\').click()')
         page.drag([page.place('#input', 0.2, 0.2), page.place('#input', 0.6, 0.6)])
@@ -59,3 +72,24 @@ def test_without_npm_the_error_is_one_line(trained, tmp_path):
     )
     assert 'cannot download onnxruntime-web@' in error_line(result, 1)
     assert not os.path.exists(str(tmp_path / 'page'))
+
+
+@pytest.mark.skipif(sys.version_info < (3, 8), reason='the page is written by TensorFlow 2.x')
+def test_the_files_of_webgpu_can_be_left_out_and_none_is_mjs(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        static_page,
+        'download',
+        lambda backend: dict.fromkeys(static_page._ORT_FILES[backend], b'x'),
+    )
+    wasm = {
+        'ort.wasm.min.js',
+        'ort-wasm-simd-threaded.js',
+        'ort-wasm-simd-threaded.wasm',
+    }
+    for backend, more in (('auto', 3), ('wasm', 0)):
+        static_page.write(source, str(tmp_path), 'x', backend=backend)
+        names = set(os.listdir(str(tmp_path / 'ort')))
+        assert names >= wasm and len(names) == 3 + more
+        assert not any(name.endswith('.mjs') for name in names)
+        model = json.loads((tmp_path / 'model.json').read_text())
+        assert model['onnx']['webgpu'] == (backend == 'auto')

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from support.helpers import (
+    DEADLINE,
     NARROW_FLAGS,
     fork_command,
     read_checkpoint,
@@ -56,8 +57,11 @@ import sys, time
 from pix2pix_tf.system import signals
 
 signals.ECHO = float(sys.argv[1])
-with signals.stopping_on_signals(lambda line: print(line, flush=True)):
+limit = float(sys.argv[2]) if len(sys.argv) > 2 else None
+with signals.stopping_on_signals(lambda line: print(line, flush=True), 'busy', limit):
     print('ready', flush=True)
+    if len(sys.argv) > 3:  # it hangs as in a dead drive
+        open(sys.argv[3])
     end = time.time() + 3600
     while time.time() < end:
         time.sleep(1)
@@ -100,3 +104,39 @@ def test_handlers_are_put_back():
         assert not stop.is_set()
         assert signal.getsignal(signal.SIGTERM) not in before
     assert [signal.getsignal(number) for number in signals.SIGNALS] == before
+
+
+def test_a_run_that_does_not_end_leaves_with_a_line(tmp_path):
+    os.mkfifo(str(tmp_path / 'pipe'))
+    process = start_process(sys.executable, '-c', BUSY, '3600', '0.2', str(tmp_path / 'pipe'))
+    wait_for(process, 'ready')
+    process.send_signal(signal.SIGTERM)
+    printed, errors = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, errors) == (1, '')
+    assert printed.splitlines()[-1] == (
+        'busy takes longer than 0.2 s: leaving without it; what was saved is kept'
+    )
+
+
+@pytest.mark.parametrize('limit, second, status', [(0.2, None, 1), (3600, signal.SIGTERM, 143)])
+def test_an_output_that_takes_no_line_does_not_hold_the_end(limit, second, status):
+    source = f"""
+import threading
+from pix2pix_tf.system import signals
+
+signals.LIMIT, signals.ECHO = {limit}, 0
+forever = threading.Event()
+told = threading.Event()
+with signals.stopping_on_signals(lambda line: told.set() or forever.wait()):
+    print('ready', flush=True)
+    told.wait()
+    print('told', flush=True)
+    forever.wait()
+"""
+    process = start_process(sys.executable, '-c', source)
+    wait_for(process, 'ready')
+    process.send_signal(signal.SIGTERM)
+    if second:
+        wait_for(process, 'told')
+        process.send_signal(second)
+    assert process.wait(timeout=DEADLINE) == status

@@ -357,6 +357,7 @@ function useOnnx() {
       worker.postMessage(message);
     });
   say('Loading the model …');
+  if (new URLSearchParams(location.search).has('wasm')) model.onnx.webgpu = false;
   const loaded = ask(model).then(({ runner }) => {
     byId('model').textContent += `, in your browser by ${runner}`;
   });

@@ -19,24 +19,26 @@ onmessage = async ({ data }) => {
 async function load(json) {
   model = json;
   const blank = new ImageData(model.width, model.height);
-  const adapter = self.navigator.gpu && (await navigator.gpu.requestAdapter().catch(() => null));
+  const gpu = model.onnx.webgpu && self.navigator.gpu;
+  const adapter = gpu && (await gpu.requestAdapter().catch(() => null));
   if (adapter) {
     try {
-      await start('ort.webgpu.min.js', 'webgpu');
+      await start('webgpu', 'ort-wasm-simd-threaded.asyncify');
       await run(blank, 0); // some cards fail only here
       return { runner: 'WebGPU' };
     } catch (error) {
       console.warn(`no WebGPU: ${error.message || error}`);
     }
   }
-  await start('ort.wasm.min.js', 'wasm');
+  await start('wasm', 'ort-wasm-simd-threaded');
   await run(blank, 0);
   return { runner: 'WebAssembly' };
 }
 
-async function start(script, provider) {
-  importScripts(ORT + script);
-  ort.env.wasm.wasmPaths = ORT;
+async function start(provider, runtime) {
+  importScripts(`${ORT}ort.${provider}.min.js`);
+  // Not its usual name, .mjs, which some hosts send with a type that browsers refuse
+  ort.env.wasm.wasmPaths = { mjs: `${ORT}${runtime}.js`, wasm: `${ORT}${runtime}.wasm` };
   // Threads need the headers COOP and COEP, which a plain static host does not send
   ort.env.wasm.numThreads = self.crossOriginIsolated ? navigator.hardwareConcurrency : 1;
   const file = new URL(model.onnx.file, location.href).href;
