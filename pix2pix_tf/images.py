@@ -56,7 +56,7 @@ def check_names(names: Dict[str, str], suffix: str) -> None:
         DataError: a name is too long; the message names its path.
     """
     for path, name in names.items():
-        excess = len(os.fsencode(name + suffix + files.TEMPORARY)) - files.MAX_NAME_BYTES
+        excess = len(os.fsencode(name + suffix)) - files.MAX_NAME_BYTES
         if excess > 0:
             raise DataError(
                 f'{path} has too long a name for {suffix}: shorten it by {excess} bytes'

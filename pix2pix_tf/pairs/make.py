@@ -94,10 +94,8 @@ def check_apart(to: str, *sources: str) -> None:
 
 def _remove_unfinished(to):
     """Removes what a killed process was writing."""
-    for folder, _, names in os.walk(to):
-        for name in names:
-            if name.endswith(tuple(e + files.TEMPORARY for e in ('.jpg', '.png', '.json'))):
-                os.remove(os.path.join(folder, name))
+    for folder, _, _ in os.walk(to):
+        files.remove_unfinished(folder)
 
 
 def _run(function, items, words, processes):
@@ -143,7 +141,7 @@ def _plan(found, settings, output, record):
             name = os.path.join(record.parts[name], name.replace('/', '-'))
         names = [os.path.join(folder, name + '.' + settings.extension) for folder in output.folders]
         path = one.paths[0]
-        longest = len(os.fsencode(os.path.basename(names[0]) + files.TEMPORARY))
+        longest = len(os.fsencode(os.path.basename(names[0])))
         if longest > files.MAX_NAME_BYTES:
             left_out.append(f'{path} has a name that is too long: shorten it')
         elif names[0] in owners:

@@ -74,7 +74,7 @@ def _in_words(value):
 
 
 def _is_ours(name):
-    return name.startswith('.') or name == FILENAME + files.TEMPORARY
+    return name.startswith('.')
 
 
 def write(to: str, record: Record) -> None:

@@ -1,5 +1,8 @@
 """Writes files so that a reader never finds half of one."""
 
+import contextlib
+import errno
+import fcntl
 import os
 import tempfile
 import typing
@@ -7,8 +10,24 @@ import typing
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import DataError, Pix2PixError, UsageError
 
-TEMPORARY = '.tmp'  # of a file while it is written
 MAX_NAME_BYTES = 255  # of a file name, on nearly all file systems
+
+# A file has a name of this form, with eight random digits between, while it is written
+_PREFIX, _SUFFIX = '.pix2pix-tf-', '.tmp'
+
+# What a file system answers that cannot sync files, or cannot open or sync folders
+_CANNOT_SYNC = {
+    errno.EACCES,
+    errno.EBADF,
+    errno.EINVAL,
+    errno.EISDIR,
+    errno.ENOSYS,
+    errno.ENOTSUP,
+    errno.ENOTTY,
+    errno.EOPNOTSUPP,
+    errno.EPERM,
+}
+_warned: typing.Set[str] = set()  # the warnings that this process has printed
 
 
 def read(path: str) -> bytes:
@@ -43,33 +62,88 @@ def write_together(contents: typing.Dict[str, bytes], durable: bool = False) -> 
     Raises:
         Pix2PixError: one cannot be written; the message names it.
     """
-    written: typing.List[str] = []
-    try:
-        for path, data in contents.items():
-            written.append(path + TEMPORARY)
-            with open(path + TEMPORARY, 'wb') as file:
+    temporary: typing.Dict[str, str] = {}  # {path: its temporary file}
+    with contextlib.ExitStack() as stack:
+        try:
+            for path, data in contents.items():
+                temporary[path], file = _create_temporary(os.path.dirname(path))
+                stack.enter_context(file)
                 file.write(data)
+                file.flush()
                 if durable:
-                    file.flush()
-                    os.fsync(file.fileno())
-        for path in contents:
-            os.replace(path + TEMPORARY, path)
-            if durable:
-                sync(os.path.dirname(path) or '.')
-    except OSError as error:
-        for temporary in written:
-            if os.path.isfile(temporary):
-                os.remove(temporary)
-        raise unwritable(path, error) from error
+                    with _optional_sync(path):
+                        os.fsync(file.fileno())
+            for path in contents:
+                os.replace(temporary[path], path)
+                del temporary[path]
+                if durable:
+                    sync(os.path.dirname(path) or '.')
+        except OSError as error:
+            for left in temporary.values():
+                with contextlib.suppress(OSError):
+                    os.remove(left)
+            raise unwritable(path, error) from error
+
+
+def _create_temporary(directory):
+    """(path of a new file in `directory`, that file open and locked by this process).
+
+    No name is taken that exists, not even that of a symbolic link. The lock shows other processes
+    that the file has an owner; see `remove_unfinished`.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    while True:
+        path = os.path.join(directory, f'{_PREFIX}{os.urandom(4).hex()}{_SUFFIX}')
+        with contextlib.suppress(FileExistsError):
+            descriptor = os.open(path, flags, 0o666)
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.lexists(path):  # else it was removed before it was locked
+                return path, os.fdopen(descriptor, 'wb')
+            os.close(descriptor)
+
+
+def remove_unfinished(directory: str) -> None:
+    """Removes the files that a killed process was writing in `directory`.
+
+    A file that a running process writes is locked. On a file system without locks, all stay.
+    """
+    with contextlib.suppress(OSError), os.scandir(directory or '.') as entries:
+        for entry in entries:
+            is_named_so = entry.name.startswith(_PREFIX) and entry.name.endswith(_SUFFIX)
+            if not (is_named_so and entry.is_file(follow_symlinks=False)):
+                continue
+            with contextlib.suppress(OSError), open(entry.path, 'rb') as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.remove(entry.path)
 
 
 def sync(path: str) -> None:
-    """Waits until a file, or the names in a folder, have reached the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Waits until a file, or the names in a folder, have reached the disk.
+
+    On a file system that cannot do that, this prints a warning, once per process.
+    """
+    with _optional_sync(path):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _optional_sync(path):
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        yield
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
+        if 'sync' not in _warned:
+            _warned.add('sync')
+            print_line(
+                f'warning: cannot force {path} to the disk ({error.strerror}): a power failure may '
+                'cost what was written last'
+            )
 
 
 def check_ours(path: str, mark: str, option: str = 'to') -> None:
@@ -80,7 +154,10 @@ def check_ours(path: str, mark: str, option: str = 'to') -> None:
     Raises:
         UsageError: the file was written by another program.
     """
-    if os.path.exists(path) and mark.encode() not in read(path):
+    if not os.path.exists(path):
+        return
+    is_special = not (os.path.isfile(path) or os.path.isdir(path))  # a pipe would never end
+    if is_special or mark.encode() not in read(path):
         raise UsageError(
             f'{path} was not written by pix2pix_tf: choose another folder with `{option}`'
         )
@@ -94,12 +171,15 @@ def unwritable(path: str, error: OSError) -> Pix2PixError:
 def prepare_directory(path: str) -> None:
     """Creates the folder `path` if it is missing, and checks that files can be written in it.
 
+    Files that a killed process was writing there are removed.
+
     Raises:
         Pix2PixError: it cannot be created or written to; the message names it.
     """
     try:
         os.makedirs(path, exist_ok=True)
         tempfile.TemporaryFile(dir=path).close()
+        remove_unfinished(path)
     except OSError as error:
         raise Pix2PixError(
             f'cannot write to {path} ({error.strerror}): choose another folder'
