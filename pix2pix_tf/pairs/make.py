@@ -95,7 +95,7 @@ def check_apart(to: str, *sources: str) -> None:
 def _remove_unfinished(to):
     """Removes what a killed process was writing."""
     for folder, _, _ in os.walk(to):
-        files.remove_unfinished(folder)
+        files.remove_unfinished(folder, seconds=0)
 
 
 def _run(function, items, words, processes):

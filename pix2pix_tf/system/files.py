@@ -2,9 +2,9 @@
 
 import contextlib
 import errno
-import fcntl
 import os
 import tempfile
+import time
 import typing
 
 from pix2pix_tf.system.console import print_line
@@ -14,6 +14,7 @@ MAX_NAME_BYTES = 255  # of a file name, on nearly all file systems
 
 # A file has a name of this form, with eight random digits between, while it is written
 _PREFIX, _SUFFIX = '.pix2pix-tf-', '.tmp'
+_ABANDONED = 3600  # seconds after which no process still writes it
 
 # What a file system answers that cannot sync files, or cannot open or sync folders
 _CANNOT_SYNC = {
@@ -63,59 +64,48 @@ def write_together(contents: typing.Dict[str, bytes], durable: bool = False) -> 
         Pix2PixError: one cannot be written; the message names it.
     """
     temporary: typing.Dict[str, str] = {}  # {path: its temporary file}
-    with contextlib.ExitStack() as stack:
-        try:
-            for path, data in contents.items():
-                temporary[path], file = _create_temporary(os.path.dirname(path))
-                stack.enter_context(file)
+    try:
+        for path, data in contents.items():
+            temporary[path], file = _create_temporary(os.path.dirname(path))
+            with file:
                 file.write(data)
-                file.flush()
                 if durable:
+                    file.flush()
                     with _optional_sync(path):
                         os.fsync(file.fileno())
-            for path in contents:
-                os.replace(temporary[path], path)
-                del temporary[path]
-                if durable:
-                    sync(os.path.dirname(path) or '.')
-        except OSError as error:
-            for left in temporary.values():
-                with contextlib.suppress(OSError):
-                    os.remove(left)
-            raise unwritable(path, error) from error
+        for path in contents:
+            os.replace(temporary[path], path)
+            del temporary[path]
+            if durable:
+                sync(os.path.dirname(path) or '.')
+    except OSError as error:
+        for left in temporary.values():
+            with contextlib.suppress(OSError):
+                os.remove(left)
+        raise unwritable(path, error) from error
 
 
 def _create_temporary(directory):
-    """(path of a new file in `directory`, that file open and locked by this process).
-
-    No name is taken that exists, not even that of a symbolic link. The lock shows other processes
-    that the file has an owner; see `remove_unfinished`.
-    """
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    """(path of a new file in `directory`, that file); no name of a file or a link is taken."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     while True:
         path = os.path.join(directory, f'{_PREFIX}{os.urandom(4).hex()}{_SUFFIX}')
         with contextlib.suppress(FileExistsError):
-            descriptor = os.open(path, flags, 0o666)
-            with contextlib.suppress(OSError):  # a file system without locks
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.lexists(path):  # else it was removed before it was locked
-                return path, os.fdopen(descriptor, 'wb')
-            os.close(descriptor)
+            return path, os.fdopen(os.open(path, flags, 0o666), 'wb')
 
 
-def remove_unfinished(directory: str) -> None:
-    """Removes the files that a killed process was writing in `directory`.
+def remove_unfinished(directory: str, seconds: float = _ABANDONED) -> None:
+    """Removes the files that a killed process was writing in `directory`, so long ago or longer.
 
-    A file that a running process writes is locked. On a file system without locks, all stay.
+    A younger one may be of a process that runs. With the lock of the folder, 0 `seconds` are safe.
     """
     with contextlib.suppress(OSError), os.scandir(directory or '.') as entries:
         for entry in entries:
             is_named_so = entry.name.startswith(_PREFIX) and entry.name.endswith(_SUFFIX)
-            if not (is_named_so and entry.is_file(follow_symlinks=False)):
-                continue
-            with contextlib.suppress(OSError), open(entry.path, 'rb') as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.remove(entry.path)
+            if is_named_so and entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    if entry.stat().st_mtime <= time.time() - seconds:
+                        os.remove(entry.path)
 
 
 def sync(path: str) -> None:
@@ -171,7 +161,7 @@ def unwritable(path: str, error: OSError) -> Pix2PixError:
 def prepare_directory(path: str) -> None:
     """Creates the folder `path` if it is missing, and checks that files can be written in it.
 
-    Files that a killed process was writing there are removed.
+    Files that a killed process was writing there are removed, as `remove_unfinished` does.
 
     Raises:
         Pix2PixError: it cannot be created or written to; the message names it.
