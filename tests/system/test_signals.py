@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from support.helpers import (
+    DEADLINE,
     NARROW_FLAGS,
     fork_command,
     read_checkpoint,
@@ -52,11 +53,14 @@ def test_with_nohup_the_end_of_the_terminal_is_nothing():
 
 
 BUSY = """
-import time
+import os, sys, time
 from pix2pix_tf.system import signals
 
+signals.LIMIT, signals.ECHO = float(sys.argv[1]), float(sys.argv[2])
 with signals.stopping_on_signals(lambda line: print(line, flush=True)):
     print('ready', flush=True)
+    if len(sys.argv) > 3:  # it hangs as in a dead drive
+        open(sys.argv[3])
     end = time.time() + 3600
     while time.time() < end:
         time.sleep(1)
@@ -65,7 +69,7 @@ with signals.stopping_on_signals(lambda line: print(line, flush=True)):
 
 def test_a_second_sigint_leaves_at_once():
     """In a process that would otherwise finish a step of an hour."""
-    process = start_process(sys.executable, '-c', BUSY)
+    process = start_process(sys.executable, '-c', BUSY, '3600', '3600')
     wait_for(process, 'ready')
     process.send_signal(signal.SIGINT)
     wait_for(process, 'interrupt again to leave at once')
@@ -79,3 +83,61 @@ def test_handlers_are_put_back():
         assert not stop.is_set()
         assert signal.getsignal(signal.SIGTERM) not in before
     assert [signal.getsignal(number) for number in signals.SIGNALS] == before
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
+def test_a_second_signal_leaves_at_once(number):
+    process = start_process(sys.executable, '-c', BUSY, '3600', '0')
+    wait_for(process, 'ready')
+    process.send_signal(number)
+    wait_for(process, f'{signal.Signals(number).name}: finishing')
+    process.send_signal(number)
+    assert process.wait(timeout=DEADLINE) == 128 + number
+
+
+def test_a_process_and_its_group_getting_the_same_signal_are_one_signal():
+    """As `timeout` sends SIGTERM, and a shell SIGHUP when its terminal is closed."""
+    process = start_process(sys.executable, '-c', BUSY, '3600', '3600')
+    wait_for(process, 'ready')
+    process.send_signal(signal.SIGTERM)
+    wait_for(process, 'SIGTERM: finishing')
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        process.send_signal(number)
+    process.send_signal(signal.SIGINT)  # which ends it, if they have not
+    assert process.wait(timeout=DEADLINE) == 130
+
+
+def test_a_run_that_does_not_end_leaves_with_a_line(tmp_path):
+    os.mkfifo(str(tmp_path / 'pipe'))
+    process = start_process(sys.executable, '-c', BUSY, '0.2', '3600', str(tmp_path / 'pipe'))
+    wait_for(process, 'ready')
+    process.send_signal(signal.SIGTERM)
+    printed, errors = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, errors) == (1, '')
+    assert printed.splitlines()[-1] == (
+        'not ended within 0.2 seconds: leaving at once; what was saved is kept'
+    )
+
+
+@pytest.mark.parametrize('limit, second, status', [(0.2, None, 1), (3600, signal.SIGTERM, 143)])
+def test_an_output_that_takes_no_line_does_not_hold_the_end(limit, second, status):
+    source = f"""
+import threading
+from pix2pix_tf.system import signals
+
+signals.LIMIT, signals.ECHO = {limit}, 0
+forever = threading.Event()
+told = threading.Event()
+with signals.stopping_on_signals(lambda line: told.set() or forever.wait()):
+    print('ready', flush=True)
+    told.wait()
+    print('told', flush=True)
+    forever.wait()
+"""
+    process = start_process(sys.executable, '-c', source)
+    wait_for(process, 'ready')
+    process.send_signal(signal.SIGTERM)
+    if second:
+        wait_for(process, 'told')
+        process.send_signal(second)
+    assert process.wait(timeout=DEADLINE) == status
