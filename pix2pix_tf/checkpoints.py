@@ -133,8 +133,8 @@ def readable(checkpoint: str) -> typing.Iterator[None]:
     """Turns errors while `checkpoint` is read into Pix2PixErrors, mostly CheckpointErrors."""
     try:
         yield
-    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
-        # The last two are those of a reader in 2.x
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError, TypeError) as error:
+        # RuntimeError and IndexError are of a reader in 2.x, TypeError of a step that is a vector
         cause = compat.one_line(error)
         if isinstance(error, tf.errors.ResourceExhaustedError):  # the checkpoint is good
             raise Pix2PixError(f'out of memory ({cause}): free some of it') from error

@@ -19,7 +19,7 @@ import numpy as np
 from pix2pix_tf.config import Size
 from pix2pix_tf.evaluation import metrics, pages
 from pix2pix_tf.evaluation.report import EvaluationReport, report_on, save_report
-from pix2pix_tf.system import files
+from pix2pix_tf.system import files, parsing
 from pix2pix_tf.system.errors import Pix2PixError
 from pix2pix_tf.system.shard import Shard
 
@@ -125,7 +125,7 @@ def _read(directory, number, count, end='.json'):
     try:
         with open(path, 'rb') as file:
             if end == '.json':
-                part = json.loads(file.read().decode())
+                part = parsing.parse_json(file.read())
                 if not isinstance(part, dict) or set(part) != _KEYS:
                     raise ValueError('it is not a part of an export by this version')
                 return part
