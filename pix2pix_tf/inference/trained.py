@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 from pix2pix_tf import checkpoints, options_file
 from pix2pix_tf.config import Config, create
 from pix2pix_tf.system import compat
-from pix2pix_tf.system.errors import CheckpointError
+from pix2pix_tf.system.errors import CheckpointError, UsageError
 
 # Pairs per batch of an export. Each is normalized alone; running several keeps all cores busy.
 BATCH_SIZE = 8
@@ -35,10 +35,16 @@ def find(model: str, **changes: Any) -> Trained:
 
     Raises:
         CheckpointError: there is no such model.
-        UsageError: TensorFlow cannot read that path, or a value in `changes` is invalid.
+        UsageError: it is not a path that TensorFlow can read, or a value in `changes` is invalid.
         Pix2PixError: its options.json is invalid.
     """
     compat.use_graph_mode()
+    try:
+        model = os.fsdecode(model)
+    except TypeError as error:
+        raise UsageError(
+            f'`model` is a {type(model).__name__}: it must be the path of a folder or a checkpoint'
+        ) from error
     compat.check_path(model)
     version = _saved_model(model)
     if version and not os.path.lexists(os.path.join(model, 'checkpoint')):  # it may be newer
