@@ -148,9 +148,14 @@ def check_ours(path: str, mark: str, option: str = 'to') -> None:
         return
     is_special = not (os.path.isfile(path) or os.path.isdir(path))  # a pipe would never end
     if is_special or mark.encode() not in read(path):
-        raise UsageError(
-            f'{path} was not written by pix2pix_tf: choose another folder with `{option}`'
-        )
+        raise not_ours(path, option)
+
+
+def not_ours(path: str, option: str) -> UsageError:
+    """The UsageError for a file of another program in the folder that `option` names."""
+    return UsageError(
+        f'{path} was not written by pix2pix_tf: choose another folder with `{option}`'
+    )
 
 
 def unwritable(path: str, error: OSError) -> Pix2PixError:
