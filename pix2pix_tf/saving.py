@@ -128,19 +128,21 @@ class Saves:
         """Saves the variables and, the first time or where they are missing, the options.
 
         Raises:
-            Pix2PixError: the folder was removed, and another process uses one in its place.
+            LockedError: the folder was removed, and another process uses one in its place.
         """
         print_line('saving model')
         self.last_time = time.monotonic()
-        if self.lock:
-            self.lock.take_again()
         try:
+            if self.lock:
+                self.lock.take_again()
             path = write(self.saver, self.sess, self.out, step)
             # Until the first save, the options are those of an earlier run
             beside = options_file.contents(self.config, self.out, self.data)
             if self.saved_step and all(map(os.path.exists, beside)):
                 beside = {}
             keep_newest(self.out, path, self.config.keep, beside)
+        except locks.LockedError:
+            raise
         except Pix2PixError as error:
             self.error = error
             print_line(f'{error}; earlier checkpoints are kept, and the next save tries again')

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 import tensorflow.compat.v1 as tf
-from support.helpers import NARROW, contents, read_checkpoint
+from support.helpers import NARROW, contents, read_checkpoint, read_events
 
 from pix2pix_tf import checkpoints, options_file, saving, training
 from pix2pix_tf.config import Config
+from pix2pix_tf.monitoring import csv_log
 from pix2pix_tf.system import locks
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError
 
@@ -149,9 +150,11 @@ def test_a_folder_removed_during_a_run_gets_all_that_belongs_to_a_save(
     monkeypatch.setattr(training, 'check_finite', remove)
     config = replace(NARROW, max_steps=4, save_freq=1)
     assert training.train(pairs, str(out), config) == (4, f'{out}/model-4')
-    assert f'{out}/.lock was removed: locking {out} again' in capsys.readouterr().out
+    assert f'{out}/.lock was removed: {out} is locked again' in capsys.readouterr().out
     assert read_checkpoint(out)['global_step'] == 4
     assert options_file.load(str(out)) == config
+    assert [row['step'] for row in csv_log.load(str(out))] == [4]
+    assert [event.step for event in read_events(out).Scalars('losses/gen_loss')] == [4]
     assert options_file.load_data(str(out)).folder == os.path.realpath(pairs)
 
 
@@ -175,3 +178,33 @@ def test_a_folder_that_another_run_uses_by_now_ends_the_run(pairs, tmp_path, mon
     assert models(out) == set()
     assert read_checkpoint(tmp_path / 'moved')['global_step'] == 1
     other[0].file.close()
+
+
+def test_a_drive_that_is_gone_for_a_while_fails_that_save_alone(
+    pairs, tmp_path, monkeypatch, capsys
+):
+    """The folder above is gone, and cannot be made; then all is as it was, with its lock."""
+    drive = tmp_path / 'drive'
+    out = drive / 'out'
+    drive.mkdir()
+    check_finite = training.check_finite
+
+    def unplug(step, *rest):
+        check_finite(step, *rest)
+        if step == 2:
+            drive.rename(tmp_path / 'unplugged')
+            drive.write_text('no folder')
+        if step == 3:
+            drive.unlink()
+            (tmp_path / 'unplugged').rename(drive)
+        if step == 4:
+            with pytest.raises(Pix2PixError, match='is training in'), locks.locked(str(out)):
+                pass
+
+    monkeypatch.setattr(training, 'check_finite', unplug)
+    config = replace(NARROW, max_steps=4, save_freq=1)
+    assert training.train(pairs, str(out), config).step == 4
+    printed = capsys.readouterr().out
+    assert printed.count('earlier checkpoints are kept, and the next save tries again') == 1
+    assert 'was removed' not in printed
+    assert read_checkpoint(out)['global_step'] == 4

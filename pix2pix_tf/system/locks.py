@@ -15,6 +15,10 @@ FILENAME = '.lock'
 PATIENCE = 30  # seconds that the children of a killed process may take to end
 
 
+class LockedError(Pix2PixError):
+    """Another process works in a folder."""
+
+
 class Lock:
     """The lock of `directory`, in the file `filename` there; `locked` explains it.
 
@@ -31,19 +35,28 @@ class Lock:
         """Takes the lock of a new folder, if `directory` or the file in it was removed.
 
         Raises:
-            Pix2PixError: the folder cannot be created, or another process holds its lock.
+            LockedError: another process holds it.
+            Pix2PixError: the folder cannot be created; the lock stays as it was.
         """
-        with contextlib.suppress(OSError):
-            if os.path.samestat(os.lstat(self.path), os.fstat(self.file.fileno())):
-                return
-            # On some network drives, a file may get another number
-            with open(self.path, 'rb') as file:
-                if _read(file) == str(os.getpid()):
-                    return
-        print_line(f'{self.path} was removed: locking {self.directory} again')
-        self.file.close()
+        try:
+            is_same = os.path.samestat(os.lstat(self.path), os.fstat(self.file.fileno()))
+        except FileNotFoundError:
+            is_same = False
+        except OSError:  # a drive that may come back
+            return
+        if is_same or self._has_our_number():
+            return
         files.prepare_directory(self.directory)
-        self.file = self._take()
+        file = self._take()
+        self.file.close()
+        self.file = file
+        print_line(f'{self.path} was removed: {self.directory} is locked again')
+
+    def _has_our_number(self):
+        """Whether the file is ours after all: on some network drives, its identity may change."""
+        with contextlib.suppress(OSError), open(self.path, 'rb') as file:
+            return _read(file) == str(os.getpid())
+        return False
 
     def _take(self):
         with contextlib.ExitStack() as stack:
@@ -51,7 +64,7 @@ class Lock:
             try:
                 _lock(file, self.wait)
             except BlockingIOError as error:
-                raise Pix2PixError(
+                raise LockedError(
                     f'process {_read(file) or "unknown"} is {self.work} in {self.directory}: wait '
                     'for it, stop it, or choose another folder'
                 ) from error
@@ -80,8 +93,8 @@ def locked(
     warning and locks nothing. `work` is what the other process does, for the message.
 
     Raises:
-        Pix2PixError: another process holds the lock; the message names the folder and the process.
-            Or the lock file cannot be written, or is a symbolic link or a special file.
+        LockedError: another process holds the lock; the message names the folder and the process.
+        Pix2PixError: the lock file cannot be written, or is a symbolic link or a special file.
     """
     lock = Lock(directory, filename, wait, work)
     try:

@@ -130,7 +130,7 @@ def test_the_lock_of_a_folder_that_was_removed_is_taken_again(tmp_path, capsys):
         assert capsys.readouterr().out == ''
         shutil.rmtree(str(out))
         lock.take_again()
-        assert capsys.readouterr().out == f'{out}/.lock was removed: locking {out} again\n'
+        assert capsys.readouterr().out == f'{out}/.lock was removed: {out} is locked again\n'
         assert (out / '.lock').read_text() == f'{os.getpid()}\n'
         with pytest.raises(Pix2PixError, match='is training in'), locks.locked(str(out)):
             pass
