@@ -79,6 +79,25 @@ def named_in(directory: str) -> typing.List[str]:
     return [os.path.join(directory, name) for name in names]
 
 
+def step_in_name(checkpoint: typing.Optional[str]) -> typing.Optional[int]:
+    """The step in the name of a checkpoint, `model-N`; None for another name."""
+    match = re.fullmatch(BASENAME + '-([0-9]+)', os.path.basename(checkpoint or ''))
+    return int(match.group(1)) if match else None
+
+
+def unnamed_in(directory: str) -> typing.Dict[int, str]:
+    """{N: path} of each `model-N` in `directory` that its state file does not name."""
+    named = named_in(directory)
+    found = {}
+    for name in os.listdir(directory):
+        match = re.fullmatch(f'({BASENAME}-(0|[1-9][0-9]*)){_ENDING}', name)
+        if match and os.path.isfile(os.path.join(directory, name)):
+            path = os.path.join(directory, match.group(1))
+            if path not in named:
+                found[int(match.group(2))] = path
+    return found
+
+
 def step_of(checkpoint: typing.Optional[str]) -> int:
     """The global step in a checkpoint; 0 for None, and for one without a global step.
 
@@ -114,8 +133,8 @@ def readable(checkpoint: str) -> typing.Iterator[None]:
     """Turns errors while `checkpoint` is read into Pix2PixErrors, mostly CheckpointErrors."""
     try:
         yield
-    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
-        # The last two are those of a reader in 2.x
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError, TypeError) as error:
+        # RuntimeError and IndexError are of a reader in 2.x, TypeError of a step that is a vector
         cause = compat.one_line(error)
         if isinstance(error, tf.errors.ResourceExhaustedError):  # the checkpoint is good
             raise Pix2PixError(f'out of memory ({cause}): free some of it') from error

@@ -20,9 +20,20 @@ class Range(typing.NamedTuple):
     contains: typing.Callable[[typing.Any], bool]
 
 
-AT_LEAST_1 = Range('at least 1', lambda value: value >= 1)
-NOT_NEGATIVE = Range('0 or more', lambda value: value >= 0)
-POSITIVE = Range('above 0', lambda value: value > 0)
+def _at_least_1(most, words=''):
+    return Range(f'at least 1 and at most {words or most}', lambda value: 1 <= value <= most)
+
+
+# options.json may come from a stranger: no value may be so large that TensorFlow cannot take it.
+# The upper bounds are far above what a run can use.
+MAX_SIDE = 2**14  # pixels
+FILTERS = _at_least_1(2**14)
+PAIRS_PER_STEP = _at_least_1(2**16)
+THREADS = _at_least_1(2**10)
+AT_LEAST_1 = _at_least_1(10**12, '10**12')
+COUNT = Range('0 or more and at most 10**12', lambda value: 0 <= value <= 10**12)
+NOT_NEGATIVE = Range('0 or more and at most 1e38', lambda value: 0 <= value <= 1e38)
+POSITIVE = Range('above 0 and at most 1e38', lambda value: 0 < value <= 1e38)
 BELOW_1 = Range('at least 0 and below 1', lambda value: 0 <= value < 1)
 SEED = Range('0 or more and below 2**31', lambda value: 0 <= value < 2**31)
 SWITCH = Range('true or false', lambda value: True)
@@ -31,6 +42,11 @@ GENERATOR_SIZE = Range(
     f'a multiple of {GENERATOR_STRIDE}, because the generator halves its input 8 times',
     lambda value: value > 0 and value % GENERATOR_STRIDE == 0,
 )
+CROP_SIDE = Range(
+    f'{GENERATOR_SIZE.words}, and at most {MAX_SIDE}',
+    lambda value: GENERATOR_SIZE.contains(value) and value <= MAX_SIDE,
+)
+SCALED_SIDE = _at_least_1(MAX_SIDE)
 
 
 def _option(default, valid, meaning, changeable=False):
@@ -54,12 +70,12 @@ class Config:
     # Load Data
     scale_size: Size = _option(
         (286, 286),
-        AT_LEAST_1,
+        SCALED_SIDE,
         'Pixels to which each half is scaled before the crop: a side, or width x height (572x286).',
     )
     crop_size: Size = _option(
         (256, 256),
-        GENERATOR_SIZE,
+        CROP_SIDE,
         'Pixels of the images in the networks, in training a random crop: a side, or width x '
         'height (512x256).',
     )
@@ -68,15 +84,15 @@ class Config:
         DIRECTION,
         'BtoA: from the right half (B), learns the left half (A); AtoB: the reverse.',
     )
-    batch_size: int = _option(1, AT_LEAST_1, 'Pairs per step.')
+    batch_size: int = _option(1, PAIRS_PER_STEP, 'Pairs per step.')
     num_threads: typing.Optional[int] = _changeable(
         None,
-        AT_LEAST_1,
+        THREADS,
         'Threads that read images. By default one per core but at most 8, or one with a `seed`.',
     )
     # Generator and discriminator
-    ngf: int = _option(64, AT_LEAST_1, 'Filters in the first layer of the generator.')
-    ndf: int = _option(64, AT_LEAST_1, 'Filters in the first layer of the discriminator.')
+    ngf: int = _option(64, FILTERS, 'Filters in the first layer of the generator.')
+    ndf: int = _option(64, FILTERS, 'Filters in the first layer of the discriminator.')
     init_stddev: float = _option(
         0.02, NOT_NEGATIVE, 'Standard deviation of the initial filters and batchnorm scales.'
     )
@@ -101,14 +117,10 @@ class Config:
     max_steps: typing.Optional[int] = _changeable(
         None, AT_LEAST_1, 'Total number of steps; replaces `max_epochs`.'
     )
-    progress_freq: int = _changeable(
-        50, NOT_NEGATIVE, 'Steps between two progress reports; 0: none.'
-    )
-    save_freq: int = _changeable(
-        5000, NOT_NEGATIVE, 'Steps between two checkpoints; 0: only at the end.'
-    )
+    progress_freq: int = _changeable(50, COUNT, 'Steps between two progress reports; 0: none.')
+    save_freq: int = _changeable(5000, COUNT, 'Steps between two checkpoints; 0: only at the end.')
     save_secs: int = _changeable(
-        0, NOT_NEGATIVE, 'Seconds between two checkpoints, in addition to `save_freq`; 0: never.'
+        0, COUNT, 'Seconds between two checkpoints, in addition to `save_freq`; 0: never.'
     )
     keep: int = _changeable(1, AT_LEAST_1, 'Number of newest checkpoints to keep.')
     seed: typing.Optional[int] = _changeable(
@@ -116,21 +128,21 @@ class Config:
     )
     # Monitoring
     summary_freq: int = _changeable(
-        50, NOT_NEGATIVE, 'Steps between two rows of losses.csv and of TensorBoard; 0: none.'
+        50, COUNT, 'Steps between two rows of losses.csv and of TensorBoard; 0: none.'
     )
     display_freq: int = _changeable(
         1000,
-        NOT_NEGATIVE,
+        COUNT,
         'Steps between two sets of images in TensorBoard and development.html; 0: none.',
     )
     histogram_freq: int = _changeable(
-        0, NOT_NEGATIVE, 'Steps between two sets of histograms of weights and gradients; 0: none.'
+        0, COUNT, 'Steps between two sets of histograms of weights and gradients; 0: none.'
     )
     trace_freq: int = _changeable(
-        0, NOT_NEGATIVE, 'Steps between two profiles of the time that each op takes; 0: none.'
+        0, COUNT, 'Steps between two profiles of the time that each op takes; 0: none.'
     )
     eval_freq: int = _changeable(
-        1000, NOT_NEGATIVE, 'Steps between two evaluations of validation images; 0: none.'
+        1000, COUNT, 'Steps between two evaluations of validation images; 0: none.'
     )
     eval_images: int = _changeable(20, AT_LEAST_1, 'Number of validation images to evaluate.')
     # GPU
@@ -152,12 +164,14 @@ class Config:
                 object.__setattr__(self, name, parse_size(value))
 
 
-_SIZE = re.compile(r'([0-9]+)(?:x([0-9]+))?$')
+_SIZE = re.compile(r'([0-9]{1,9})(?:x([0-9]{1,9}))?$')
 
 
 def is_size(value: object) -> bool:
     """Whether `value` is a size as people write it: 256, '256' or '512x256' (width x height)."""
-    return type(value) in (int, str) and bool(_SIZE.match(str(value)))
+    if type(value) is int:
+        return 0 <= value < 10**9
+    return isinstance(value, str) and bool(_SIZE.match(value))
 
 
 def parse_size(value: object) -> Size:
@@ -234,11 +248,25 @@ def check(name: str, value: object) -> None:
         fits = type(value) is option.kind or (option.kind is float and type(value) is int)
         numbers = (value,)
     if not fits:
-        raise UsageError(f'`{name}` is {value!r}: it must be {_WORDS[option.kind]}')
+        raise UsageError(f'`{name}` is {_shown(value)}: it must be {_WORDS[option.kind]}')
     for number in numbers:
         finite = not isinstance(number, float) or math.isfinite(number)
         if not (finite and option.valid.contains(number)):
-            raise UsageError(f'`{name}` is {value}: {each} must be {option.valid.words}')
+            shown = value if isinstance(value, str) and value.isprintable() else _shown(value)
+            raise UsageError(f'`{name}` is {shown[:_LONGEST]}: {each} must be {option.valid.words}')
+
+
+_LONGEST = 60  # characters of a value in a message
+
+
+def _shown(value):
+    """A value in a message: it may be of any type, length and depth."""
+    if isinstance(value, (list, dict, tuple)):
+        return f'a {type(value).__name__}'
+    if isinstance(value, int) and value.bit_length() > 100:
+        return 'a number of too many digits'
+    text = repr(value)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + '...'
 
 
 def create(**values: typing.Any) -> Config:

@@ -15,7 +15,12 @@ from pix2pix_tf import checkpoints, dataset, diagnosis, images, session
 from pix2pix_tf.config import Config, as_written
 from pix2pix_tf.evaluation import pages, shard_files
 from pix2pix_tf.evaluation.evaluator import Evaluator, Measures
-from pix2pix_tf.evaluation.report import EvaluationReport, format_table, save_report
+from pix2pix_tf.evaluation.report import (
+    EvaluationReport,
+    check_replaceable,
+    format_table,
+    save_report,
+)
 from pix2pix_tf.inference import noise
 from pix2pix_tf.inference.trained import Trained, find
 from pix2pix_tf.model import build_generator
@@ -57,14 +62,17 @@ def export(
         DataError: the folder or some of its files are unusable (files only if `skip_bad_files` is
             off); the message names them.
         CheckpointError: there is no checkpoint, or it does not fit.
-        UsageError: there are fewer pairs than shards, or `out` has another index.html.
+        UsageError: there are fewer pairs than shards, or `out` has files of another program that
+            would be replaced.
         Pix2PixError: a file cannot be written, the feature network is unusable, or there is too
             little memory.
     """
     test_set = find_test_set(data, skip_bad_files, measures)
     trained = find_trained(checkpoint or out, config)
-    pages.check_ours(out, 'out')
     image_dir = os.path.join(out, 'images')
+    pages.check_ours(out, 'out')
+    check_replaceable(out)
+    images.check_replaceable(test_set.names.values(), out, image_dir)
     report, features, written = test(test_set, trained, measures, image_dir, write_images=True)
     pairs, page = count(len(report.images), 'pair'), None
     wrote = f'wrote {written} images of {pairs} from {report.source["checkpoint"]} to {image_dir}'
@@ -77,6 +85,8 @@ def export(
         _print_and_save(report, out)
         page = pages.write_gallery(report, out, size)
         print_line(f'{wrote}; open {page}')
+    with contextlib.suppress(FileNotFoundError):  # another shard has removed it
+        os.remove(os.path.join(image_dir, images.UNFINISHED))
     return ExportResult(report, written, image_dir, page)
 
 
@@ -100,12 +110,13 @@ def evaluate(
         DataError: the folder or some of its files are unusable (files only if `skip_bad_files` is
             off); the message names them.
         CheckpointError: there is no checkpoint, or it does not fit.
-        UsageError: there are fewer pairs than shards.
+        UsageError: there are fewer pairs than shards, or `out` has metrics of another program.
         Pix2PixError: a file cannot be written, the feature network is unusable, or there is too
             little memory.
     """
     test_set = find_test_set(data, skip_bad_files, measures)
     trained = find_trained(checkpoint or out, config)
+    check_replaceable(out)
     report, features, _ = test(test_set, trained, measures, out)
     print_line(f'{report.source["checkpoint"]} on {count(len(report.images), "pair")} of {data}')
     if measures.shard.total > 1:
@@ -201,6 +212,7 @@ def test(
     with Evaluator(names, measures) as evaluator, run as (restored, batches):
         files.prepare_directory(folder)
         if write_images:
+            files.write_whole(os.path.join(folder, images.UNFINISHED), b'')
             images.remove_stale_samples(names.values(), measures.samples, folder)
         for batch in batches:
             if write_images:

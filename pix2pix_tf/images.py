@@ -1,6 +1,7 @@
 """The post's section "Evaluating": from the output of the network to PNG files."""
 
 import collections
+import glob
 import os
 import re
 from typing import Any, Dict, Iterable, List, Sequence
@@ -8,12 +9,13 @@ from typing import Any, Dict, Iterable, List, Sequence
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.system import compat, files
-from pix2pix_tf.system.errors import DataError
+from pix2pix_tf.system.errors import DataError, UsageError
 
 # Level of zlib: photos take 5% more bytes than with the default, 6, and a quarter of the time
 _COMPRESSION = 1
 
 KINDS = ('inputs', 'outputs', 'targets')
+UNFINISHED = '.exporting'  # file in the folder of images, until all are written
 
 
 def deprocess_image(img: tf.Tensor) -> tf.Tensor:
@@ -56,7 +58,7 @@ def check_names(names: Dict[str, str], suffix: str) -> None:
         DataError: a name is too long; the message names its path.
     """
     for path, name in names.items():
-        excess = len(os.fsencode(name + suffix + files.TEMPORARY)) - files.MAX_NAME_BYTES
+        excess = len(os.fsencode(name + suffix)) - files.MAX_NAME_BYTES
         if excess > 0:
             raise DataError(
                 f'{path} has too long a name for {suffix}: shorten it by {excess} bytes'
@@ -66,6 +68,33 @@ def check_names(names: Dict[str, str], suffix: str) -> None:
 def filename(name: str, kind: str, sample: int = 1) -> str:
     """The file name of an image of a pair; from sample 2 on, it ends in the sample number."""
     return f'{name}-{kind}.png' if sample == 1 else f'{name}-{kind}-{sample}.png'
+
+
+def check_replaceable(names: Iterable[str], out: str, image_dir: str) -> None:
+    """Checks that the images of `names` in `image_dir`, if any exist, are of an earlier export.
+
+    An export to `out` leaves its page or the file of a shard there. While it runs, or if it was
+    killed, `image_dir` has the file UNFINISHED.
+
+    Raises:
+        UsageError: they are of another program; the message names one.
+    """
+    try:
+        present = sorted(os.listdir(image_dir))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    marks = [os.path.join(out, 'index.html'), os.path.join(image_dir, UNFINISHED)]
+    shards = glob.glob(os.path.join(glob.escape(out), 'shard-*-of-*.json'))
+    if shards or any(map(os.path.exists, marks)):
+        return
+    owners = set(names)
+    for file in present:
+        match = re.fullmatch(r'(.*)-(?:inputs|outputs|targets)(?:-[0-9]+)?\.png', file, re.S)
+        if match and match.group(1) in owners:
+            raise UsageError(
+                f'{os.path.join(image_dir, file)} is not from an earlier export: choose another '
+                'folder with `out`'
+            )
 
 
 def remove_stale_samples(names: Iterable[str], samples: int, image_dir: str) -> None:

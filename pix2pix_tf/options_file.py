@@ -6,11 +6,12 @@ import os
 import typing
 
 from pix2pix_tf.config import OPTIONS, Config, as_written, create
-from pix2pix_tf.system import files
+from pix2pix_tf.system import files, parsing
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, UsageError
 
 FILENAME = 'options.json'
 MARK = '"ngf"'  # in every options.json of this package
+_MAX_BYTES = 2**16  # of the file; ours have 2,000
 DATA = 'data'  # the key of the data in the file; all other keys are options
 
 
@@ -84,8 +85,13 @@ def load_data(directory: str) -> typing.Optional[Data]:
 def _read(directory):
     path = os.path.join(directory, FILENAME)
     try:
+        if os.path.exists(path) and not os.path.isfile(path):  # a pipe would never end
+            raise ValueError('it is not a regular file')
         with open(path, 'rb') as file:
-            values = json.loads(file.read().decode())
+            text = file.read(_MAX_BYTES + 1)
+        if len(text) > _MAX_BYTES:
+            raise ValueError(f'it has more than {_MAX_BYTES} bytes')
+        values = parsing.parse_json(text)
         if not isinstance(values, dict):
             raise ValueError('it has no options')
         return values
@@ -113,7 +119,9 @@ def differences(directory: str, config: Config, data: typing.Optional[Data]) -> 
     if not (saved_data and data):
         return phrases
     if saved_data.folder != data.folder and saved_data.digest != data.digest:
-        phrases.append(f'`data` was {saved_data.folder}, now {data.folder}')
+        folder = saved_data.folder
+        folder = folder if folder.isprintable() else repr(folder)
+        phrases.append(f'`data` was {folder}, now {data.folder}')
     return phrases
 
 

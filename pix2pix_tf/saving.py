@@ -10,15 +10,39 @@ import tensorflow.compat.v1 as tf
 from pix2pix_tf import checkpoints, options_file
 from pix2pix_tf.checkpoints import BASENAME
 from pix2pix_tf.config import Config
-from pix2pix_tf.system import compat, files
+from pix2pix_tf.system import compat, files, locks
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError
 
 
 def remove_unfinished(directory: str) -> None:
-    """Removes the temporary files of a process that was killed during a save to `directory`."""
-    for path in glob.glob(os.path.join(glob.escape(directory), BASENAME + '-*.tempstate*')):
-        os.remove(path)
+    """Removes what a process has left in `directory` that was killed during a save.
+
+    That are temporary files, and checkpoints of this package older than the newest one that the
+    folder names, if it does not name them as well. Newer ones are printed. The folder is locked.
+
+    Raises:
+        CheckpointError: the folder names a checkpoint whose files are missing. Then all stay.
+        Pix2PixError: a file cannot be removed.
+    """
+    path = directory
+    try:
+        for path in glob.glob(os.path.join(glob.escape(directory), BASENAME + '-*.tempstate*')):
+            os.remove(path)
+        newest = checkpoints.latest(directory)
+        newest_step = checkpoints.step_in_name(newest)
+        for step, path in sorted(checkpoints.unnamed_in(directory).items()):
+            if newest_step is None or step > newest_step:
+                names = f'names {os.path.basename(newest)}' if newest else 'does not exist'
+                print_line(
+                    f'{path} is not used, because {directory}/checkpoint {names}: a save was cut '
+                    f'off, or that file was changed; remove {os.path.basename(path)}.* if it is '
+                    'not needed'
+                )
+            else:
+                _remove(path)
+    except OSError as error:
+        raise Pix2PixError(f'cannot remove {path}: {error.strerror}') from error
 
 
 def write(saver: tf.train.Saver, sess: tf.Session, directory: str, step: int) -> str:
@@ -85,9 +109,10 @@ class Saves:
         out: str,
         config: Config,
         data: typing.Optional[options_file.Data] = None,
+        lock: typing.Optional[locks.Lock] = None,  # of `out`
     ) -> None:
         self.saver, self.sess, self.out, self.config = saver, sess, out, config
-        self.data = data
+        self.data, self.lock = data, lock
         self.last_time = time.monotonic()
         self.saved_step: typing.Optional[int] = None  # of the last successful save of this process
         self.error: typing.Optional[Pix2PixError] = None  # of the last save, if it failed
@@ -100,16 +125,24 @@ class Saves:
         return by_step or by_time or step == steps.stop
 
     def save(self, step: int) -> None:
-        """Saves the variables and, the first time, the options."""
+        """Saves the variables and, the first time or where they are missing, the options.
+
+        Raises:
+            LockedError: the folder was removed, and another process uses one in its place.
+        """
         print_line('saving model')
         self.last_time = time.monotonic()
         try:
+            if self.lock:
+                self.lock.take_again()
             path = write(self.saver, self.sess, self.out, step)
             # Until the first save, the options are those of an earlier run
-            beside = (
-                {} if self.saved_step else options_file.contents(self.config, self.out, self.data)
-            )
+            beside = options_file.contents(self.config, self.out, self.data)
+            if self.saved_step and all(map(os.path.exists, beside)):
+                beside = {}
             keep_newest(self.out, path, self.config.keep, beside)
+        except locks.LockedError:
+            raise
         except Pix2PixError as error:
             self.error = error
             print_line(f'{error}; earlier checkpoints are kept, and the next save tries again')

@@ -73,7 +73,7 @@ def train(
     pairs = find.find_pairs(data, skip_bad_files)
     watched = find_watched(val_data, config, skip_bad_files)
     described = options_file.describe_data(data, pairs.paths)
-    with signals.stopping_on_signals(print_line) as stop, output_folder(out):
+    with signals.stopping_on_signals(print_line) as stop, output_folder(out) as lock:
         checkpoint = find_resumed(out, config, None if override else described)
         check_files(out, config, checkpoint, watched)
         for line in [describe(pairs.sizes, config), *notes_on(pairs, watched, val_data)]:
@@ -102,7 +102,7 @@ def train(
             with sv.managed_session(config=session.session_config(config)) as sess:
                 origin = f'resuming from {checkpoint}' if first_step else 'starting from scratch'
                 print_line(f'{describe_run(sess, pairs, data)}; {origin}')
-                saves = saving.Saves(saver, sess, out, config, described)
+                saves = saving.Saves(saver, sess, out, config, described, lock)
                 step = first_step
                 if is_reached(out, step, max_steps):
                     return TrainingResult(step, checkpoint)
@@ -136,16 +136,18 @@ def train(
 
 
 @contextlib.contextmanager
-def output_folder(out: str) -> Iterator[None]:
+def output_folder(out: str) -> Iterator[locks.Lock]:
     """Creates the folder `out` if it is missing, and locks it for this process.
+
+    What a killed process has left in it is removed.
 
     Raises:
         Pix2PixError: it cannot be written, or is in use.
     """
     files.prepare_directory(out)
-    with locks.locked(out):
+    with locks.locked(out) as lock:
         saving.remove_unfinished(out)
-        yield
+        yield lock
 
 
 def find_watched(

@@ -1,5 +1,7 @@
 """A save reaches the disk before an older one goes, and options.json belongs to what was saved."""
 
+import contextlib
+import errno
 import os
 import shutil
 import time
@@ -14,6 +16,7 @@ from support.helpers import NARROW, contents, read_checkpoint, read_events
 from pix2pix_tf import checkpoints, options_file, saving, training
 from pix2pix_tf.config import Config
 from pix2pix_tf.monitoring import csv_log, tensorboard
+from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError
 
 
@@ -52,16 +55,35 @@ def test_a_save_reaches_the_disk_before_an_older_one_is_removed(tmp_path, sessio
         saving.keep_newest(str(tmp_path), path, 1)
         if step == 1:
             del calls[:]
-    files = {'model-2.index', 'model-2.data-00000-of-00001'}
+    parts = {'model-2.index', 'model-2.data-00000-of-00001'}
     synced, rest = calls[:2], calls[2:]
-    assert {(function, name) for function, name in synced} == {('fsync', name) for name in files}
+    assert {(function, name) for function, name in synced} == {('fsync', name) for name in parts}
     folder = ('fsync', tmp_path.name)
-    assert rest[:4] == [folder, ('fsync', 'checkpoint.tmp'), ('replace', 'checkpoint'), folder]
+    assert rest[0] == folder and rest[1][0] == 'fsync' and rest[1][1].endswith('.tmp')
+    assert rest[2:4] == [('replace', 'checkpoint'), folder]
     assert sorted(rest[4:]) == [
         ('remove', 'model-1.data-00000-of-00001'),
         ('remove', 'model-1.index'),
     ]
-    assert set(os.listdir(str(tmp_path))) == files | {'checkpoint'}
+    assert set(os.listdir(str(tmp_path))) == parts | {'checkpoint'}
+
+
+@contextlib.contextmanager
+def full_disk(fits):
+    """Only so many files can be written; the next one finds no space."""
+    create = files._create_temporary
+    left = [create] * fits
+
+    def create_or_fail(directory):
+        if not left:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return left.pop()(directory)
+
+    files._create_temporary = create_or_fail
+    try:
+        yield
+    finally:
+        files._create_temporary = create
 
 
 def test_nothing_is_removed_when_the_state_cannot_be_written(tmp_path, session):
@@ -69,26 +91,25 @@ def test_nothing_is_removed_when_the_state_cannot_be_written(tmp_path, session):
     path = saving.write(saver, session, str(tmp_path), 1)
     saving.keep_newest(str(tmp_path), path, 1)
     path = saving.write(saver, session, str(tmp_path), 2)
-    (tmp_path / 'checkpoint.tmp').mkdir()  # in the way
-    with pytest.raises(Pix2PixError, match='cannot write .*/checkpoint'):
+    with full_disk(0), pytest.raises(Pix2PixError, match='cannot write .*/checkpoint'):
         saving.keep_newest(str(tmp_path), path, 1)
     assert checkpoints.latest(str(tmp_path)) == str(tmp_path / 'model-1')
     assert [name for name in os.listdir(str(tmp_path)) if name.startswith('model-2')] == []
 
 
-@pytest.mark.parametrize('full', ['options.json.tmp', 'checkpoint.tmp'])
-def test_options_and_state_change_together_or_not_at_all(tmp_path, session, full):
+@pytest.mark.parametrize('fits', [0, 1])
+def test_options_and_state_change_together_or_not_at_all(tmp_path, session, fits):
     """The files of a checkpoint fit on the disk, one of those that belong to it does not."""
     folder = str(tmp_path)
     saver = tf.train.Saver(max_to_keep=None)
     saving.Saves(saver, session, folder, Config(learning_rate=0.1)).save(1)
     before = contents(folder)
     saves = saving.Saves(saver, session, folder, Config(learning_rate=0.2))
-    (tmp_path / full).mkdir()  # in the way
-    saves.save(2)
-    assert f'cannot write {folder}/{full[:-4]}' in str(saves.error)
+    with full_disk(fits):
+        saves.save(2)
+    name = ['options.json', 'checkpoint'][fits]
+    assert str(saves.error) == f'cannot write {folder}/{name}: No space left on device'
     assert contents(folder) == before
-    (tmp_path / full).rmdir()
     saves.save(2)
     assert saves.error is None
     assert checkpoints.latest(folder) == str(tmp_path / 'model-2')

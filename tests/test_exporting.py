@@ -16,7 +16,7 @@ from support.helpers import (
     write_pair,
 )
 
-from pix2pix_tf import checkpoints, options_file
+from pix2pix_tf import checkpoints, exporting, options_file
 from pix2pix_tf.config import Config
 from pix2pix_tf.evaluation import metrics
 from pix2pix_tf.evaluation.evaluator import Measures
@@ -161,6 +161,64 @@ def test_a_page_of_another_program_is_kept(trained, pairs, tmp_path):
         in line
     )
     assert contents(tmp_path) == {'index.html': b'<title>My page</title>'}
+
+
+@pytest.mark.parametrize(
+    'name', ['1-inputs.png', '5-outputs.png', '5-outputs-2.png', '3-targets.png']
+)
+def test_images_of_another_program_are_kept(trained, pairs, tmp_path, name):
+    (tmp_path / 'images').mkdir()
+    (tmp_path / 'images' / name).write_bytes(b'mine')
+    (tmp_path / 'images' / '51-outputs.png').write_bytes(b'of no pair')
+    flags = f'--data={pairs}', f'--checkpoint={trained}', f'--out={tmp_path}'
+    assert error_line(run_command('export', *flags), 2) == (
+        f'pix2pix-export: {tmp_path}/images/{name} is not from an earlier export: choose another '
+        'folder with --out'
+    )
+    assert os.listdir(str(tmp_path)) == ['images']
+    assert contents(tmp_path / 'images') == {name: b'mine', '51-outputs.png': b'of no pair'}
+    (tmp_path / 'images' / name).unlink()
+    result = run_command('export', *flags)
+    assert (result.returncode, result.stderr) == (0, '')
+    assert contents(tmp_path / 'images')['51-outputs.png'] == b'of no pair'
+
+
+@pytest.mark.parametrize('command', ['export', 'evaluate'])
+@pytest.mark.parametrize(
+    'name, text',
+    [
+        ('metrics.json', '{"accuracy": 0.9}'),
+        ('metrics.json', '{"summaries": 1, "mine": 2}'),
+        ('metrics.json', '[' * 100000 + '"summaries"'),
+        ('metrics.csv', 'epoch,loss\n1,0.5\n'),
+    ],
+    ids=['json', 'summaries', 'deep', 'csv'],
+)
+def test_metrics_of_another_program_are_kept(trained, pairs, tmp_path, command, name, text):
+    (tmp_path / name).write_text(text)
+    flags = f'--data={pairs}', f'--checkpoint={trained}', f'--out={tmp_path}'
+    assert error_line(run_command(command, *flags), 2) == (
+        f'pix2pix-{command}: {tmp_path}/{name} was not written by pix2pix_tf: choose another '
+        'folder with --out'
+    )
+    assert contents(tmp_path) == {name: text.encode()}
+    assert os.listdir(str(tmp_path)) == [name]
+
+
+def test_a_killed_export_is_an_earlier_one(out, pairs, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def kill(*_):
+        raise Killed
+
+    with monkeypatch.context() as patches:
+        patches.setattr(exporting, 'save_report', kill)
+        with pytest.raises(Killed):
+            export(pairs, out)
+    assert len(os.listdir(out + '/images')) == 16 and not os.path.exists(out + '/index.html')
+    for _ in range(2):
+        assert export(pairs, out).images_written == len(os.listdir(out + '/images')) == 15
 
 
 def test_an_image_does_not_depend_on_the_rest_of_the_folder(out, pairs, tmp_path):

@@ -44,11 +44,11 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(signals.stopping_on_signals(print_line))
         replica = stack.enter_context(Replica(cluster, stop))
-        checkpoint = watched = described = None
+        checkpoint = watched = described = lock = None
         if cluster.is_chief:
             watched = training.find_watched(val_data, config, skip_bad_files)
             described = options_file.describe_data(data, pairs.paths)
-            stack.enter_context(training.output_folder(out))
+            lock = stack.enter_context(training.output_folder(out))
             checkpoint = training.find_resumed(out, config, None if override else described)
             training.check_files(out, config, checkpoint, watched)
             print_line(training.describe(pairs.sizes, config))
@@ -101,7 +101,7 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
                     if not monitor:
                         step = _follow(sess, sv, replica, fetches, steps, out)
                     elif not training.is_reached(out, step, max_steps):
-                        saves = saving.Saves(saver, sess, out, config, described)
+                        saves = saving.Saves(saver, sess, out, config, described, lock)
                         monitor.begin()
                         with Progress(steps, steps_per_epoch, config, replica.size) as progress:
                             while step < max_steps and not _should_stop(replica, sv):

@@ -8,7 +8,8 @@ from typing import Any, Dict, List, NamedTuple, Sequence, Union
 
 import numpy as np
 
-from pix2pix_tf.system import files
+from pix2pix_tf.evaluation import metrics
+from pix2pix_tf.system import files, parsing
 
 JSON_FILE, CSV_FILE = 'metrics.json', 'metrics.csv'
 RESAMPLES = 10000  # of the bootstrap
@@ -54,6 +55,24 @@ def report_on(
     names = [name for name in images[0] if name != 'name']
     summaries = {name: summarize([image[name] for image in images]) for name in names}
     return EvaluationReport(source, images, summaries, distances)
+
+
+def check_replaceable(directory: str) -> None:
+    """Checks that metrics.json and metrics.csv in `directory`, if they exist, are of a report.
+
+    Raises:
+        UsageError: one was written by another program.
+    """
+    path = os.path.join(directory, JSON_FILE)
+    files.check_ours(path, '"summaries"', 'out')
+    files.check_ours(os.path.join(directory, CSV_FILE), 'name,' + metrics.NAMES[0], 'out')
+    if os.path.exists(path):
+        try:
+            is_ours = set(parsing.parse_json(files.read(path))) == set(EvaluationReport._fields)
+        except (ValueError, TypeError):
+            is_ours = False
+        if not is_ours:
+            raise files.not_ours(path, 'out')
 
 
 def save_report(report: EvaluationReport, directory: str) -> None:

@@ -18,8 +18,8 @@ import numpy as np
 
 from pix2pix_tf.config import Size
 from pix2pix_tf.evaluation import metrics, pages
-from pix2pix_tf.evaluation.report import EvaluationReport, report_on, save_report
-from pix2pix_tf.system import files
+from pix2pix_tf.evaluation.report import EvaluationReport, check_replaceable, report_on, save_report
+from pix2pix_tf.system import files, parsing
 from pix2pix_tf.system.errors import Pix2PixError
 from pix2pix_tf.system.shard import Shard
 
@@ -83,6 +83,7 @@ def join(directory: str) -> Tuple[EvaluationReport, Optional[str]]:
     The files of the shards are removed. Returns the report and the path of the page, if any.
 
     Raises:
+        UsageError: a file of another program would be replaced.
         Pix2PixError: there are no shards; one is missing; or they differ in more than their images.
     """
     found = glob.glob(os.path.join(glob.escape(directory), 'shard-*-of-*.json'))
@@ -108,8 +109,10 @@ def join(directory: str) -> Tuple[EvaluationReport, Optional[str]]:
     if parts[0]['features']:
         distances = metrics.distances(*(_features(directory, count, kind, total) for kind in KINDS))
     report = report_on(parts[0]['source'], rows, distances)
+    check_replaceable(directory)
     page = None
     if parts[0]['page_of']:
+        pages.check_ours(directory, 'out')
         page = pages.write_gallery(report, directory, parts[0]['page_of'])
     save_report(report, directory)
     for number in range(1, count + 1):
@@ -125,7 +128,7 @@ def _read(directory, number, count, end='.json'):
     try:
         with open(path, 'rb') as file:
             if end == '.json':
-                part = json.loads(file.read().decode())
+                part = parsing.parse_json(file.read())
                 if not isinstance(part, dict) or set(part) != _KEYS:
                     raise ValueError('it is not a part of an export by this version')
                 return part

@@ -1,5 +1,7 @@
 """Plots a training: losses and validation metrics over steps."""
 
+import contextlib
+import importlib.util
 import io
 import logging
 import os
@@ -42,8 +44,9 @@ def plot(out: str) -> str:
     logging.getLogger('matplotlib').setLevel(logging.ERROR)  # it reports on its font cache
     try:
         # The object-oriented interface needs no display and leaves no global state
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+        with _known_backend():
+            from matplotlib.backends.backend_agg import FigureCanvasAgg
+            from matplotlib.figure import Figure
     except ImportError as error:
         raise Pix2PixError(f'cannot use matplotlib ({error}): {how_to_install("plot")}') from error
 
@@ -85,6 +88,26 @@ def plot(out: str) -> str:
     path = os.path.join(out, FILENAME)
     files.write_whole(path, image.getvalue())
     return path
+
+
+@contextlib.contextmanager
+def _known_backend():
+    """Hides MPLBACKEND where matplotlib, which reads it when it is imported, would not know it.
+
+    Notebooks set it for all that they start, also for environments without their module. It is not
+    used here, but stays in force for what a notebook itself draws.
+    """
+    name = os.environ.get('MPLBACKEND', '')
+    package = name[len('module://') :].split('.')[0] if name.startswith('module://') else ''
+    if package and importlib.util.find_spec(package):
+        yield
+        return
+    os.environ.pop('MPLBACKEND', None)
+    try:
+        yield
+    finally:
+        if name:
+            os.environ['MPLBACKEND'] = name
 
 
 def _draw(axes, rows, column, color, smooth):

@@ -74,7 +74,7 @@ class EventWriter(SummaryToEventTransformer):
 
     def _write(self, event):
         try:
-            if self.file is None:
+            if self.file is None or not os.path.exists(self.path):
                 self.path = self._new_path()
                 self.file = tf.python_io.TFRecordWriter(self.path)
                 first = tf.Event(wall_time=time.time(), file_version='brain.Event:2')

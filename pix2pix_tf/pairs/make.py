@@ -99,10 +99,8 @@ def check_apart(to: str, *sources: str) -> None:
 
 def _remove_unfinished(to):
     """Removes what a killed process was writing."""
-    for folder, _, names in os.walk(to):
-        for name in names:
-            if name.endswith(tuple(e + files.TEMPORARY for e in ('.jpg', '.png', '.json'))):
-                os.remove(os.path.join(folder, name))
+    for folder, _, _ in os.walk(to):
+        files.remove_unfinished(folder, seconds=0)
 
 
 def _run(function, items, words, processes):
@@ -148,7 +146,7 @@ def _plan(found, options, output, record):
             name = os.path.join(record.parts[name], name.replace('/', '-'))
         names = [os.path.join(folder, name + '.' + options.extension) for folder in output.folders]
         path = one.paths[0]
-        longest = len(os.fsencode(os.path.basename(names[0]) + files.TEMPORARY))
+        longest = len(os.fsencode(os.path.basename(names[0])))
         if longest > files.MAX_NAME_BYTES:
             left_out.append(f'{path} has a name that is too long: shorten it')
         elif names[0] in owners:

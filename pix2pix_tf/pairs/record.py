@@ -77,7 +77,7 @@ def _in_words(value):
 
 
 def _is_ours(name):
-    return name.startswith('.') or name == FILENAME + files.TEMPORARY
+    return name.startswith('.')
 
 
 def write_record(to: str, record: Record) -> None:

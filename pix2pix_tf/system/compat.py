@@ -112,6 +112,8 @@ def check_path(path: str) -> None:
     Raises:
         UsageError: it cannot.
     """
+    if '\0' in path:
+        raise UsageError(f'{path!r} is not a path: it has a zero byte')
     if set(path) & set('[\\'):
         raise UsageError(
             f'{path} has a [ or \\ in its path, where TensorFlow cannot find checkpoints'

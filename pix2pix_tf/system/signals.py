@@ -81,7 +81,7 @@ def stopping_on_signals(
 
 
 def _leave(notify, ending, seconds):
-    line = f'{ending} takes longer than {seconds:g} s: leaving without it; what was saved is kept'
+    line = f'{ending} takes longer than {seconds:g} s: leaving without it'
     _say(notify, line).join(ECHO)
     os._exit(1)
 

@@ -109,7 +109,7 @@ def test_a_write_error_leaves_only_complete_files(trained, tmp_path):
         Image.fromarray(pair_pixels(number)).save(str(tmp_path / f'{number}.png'))
     to = str(tmp_path / 'to')
     plan = files.plan(find.walk_images([str(tmp_path)], to)[0], to)
-    os.makedirs(os.path.join(to, '2.png.tmp'))  # in the way
+    os.makedirs(os.path.join(to, '2.png'))  # in the way
     wrong = pytest.raises(Pix2PixError, match='cannot write .*2.png')
     with load(trained) as generator, wrong:
         files.predict_files(generator, plan, to)

@@ -40,6 +40,15 @@ def test_the_command_prints_where_it_is(tmp_path):
     assert result.stdout == f'{tmp_path}/curves.png\n'
 
 
+@pytest.mark.parametrize('backend', ['module://matplotlib_inline.backend_inline', 'TkAgg', 'none'])
+def test_the_backend_of_a_notebook_is_not_used(tmp_path, backend):
+    record(tmp_path, 5, False)
+    environment = {'MPLBACKEND': backend}
+    result = run_real_command('plot', f'--out={tmp_path}', environment=environment)
+    assert (result.returncode, result.stderr) == (0, '')
+    assert result.stdout == f'{tmp_path}/curves.png\n' and (tmp_path / 'curves.png').exists()
+
+
 def test_without_a_training_there_is_one_line(tmp_path):
     line = error_line(run_command('plot', f'--out={tmp_path}'), 1)
     assert f'no losses.csv with a row in {tmp_path}: train first' in line

@@ -147,13 +147,13 @@ def test_the_message_for_too_many_pixels_names_a_size_that_fits(tmp_path, size):
     assert fault_of(path) is None
 
 
-LONGEST = 237  # bytes of a name without its extension for which '-outputs-1.png.tmp' still fits
+LONGEST = 241  # bytes of a name without its extension for which '-outputs-1.png' still fits
 
 
 def test_a_name_that_is_too_long_is_refused_before_anything_is_written(pairs, trained, tmp_path):
     folder, out = tmp_path / 'val', str(tmp_path / 'out')
     write_pair(folder / '1.jpg')
-    longest, too_long = folder / ('x' * LONGEST + '.jpg'), folder / ('ä' * 119 + '.jpg')
+    longest, too_long = folder / ('x' * LONGEST + '.jpg'), folder / ('ä' * 121 + '.jpg')
     write_pair(longest)
     checkpoint = os.path.join(trained, 'model-2')
     config = exporting.find_trained(trained).config

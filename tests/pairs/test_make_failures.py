@@ -91,7 +91,7 @@ def test_a_full_disk_leaves_whole_files_only(tmp_path, photos):
         line = error_line(make(photos, to, '--size=128', '--quality=100'), 1)
         assert f'cannot write {to}' in line and 'No space left on device' in line
         made = [path for path in tree(to) if path.endswith('.jpg')]
-        assert len(made) < 12 and not list(to.glob('*.tmp'))
+        assert len(made) < 12 and not list(to.glob('.*.tmp'))
         for path in made:
             assert pair_of(to / path)[0].shape == (128, 128, 3)
     finally:

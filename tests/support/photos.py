@@ -35,7 +35,7 @@ def tree(folder):
     found = {}
     for where, _, names in os.walk(str(folder)):
         for name in names:
-            if not name.startswith('.') and not name.endswith('.tmp'):
+            if not name.startswith('.'):
                 path = os.path.join(where, name)
                 with open(path, 'rb') as file:
                     found[os.path.relpath(path, str(folder))] = file.read()

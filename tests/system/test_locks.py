@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -90,3 +91,64 @@ def test_a_worker_that_stays_is_not_waited_for_without_end(tmp_path, worker, mon
     with pytest.raises(Pix2PixError) as error, locks.locked(str(tmp_path)):
         pass
     assert f'process {worker.pid} is training in {tmp_path}' in str(error.value)
+
+
+@pytest.mark.parametrize('kind', ['link', 'dangling', 'pipe', 'folder'])
+def test_a_lock_is_a_regular_file(tmp_path, kind):
+    (tmp_path / 'mine').write_text('mine')
+    out = tmp_path / 'out'
+    out.mkdir()
+    path = out / '.lock'
+    if kind == 'pipe':
+        os.mkfifo(str(path))
+    elif kind == 'folder':
+        path.mkdir()
+    else:
+        path.symlink_to(tmp_path / {'link': 'mine', 'dangling': 'nothing'}[kind])
+    with pytest.raises(Pix2PixError) as error, locks.locked(str(out)):
+        pass
+    assert str(error.value) == f'{path} is not a regular file: remove it'
+    assert (tmp_path / 'mine').read_text() == 'mine' and not (tmp_path / 'nothing').exists()
+
+
+def test_a_lock_file_of_another_program_is_locked_and_keeps_its_text(tmp_path):
+    path = tmp_path / '.lock'
+    path.write_text('version = 1\n')
+    with locks.locked(str(tmp_path)):
+        assert path.read_text() == 'version = 1\n'
+        with pytest.raises(Pix2PixError, match='process unknown is training'), locks.locked(
+            str(tmp_path)
+        ):
+            pass
+
+
+def test_the_lock_of_a_folder_that_was_removed_is_taken_again(tmp_path, capsys):
+    out = tmp_path / 'out'
+    out.mkdir()
+    with locks.locked(str(out)) as lock:
+        lock.take_again()
+        assert capsys.readouterr().out == ''
+        shutil.rmtree(str(out))
+        lock.take_again()
+        assert capsys.readouterr().out == f'{out}/.lock was removed: {out} is locked again\n'
+        assert (out / '.lock').read_text() == f'{os.getpid()}\n'
+        with pytest.raises(Pix2PixError, match='is training in'), locks.locked(str(out)):
+            pass
+    with locks.locked(str(out)):
+        pass
+
+
+def test_a_folder_that_another_process_has_locked_by_now_is_not_taken(tmp_path):
+    out = tmp_path / 'out'
+    out.mkdir()
+    with locks.locked(str(out)) as lock:
+        shutil.rmtree(str(out))
+        out.mkdir()
+        command = [sys.executable, '-c', LEAVING_A_WORKER, str(out)]
+        other = subprocess.Popen(command, stdin=subprocess.PIPE)
+        other.wait()
+        with open(str(out / '.lock'), 'w') as file:
+            file.write('1\n')  # a process that runs
+        with pytest.raises(Pix2PixError, match=f'process 1 is training in {out}'):
+            lock.take_again()
+        other.stdin.close()
