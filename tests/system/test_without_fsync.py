@@ -13,7 +13,7 @@ from support.helpers import contents, read_checkpoint, run_process, run_real_com
 
 from pix2pix_tf import options_file, saving
 from pix2pix_tf.config import Config
-from pix2pix_tf.pairs import records
+from pix2pix_tf.pairs import record
 from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import Pix2PixError
 
@@ -67,7 +67,7 @@ def test_saves_are_kept_with_one_warning(tmp_path, graph, words, capsys):
 
 def test_records_of_pairs_are_kept_with_one_warning(tmp_path, words, capsys):
     for _ in range(2):
-        records.write(str(tmp_path), records.Record({'command': 'make'}, {}, {}, {}))
+        record.write_record(str(tmp_path), record.Record({'command': 'make'}, {}, {}, {}))
     assert set(contents(tmp_path)) == {'pairs.json'}
     assert capsys.readouterr().out.count('warning: cannot force') == 1
 
