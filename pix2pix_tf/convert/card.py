@@ -1,6 +1,5 @@
 """The model card next to a converted generator: README.md, as model hubs show it."""
 
-import json
 import os
 import re
 from typing import Dict, Iterator, Tuple
@@ -9,6 +8,8 @@ from pix2pix_tf import __version__, options_file
 from pix2pix_tf.config import describe_size
 from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.system import files
+from pix2pix_tf.system.errors import DataError
+from pix2pix_tf.system.parsing import parse_json
 
 MARK = 'converted by pix2pix_tf'  # is in every card
 
@@ -73,11 +74,10 @@ def _name_of(folder):
 def _metrics(folder: str, checkpoint: str) -> Iterator[Tuple[str, str]]:
     """The metrics of the last evaluation, if it was of this checkpoint."""
     try:
-        with open(os.path.join(folder, 'metrics.json')) as file:
-            report = json.load(file)
+        report = parse_json(files.read(os.path.join(folder, 'metrics.json')))
         same = os.path.basename(report['source']['checkpoint']) == os.path.basename(checkpoint)
         summaries = report['summaries'] if same else {}
         for name, summary in summaries.items():
             yield name, f'{summary["mean"]:.4f} on {len(report["images"])} validation images'
-    except (OSError, ValueError, KeyError, TypeError):
+    except (DataError, ValueError, LookupError, TypeError, AttributeError):
         return

@@ -5,6 +5,7 @@ import socket
 import typing
 
 from pix2pix_tf.system.errors import Pix2PixError
+from pix2pix_tf.system.parsing import parse_json
 
 _LONGEST = 65536  # bytes of a line
 
@@ -46,10 +47,7 @@ def receive(lines: typing.BinaryIO) -> typing.Optional[Message]:
     line = lines.readline(_LONGEST)
     if not line:
         return None
-    try:
-        message = json.loads(line) if line.strip() else {}
-    except RecursionError as error:
-        raise ValueError('JSON that is nested too deeply') from error
+    message = parse_json(line) if line.strip() else {}
     if not isinstance(message, dict):
         raise ValueError(f'not a message: {message}')
     return message

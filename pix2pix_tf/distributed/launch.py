@@ -5,7 +5,6 @@ import ctypes
 import functools
 import glob
 import ipaddress
-import json
 import os
 import random
 import re
@@ -18,6 +17,7 @@ import typing
 
 from pix2pix_tf.distributed.peers import Child, Cluster, split_address
 from pix2pix_tf.system.errors import UsageError
+from pix2pix_tf.system.parsing import parse_json
 
 _PR_SET_PDEATHSIG = 1  # of Linux
 _PORTS = range(20000, 32000, 2)  # below those that systems give to connections
@@ -48,13 +48,13 @@ def parse(
 
 def _parse_tf_config(text):
     try:
-        value = json.loads(text)
+        value = parse_json(text.encode())
         cluster, mine = value.get('cluster') or {}, value.get('task') or {}
         others = set(cluster) - {'chief', 'master', 'worker'}
         chiefs = [*cluster.get('chief', ()), *cluster.get('master', ())]
         addresses = chiefs + list(cluster.get('worker', ()))
         kind, index = mine.get('type', 'worker'), int(mine.get('index', 0))
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise UsageError(f'TF_CONFIG cannot be used ({error}): see docs/distributed.md') from error
     if others or kind not in ('chief', 'master', 'worker'):
         raise UsageError(

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import tarfile
-import tempfile
 import urllib.error
 import urllib.request
 import zlib
@@ -16,7 +15,7 @@ from typing import Optional
 from tqdm import tqdm
 
 from pix2pix_tf.pairs import draw
-from pix2pix_tf.system import files, locks
+from pix2pix_tf.system import files, locks, temporary
 from pix2pix_tf.system.errors import DataError, UsageError
 
 URL = 'http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/%s.tar.gz'
@@ -99,8 +98,8 @@ def _is_name(name):
 
 
 def _draw(root, target):
-    with tempfile.TemporaryDirectory(dir=root, prefix='.drawing-') as temporary:
-        whole = os.path.join(temporary, DRAWN)
+    with temporary.folder_in(root, '.drawing-') as folder:
+        whole = os.path.join(folder, DRAWN)
         for seed, (part, count) in enumerate(_DRAWN_PAIRS.items(), 1):
             draw.write_pairs(os.path.join(whole, part), count, seed)
         os.rename(whole, target)
@@ -159,7 +158,10 @@ def _download(url, archive):
             _write_validator(archive, response.headers)
         length = response.headers.get('Content-Length')
         total = done + int(length) if length else None
-        with open(archive, 'ab' if resumed else 'wb') as file, tqdm(
+        mode = os.O_APPEND if resumed else os.O_TRUNC
+        # A link with this name would lead to a file of other programs
+        opened = os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | mode, 0o666)
+        with open(opened, 'ab' if resumed else 'wb') as file, tqdm(
             desc=os.path.basename(url),
             initial=done,
             total=total,

@@ -7,6 +7,7 @@ from typing import Any, Dict, NamedTuple
 from pix2pix_tf.pairs import inputs
 from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import DataError, UsageError
+from pix2pix_tf.system.parsing import parse_json
 
 FILENAME = 'pairs.json'
 
@@ -43,7 +44,7 @@ def read_record(to: str, recipe: Recipe) -> Record:
             )
         return Record(recipe, {}, {}, {})
     try:
-        saved = json.loads(files.read(path).decode())
+        saved = parse_json(files.read(path))
         hashes = {key: bytes.fromhex(digits) for key, digits in saved['hashes'].items()}
         record = Record(saved['recipe'], saved['found'], saved['parts'], hashes)
         was = dict(record.recipe)

@@ -5,7 +5,6 @@ https://www.tensorflow.org/tfx/serving/api_rest
 
 import base64
 import binascii
-import json
 import re
 from typing import Any, Dict
 
@@ -16,6 +15,7 @@ from pix2pix_tf.inference.generator import Generator
 from pix2pix_tf.inference.noise import random_seed
 from pix2pix_tf.serve import image_request
 from pix2pix_tf.serve.image_request import Limits
+from pix2pix_tf.system.parsing import parse_json
 
 # {signature: (inputs, output)}, as `convert.saved_model` writes them. A name that ends in _bytes
 # stands for the bytes of an image file.
@@ -88,8 +88,8 @@ def predict(generator: Generator, body: bytes, limits: Limits) -> Dict[str, Any]
 
 def _parse(body):
     try:
-        request = json.loads(body.decode())
-    except (ValueError, RecursionError) as error:
+        request = parse_json(body)
+    except ValueError as error:
         raise exceptions.BadRequest('the body is not JSON') from error
     if not isinstance(request, dict):
         raise exceptions.BadRequest('the body must be a JSON object')

@@ -1,14 +1,14 @@
-"""Parses files that may come from a stranger."""
+"""Parses text from untrusted sources."""
 
 import json
 import typing
 
 
 def parse_json(text: bytes) -> typing.Any:
-    """The value that JSON `text` in UTF-8 has.
+    """The value of the JSON `text`, in UTF-8.
 
     Raises:
-        ValueError: it is no JSON, or nested too deeply to be read.
+        ValueError: it is not JSON, or nested too deeply.
     """
     try:
         return json.loads(text.decode())
