@@ -13,6 +13,7 @@ from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import Pix2PixError, how_to_install
 
 FILENAME = 'curves.png'
+MARK = 'pix2pix_tf: curves of a training'  # in every such file of this package
 
 # {title of a panel: its columns of losses.csv}
 _LOSSES = {
@@ -33,9 +34,13 @@ def plot(out: str) -> str:
     is marked.
 
     Raises:
+        UsageError: there is another curves.png.
         Pix2PixError: there is nothing to plot, matplotlib is not installed, or the file cannot be
             written.
     """
+    path = os.path.join(out, FILENAME)
+    if os.path.isfile(path):
+        files.check_ours(path, MARK, 'out')
     rows = csv_log.load(out)
     if not rows:
         raise Pix2PixError(
@@ -84,8 +89,7 @@ def plot(out: str) -> str:
         )
     figure.tight_layout()
     image = io.BytesIO()
-    figure.savefig(image, format='png')
-    path = os.path.join(out, FILENAME)
+    figure.savefig(image, format='png', metadata={'Title': MARK})
     files.write_whole(path, image.getvalue())
     return path
 

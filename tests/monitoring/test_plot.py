@@ -71,6 +71,16 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     assert f'cannot write {tmp_path}/curves.png' in str(error.value)
 
 
+def test_a_file_of_another_program_stays_and_an_earlier_plot_is_replaced(tmp_path):
+    record(tmp_path, 5, False)
+    plot.plot(str(tmp_path))
+    plot.plot(str(tmp_path))
+    (tmp_path / 'curves.png').write_bytes(b'mine')
+    line = error_line(run_command('plot', f'--out={tmp_path}'), 2)
+    assert f'{tmp_path}/curves.png was not written by pix2pix_tf' in line
+    assert (tmp_path / 'curves.png').read_bytes() == b'mine'
+
+
 def test_columns_of_one_kind_are_plotted_and_none_is_one_line(tmp_path):
     path = tmp_path / 'losses.csv'
     path.write_text('step,seconds,losses/gen_loss_L1\n1,1,0.5\n2,2,0.4\n')
