@@ -13,10 +13,11 @@ from tqdm import tqdm
 from pix2pix_tf import images
 from pix2pix_tf.evaluation import pages
 from pix2pix_tf.inference.generator import Generator
+from pix2pix_tf.pairs import read
 from pix2pix_tf.system import machine
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import DataError, UsageError
-from pix2pix_tf.system.files import prepare_directory, read, unwritable, write_whole
+from pix2pix_tf.system.files import prepare_directory, unwritable, write_whole
 
 PREVIEWS = 'previews'  # folder of the inputs as the page shows them
 _PREVIEW_SIDE = 512  # pixels
@@ -191,7 +192,7 @@ def _written(result, samples):
 
 def _predict(generator, path, result, preview, settings):
     """Writes the results of one input and its preview; returns their (height, width)."""
-    image = generator.read(read(path), path)
+    image = generator.read(read.read_file(path), path)
     outputs = _outputs(generator, np.asarray(image), settings)
     if settings.keep_size:
         outputs = [

@@ -3,7 +3,6 @@
 import collections
 import os
 import re
-import stat
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from PIL import Image
@@ -200,12 +199,8 @@ def check_headers(headers: Dict[str, Header], skip_bad_files: bool = False) -> L
 def read_header(path: str) -> Header:
     """The Header of the image at `path`; its size is (0, 0) if it has none."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            return Header((0, 0), 'is not a file')
         with read.opened(path, path) as image:
             return Header(image.size, _fault(image))
-    except OSError as error:
-        return Header((0, 0), f'cannot be read as an image ({error.strerror})')
     except read.TooManyPixels:
         return Header((0, 0), f'has more than {MAX_PIXELS} pixels: scale it down')
     except read.Unreadable as error:
