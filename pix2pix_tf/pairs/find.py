@@ -226,6 +226,11 @@ def _fault(image):
             f'has the EXIF orientation {orientation}: viewers rotate it, TensorFlow does not; save '
             'it upright, for example with `mogrify -auto-orient`'
         )
+    if 'transparency' in image.info and image.mode != 'P':
+        return (
+            'has a transparent color: viewers hide it, TensorFlow does not; make it white, for '
+            'example with `mogrify -background white -alpha remove`'
+        )
     return None
 
 
