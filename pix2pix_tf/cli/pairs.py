@@ -144,6 +144,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def _make():
     make.check_apart(FLAGS.to, FLAGS.photos)
+    _check_unmixed(FLAGS.photos, 'its subfolders are then kept')
     found = match.find_photos(FLAGS.photos)
     # Flat colors stay flat in a PNG file
     extension = 'png' if FLAGS.input == 'posterize' else 'jpg'
@@ -154,8 +155,19 @@ def _make():
 
 def _combine():
     make.check_apart(FLAGS.to, FLAGS.a, FLAGS.b)
+    _check_unmixed(FLAGS.a, 'or use pix2pix-pairs import on the folder of both')
     found = match.match_names(FLAGS.a, FLAGS.b, FLAGS.match)
     _make_of_two(found, _output('combine', FLAGS.a, FLAGS.b))
+
+
+def _check_unmixed(folder, advice):
+    """Checks that `split` does not mix the parts that `folder` already has."""
+    parts = match.parts_in(folder)
+    if parts and FLAGS.split:
+        raise UsageError(
+            f'{folder} has {" and ".join(part + "/" for part in parts)}, which `split` would mix: '
+            f'give an empty `split`=, {advice}'
+        )
 
 
 def _import(folder):

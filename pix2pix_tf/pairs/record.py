@@ -10,6 +10,8 @@ from pix2pix_tf.system.errors import DataError, UsageError
 
 FILENAME = 'pairs.json'
 
+LEGEND = 'legend.html'  # the colors of class ids
+FILENAMES = (FILENAME, LEGEND)
 Recipe = Dict[str, Any]  # {option: value}
 
 
@@ -67,7 +69,7 @@ def read_record(to: str, recipe: Recipe) -> Record:
 def _has_pairs(to):
     for _, folders, names in os.walk(to):
         folders[:] = [name for name in folders if not name.startswith('.')]
-        if any(name != FILENAME and not _is_ours(name) for name in names):
+        if any(name not in FILENAMES and not _is_ours(name) for name in names):
             return True
     return False
 
@@ -77,7 +79,7 @@ def _in_words(value):
 
 
 def _is_ours(name):
-    return name.startswith('.') or name == FILENAME + files.TEMPORARY
+    return name.startswith('.') or name in [one + files.TEMPORARY for one in FILENAMES]
 
 
 def write_record(to: str, record: Record) -> None:
