@@ -90,6 +90,9 @@ def main(paths: typing.Sequence[str]) -> None:
     )
     with generator.load(FLAGS.model, **changes) as loaded:
         done = files.predict_files(loaded, results, to, settings)
+    if done.doubts:
+        rest = f' ({len(done.doubts) - 1} more like it)' if len(done.doubts) > 1 else ''
+        print_line(f'{done.doubts[0]}{rest}')
     opened = f'; open {done.page}' if done.page else ''
     print_line(f'wrote {count(done.written, "image")} to {to}{opened}')
     if done.failures:

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 from pix2pix_tf.pairs import costs
+from pix2pix_tf.system.console import count
 from pix2pix_tf.system.errors import DataError
 
 MAX_SOURCE_PIXELS = 2**26  # of an image for a pair: it then takes less than 200 MiB
@@ -21,6 +22,8 @@ MAX_SOURCE_PIXELS = 2**26  # of an image for a pair: it then takes less than 200
 # Formats of Pillow that are not decoded: EPS is a program, which Ghostscript runs, MPEG is video,
 # and the others it only writes, or only names
 NOT_READ = ('EPS', 'PDF', 'MPEG', 'BUFR', 'GRIB', 'HDF5', 'WMF')
+
+FLOATS = 'has float values, whose range is unknown: scale them to 0 to 255, and save it with 8 bits'
 
 _ORIENTATION = 0x0112  # EXIF tag; 1 means upright
 _TURNS = {  # by orientation
@@ -54,6 +57,8 @@ def read_image(
         DataError: it cannot be read; the message begins with `name`.
     """
     with opened(contents, name) as image:
+        if image.mode == 'F':
+            raise Unreadable(name, FLOATS)
         if decode_jpeg and image.format in ('JPEG', 'MPO'):
             try:
                 decoded = Image.fromarray(decode_jpeg(contents))
@@ -70,19 +75,87 @@ def read_image(
 
 
 def read_for_pair(path: str, srgb: bool = False, side: Optional[int] = None) -> Image.Image:
-    """`read_image` of a file, if it has at most MAX_SOURCE_PIXELS.
+    """`read_image` of a file, if at most MAX_SOURCE_PIXELS are decoded and 8 bits suffice for it.
 
     Raises:
-        DataError: it cannot be read, or has more; the message begins with the path.
+        DataError: it cannot be read, has more pixels, or class ids that would become one color; the
+            message begins with the path.
     """
     contents = read_file(path)
     with opened(contents, path) as image:
         width, height = image.size
-    if width * height > MAX_SOURCE_PIXELS:
-        raise DataError(
-            f'{path} has {width}x{height} pixels, over {MAX_SOURCE_PIXELS}: scale it down'
-        )
+        # A progressive JPEG file is kept whole while it is decoded, whatever its scale
+        if side and not image.info.get('progressive'):
+            image.draft(None, (side, side))
+        if image.width * image.height > MAX_SOURCE_PIXELS:
+            raise DataError(
+                f'{path} has {width}x{height} pixels, over {MAX_SOURCE_PIXELS}: scale it down'
+            )
+        if image.mode.startswith('I'):
+            ids = _values(image, path)
+            if len(ids) <= MOST_IDS and len(set(ids >> 8)) < len(ids):
+                colors = count(len(set(ids >> 8)), 'color')
+                raise DataError(
+                    f'{path} has 16 bits per pixel, but only {describe_ids(ids)}, which would '
+                    f'become {colors}: give class ids colors with `colorize`'
+                )
     return read_image(contents, path, srgb=srgb, side=side)
+
+
+MOST_IDS = 256  # in one file
+
+_SEEN = 2**16  # values
+
+
+def _values(image, name):
+    """The values in an image of one channel, sorted; those of over 16 bits are clipped."""
+    with decoding(name):
+        pixels = np.asarray(image)
+    seen = np.zeros(_SEEN, bool)
+    for row in pixels:
+        seen[np.clip(row, 0, _SEEN - 1)] = True
+    return np.flatnonzero(seen)
+
+
+def describe_ids(ids: np.ndarray) -> str:
+    """'6 values from 0 to 5'."""
+    return f'{count(len(ids), "value")} from {ids[0]} to {ids[-1]}'
+
+
+def read_ids(path: str) -> Optional[np.ndarray]:
+    """The class ids in a gray file, [height, width]; None if it has colors of its own.
+
+    Raises:
+        DataError: it cannot be read; the message begins with the path.
+    """
+    contents = read_file(path)
+    with opened(contents, path) as image:
+        if image.width * image.height > MAX_SOURCE_PIXELS:
+            raise DataError(f'{path} has over {MAX_SOURCE_PIXELS} pixels: scale it down')
+        with decoding(path):
+            if image.mode == '1' or image.mode.startswith('I'):
+                return np.clip(np.asarray(_upright(image)).astype(np.int64), 0, _SEEN - 1)
+    image = np.asarray(read_image(contents, path))
+    gray = (image == image[..., :1]).all()
+    return image[..., 0].astype(np.int64) if gray else None
+
+
+def doubt_of(contents: bytes, name: str) -> Optional[str]:
+    """A line if the values of an image fill so little of 16 bits that it is dark; else None.
+
+    Raises:
+        DataError: it cannot be read; the message begins with `name`.
+    """
+    with opened(contents, name) as image:
+        if not image.mode.startswith('I'):
+            return None
+        ids = _values(image, name)
+    if ids[-1] == 0 or ids[-1] > _SEEN // 4:
+        return None
+    return (
+        f'{name} has 16 bits per pixel, but only {describe_ids(ids)}, of {_SEEN - 1}, so it is '
+        'nearly black: scale its values to the whole range, or save it with 8 bits'
+    )
 
 
 def read_file(path: str) -> bytes:
@@ -275,7 +348,13 @@ def _srgb_profile():
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Any image in mode RGB: alpha is flattened on white, 16 bits become 8."""
+    """Any image in mode RGB: alpha is flattened on white, 16 bits become 8.
+
+    Raises:
+        Unreadable: its values are floats.
+    """
+    if image.mode == 'F':
+        raise Unreadable('the image', FLOATS)
     if image.mode.startswith('I'):
         values = np.asarray(image)
         image = Image.fromarray((np.clip(values, 0, 65535) >> 8).astype(np.uint8))
