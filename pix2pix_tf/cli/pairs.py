@@ -78,7 +78,7 @@ for _choice in (
         'colorize',
         'none',
         ('a', 'b', 'both', 'none'),
-        'Halves that are class ids in gray, which get colors; legend.html has them.',
+        'combine, import: halves that are class ids in gray; they get the colors in legend.html.',
     ),
     (
         'format',

@@ -110,6 +110,7 @@ _SEEN = 2**16  # values
 def _values(image, name):
     """The values in an image of one channel, sorted; those of over 16 bits are clipped."""
     with decoding(name):
+        image.load()  # an error in asarray is lost in older versions
         pixels = np.asarray(image)
     seen = np.zeros(_SEEN, bool)
     for row in pixels:
@@ -134,6 +135,7 @@ def read_ids(path: str) -> Optional[np.ndarray]:
             raise DataError(f'{path} has over {MAX_SOURCE_PIXELS} pixels: scale it down')
         with decoding(path):
             if image.mode == '1' or image.mode.startswith('I'):
+                image.load()
                 return np.clip(np.asarray(_upright(image)).astype(np.int64), 0, _SEEN - 1)
     image = np.asarray(read_image(contents, path))
     gray = (image == image[..., :1]).all()
