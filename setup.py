@@ -94,7 +94,8 @@ setup(
         'absl-py>=1.0',
         "dataclasses>=0.8; python_version < '3.7'",
         'jinja2>=3.0',
-        'pillow>=8.4',
+        'pillow>=8.4; ' + TF1,
+        'pillow>=10.3; ' + TF2,  # older ones have known vulnerabilities in their decoders
         'tqdm>=4.60',
         'tensorflow-gpu==1.15.*; ' + TF1,
         'protobuf>=3.19,<3.21; ' + TF1,

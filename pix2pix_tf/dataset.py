@@ -25,9 +25,26 @@ class Batches(NamedTuple):
 
 
 def decode_image(contents: tf.Tensor) -> tf.Tensor:
-    """The bytes of a JPEG or PNG => [height, width, 3] uint8; gray and RGBA become RGB."""
+    """The bytes of a JPEG or PNG => [height, width, 3] uint8; gray becomes RGB, transparent white.
+
+    The pixels of a PNG are those of `pairs.read.read_image`.
+    """
     # decode_png also reads JPEG, to the same pixels as decode_jpeg
-    return tf.image.decode_png(contents, channels=3)
+    image = tf.image.decode_png(contents)  # [height, width, 1 or 3, and 1 more for alpha]
+    has_alpha = tf.equal(tf.shape(image)[2] % 2, 0)
+    image = tf.cond(has_alpha, lambda: flatten(image), lambda: image)
+    image = tf.tile(image, [1, 1, 3 // tf.shape(image)[2]])
+    image.set_shape([None, None, 3])
+    return image
+
+
+def flatten(image: tf.Tensor) -> tf.Tensor:
+    """[height, width, channels + 1] => [height, width, channels], both uint8, on white."""
+    image = tf.cast(image, tf.float32)
+    colors, alpha = image[..., :-1], image[..., -1:]
+    # Rounded, and exact: 256 levels of 256 fit into float32
+    scaled = colors * alpha + 255 * (255 - alpha) + 128
+    return tf.cast((scaled + scaled // 256) // 256, tf.uint8)
 
 
 def process_image(

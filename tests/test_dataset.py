@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from PIL import Image
+from support.encoding import encoded
 from support.evaluating import evaluate
 from support.helpers import pair_pixels
 
 from pix2pix_tf import dataset
 from pix2pix_tf.config import Config
-from pix2pix_tf.pairs import find
+from pix2pix_tf.pairs import find, read
 
 
 def run_batches(batches, count):
@@ -33,7 +34,25 @@ def test_png_of_any_mode_becomes_rgb(graph, tmp_path, mode):
     np.testing.assert_array_equal(got, np.array(image.convert('RGB')))
 
 
-@pytest.mark.parametrize('mode', ['RGB', 'L'])
+def test_transparent_parts_become_white_with_the_pixels_of_pillow(graph):
+    """All colors at all alphas: so a prediction has the bytes of an export."""
+    levels = np.indices((256, 256)).astype(np.uint8)
+    rgba = Image.fromarray(np.stack([levels[0], levels[0], 255 - levels[0], levels[1]], 2))
+    palette = Image.fromarray(levels[0]).convert('P')
+    palette.putpalette(bytes(range(256)) * 3)
+    files = [encoded(rgba), encoded(rgba.convert('LA'))]
+    files.append(encoded(palette, transparency=bytes(range(255, -1, -1))))
+    contents = tf.placeholder(tf.string, [])
+    decoded = dataset.decode_image(contents)
+    assert decoded.shape.as_list() == [None, None, 3]
+    with tf.Session() as session:
+        for file in files:
+            got = session.run(decoded, {contents: file})
+            np.testing.assert_array_equal(got, np.array(read.read_image(file, 'x')))
+            assert 256 <= (got == 255).all(axis=2).sum() < 2**12
+
+
+@pytest.mark.parametrize('mode', ['RGB', 'L', 'CMYK'])
 def test_jpeg_decodes_to_the_pixels_of_decode_jpeg(graph, tmp_path, mode):
     Image.fromarray(pair_pixels(4)).convert(mode).save(str(tmp_path / '1.jpg'))
     contents = tf.read_file(str(tmp_path / '1.jpg'))

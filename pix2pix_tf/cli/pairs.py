@@ -14,6 +14,7 @@ from absl import flags
 from PIL import ImageColor
 
 from pix2pix_tf.pairs import check, check_page, halves, inputs, make, match, record, split
+from pix2pix_tf.system import processes
 from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import DataError, UsageError, with_flags
 
@@ -24,10 +25,10 @@ _INPUTS = ' '.join(inputs.Parameters._fields)
 # {command: its flags}
 FLAGS_OF = {
     'make': f'photos to input {_INPUTS} {_SHAPE} {_SPLIT} processes',
-    'combine': f'a b to match partial labels {_SHAPE} {_SPLIT} processes',
+    'combine': f'a b to match partial labels colorize {_SHAPE} {_SPLIT} processes',
     'split': 'to processes',
     'swap': 'to format quality processes',
-    'import': f'to match panels partial labels {_SHAPE} processes',
+    'import': f'to match panels partial labels colorize {_SHAPE} processes',
     'check': 'out doubt_below processes',
 }
 ARGUMENTS = '|'.join(FLAGS_OF) + ' [DIR]'
@@ -70,8 +71,14 @@ for _choice in (
         'labels',
         'auto',
         ('auto', 'a', 'b', 'both', 'none'),
-        'Halves that are label maps, whose colors stay exact. auto: those with at most '
+        'Halves that are label maps, whose colors stay exact. auto: those with regions of at most '
         f'{halves.MOST_LABELS} colors.',
+    ),
+    (
+        'colorize',
+        'none',
+        ('a', 'b', 'both', 'none'),
+        'combine, import: halves that are class ids in gray; they get the colors in legend.html.',
     ),
     (
         'format',
@@ -144,6 +151,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def _make():
     make.check_apart(FLAGS.to, FLAGS.photos)
+    _check_unmixed(FLAGS.photos, 'its subfolders are then kept')
     found = match.find_photos(FLAGS.photos)
     # Flat colors stay flat in a PNG file
     extension = 'png' if FLAGS.input == 'posterize' else 'jpg'
@@ -154,8 +162,19 @@ def _make():
 
 def _combine():
     make.check_apart(FLAGS.to, FLAGS.a, FLAGS.b)
+    _check_unmixed(FLAGS.a, 'or use pix2pix-pairs import on the folder of both')
     found = match.match_names(FLAGS.a, FLAGS.b, FLAGS.match)
     _make_of_two(found, _output('combine', FLAGS.a, FLAGS.b))
+
+
+def _check_unmixed(folder, advice):
+    """Checks that `split` does not mix the parts that `folder` already has."""
+    parts = match.parts_in(folder)
+    if parts and FLAGS.split:
+        raise UsageError(
+            f'{folder} has {" and ".join(part + "/" for part in parts)}, which `split` would mix: '
+            f'give an empty `split`=, {advice}'
+        )
 
 
 def _import(folder):
@@ -172,9 +191,12 @@ def _import(folder):
         print_line('there is no val/, which exports read: the images of test/ go there')
     if FLAGS.panels is None:
         return _make_of_two(found, output)
-    labels = _labels(output, lambda: halves.find_labels(found.pairs, panels))
-    options = _options(_extension_of(found, labels), labels=labels, panels=panels)
-    output = output._replace(found={'labels': labels})
+    if FLAGS.colorize != 'none':
+        raise UsageError('`colorize` is for class ids in separate files, without `panels`')
+    looked, extension = _labels(output, lambda: halves.look_at(found.pairs, panels))
+    extension = 'png' if extension == 'png' else _extension_of(found)
+    options = _options(extension, labels=looked['labels'], panels=panels)
+    output = output._replace(found=looked)
     _report(make.make_pairs(found, halves.pair_of_panels, options, output))
 
 
@@ -189,20 +211,58 @@ def _make_of_two(found, output):
             f'{unusable}, as named above, cannot be used: repair them, or continue without them '
             'with `partial`'
         )
-    labels = _labels(output, lambda: halves.find_labels(found.pairs, 'a', 'b'))
-    options = _options('jpg' if labels == 'none' else 'png', labels=labels)
-    output = output._replace(found={'labels': labels})
+    looked, extension = _labels(output, lambda: halves.look_at(found.pairs, 'a', 'b'))
+    options = _options(extension, labels=looked['labels'], colorize=FLAGS.colorize)
+    output = output._replace(found=looked, legend=_legend(found))
     made = make.make_pairs(found, halves.pair_of_two, options, output)
     _report(made)
     if len(made.left_out) > len(found.left_out) and not FLAGS.partial:
         raise DataError('some files were left out, as named above: see `partial`')
 
 
-def _labels(output, find):
-    """Which halves are label maps: from the flag, from pairs.json, or detected by color."""
-    if FLAGS.labels != 'auto':
-        return FLAGS.labels
-    return record.read_record(FLAGS.to, output.recipe).found.get('labels') or find()
+_WORDS = {
+    'labels': 'label maps, scaled without blending',
+    'lines': 'line drawings, scaled with blending',
+    'colors': 'images of many colors, scaled with blending',
+}
+
+
+def _labels(output, look):
+    """({'labels': which halves are label maps, 'lines': which are drawings}, the extension).
+
+    From the flags, from pairs.json, or by what the first files look like. Prints which.
+    """
+    recorded = record.read_record(FLAGS.to, output.recipe).found
+    if FLAGS.labels != 'auto' or 'labels' in recorded:
+        labels = FLAGS.labels if FLAGS.labels != 'auto' else recorded['labels']
+        kinds = {side: 'labels' if labels in (side, 'both') else 'colors' for side in 'ab'}
+        kinds.update(dict.fromkeys(recorded.get('lines', ''), 'lines'))
+    else:
+        looked = look()
+        kinds = looked.kinds
+        if FLAGS.colorize == 'none':
+            for line in looked.doubts:
+                print_line(with_flags(line))
+    for side in 'ab':
+        if FLAGS.colorize in (side, 'both'):
+            kinds[side] = 'labels'
+    words = '; '.join(f'{side.upper()}: {_WORDS[kinds[side]]}' for side in 'ab')
+    print_line(with_flags(f'{words} (see `labels`)'))
+    labels, lines = (
+        ''.join(side for side in 'ab' if kinds[side] == kind) for kind in ('labels', 'lines')
+    )
+    extension = 'png' if labels or lines else 'jpg'
+    return {'labels': {'ab': 'both', '': 'none'}.get(labels, labels), 'lines': lines}, extension
+
+
+def _legend(found):
+    """{class id: color} of all files that `colorize` is for."""
+    legend: Dict[str, str] = {}
+    sides = [number for number, side in enumerate('ab') if FLAGS.colorize in (side, 'both')]
+    paths = [one.paths[side] for one in found.pairs for side in sides]
+    for _, colors in processes.each(halves.legend_of, paths, FLAGS.processes):
+        legend.update(colors)
+    return legend
 
 
 def _split(folder):
@@ -229,10 +289,10 @@ def _check(folder):
         raise DataError(f'{folder} is not fit for a training, for the reasons above: repair it')
 
 
-def _extension_of(found, labels='none'):
+def _extension_of(found):
     """PNG where a source has it, so that no colors are lost."""
     kinds = {os.path.splitext(path)[1].lower() for pair in found.pairs for path in pair.paths}
-    return 'png' if '.png' in kinds or labels != 'none' else 'jpg'
+    return 'png' if '.png' in kinds else 'jpg'
 
 
 def _options(extension, **changes):

@@ -72,11 +72,10 @@ def main(paths: typing.Sequence[str]) -> None:
 
     to = FLAGS.to or os.path.join(common.folder_of(FLAGS.model), 'predictions')
     inputs, others = find.walk_images(paths, leave_out=to)
+    for line in find.left_out(others):
+        print_line(line)
     if not inputs:
         raise Pix2PixError(f'no image in {", ".join(paths)}')
-    if others:
-        verb = 'is not an image' if len(others) == 1 else 'are not images'
-        print_line(f'leaving out {count(len(others), "file")} that {verb}')
 
     files, generator = common.load('inference.files'), common.load('inference.generator')
     if any(os.path.realpath(path) == os.path.realpath(to) for path in paths):
@@ -91,6 +90,9 @@ def main(paths: typing.Sequence[str]) -> None:
     )
     with generator.load(FLAGS.model, **changes) as loaded:
         done = files.predict_files(loaded, results, to, settings)
+    if done.doubts:
+        rest = f' ({len(done.doubts) - 1} more like it)' if len(done.doubts) > 1 else ''
+        print_line(f'{done.doubts[0]}{rest}')
     opened = f'; open {done.page}' if done.page else ''
     print_line(f'wrote {count(done.written, "image")} to {to}{opened}')
     if done.failures:

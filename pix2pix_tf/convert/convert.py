@@ -32,8 +32,9 @@ _TOLERANCE_OF_PNGS = 2 / 127.5
 _USAGE = {
     'saved_model': 'Signatures: `serving_default` takes the bytes of image files and returns those '
     'of PNG files, `seeded` also takes a seed per image, `floats` takes and returns float32 '
-    '[batch, height, width, 3] in [-1, 1]. TensorFlow Serving serves this folder. The EXIF '
-    'orientation is not applied: turn images upright first, as the server of pix2pix_tf does.',
+    '[batch, height, width, 3] in [-1, 1]. TensorFlow Serving serves this folder. Transparent '
+    'parts of an image file become white, as in the training. Its EXIF orientation is not applied: '
+    'turn images upright first, as the server of pix2pix_tf does.',
     'onnx': '`input` and `output` are float32 [batch, height, width, 3] in [-1, 1].',
     'tflite': 'Input and output are float32 [1, height, width, 3] in [-1, 1].',
 }

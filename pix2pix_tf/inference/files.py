@@ -13,10 +13,11 @@ from tqdm import tqdm
 from pix2pix_tf import images
 from pix2pix_tf.evaluation import pages
 from pix2pix_tf.inference.generator import Generator
+from pix2pix_tf.pairs import read
 from pix2pix_tf.system import machine
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import DataError, UsageError
-from pix2pix_tf.system.files import prepare_directory, read, unwritable, write_whole
+from pix2pix_tf.system.files import prepare_directory, unwritable, write_whole
 
 PREVIEWS = 'previews'  # folder of the inputs as the page shows them
 _PREVIEW_SIDE = 512  # pixels
@@ -38,6 +39,7 @@ class Predictions(NamedTuple):
     written: int  # results
     failures: List[str]  # a line for each input without a result
     page: Optional[str]  # path of index.html, if it is written
+    doubts: List[str]  # a line for each input whose pixels are hardly what they should be
 
 
 def plan(
@@ -144,7 +146,7 @@ def predict_files(
     if settings.page:
         pages.check_ours(to, 'to')
     prepare_directory(to)
-    rows, failures = [], []
+    rows, failures, doubts = [], [], []
     # One more than cores: it reads and writes while the others compute
     with concurrent.futures.ThreadPoolExecutor(machine.cores() + 1) as pool:
         computed = [
@@ -154,18 +156,19 @@ def predict_files(
         try:
             for path, future in tqdm(zip(results, computed), total=len(computed), disable=None):
                 try:
-                    size = future.result()
+                    size, doubt = future.result()
                 except DataError as error:
                     failures.append(str(error))
                     print_line(str(error))
                 else:
                     rows.append((path, size))
+                    doubts += [doubt] if doubt else []
         finally:
             for future in computed:
                 future.cancel()
     written, page = len(rows) * settings.samples, None
     if not settings.page:
-        return Predictions(written, failures, page)
+        return Predictions(written, failures, page, doubts)
     shown = [
         pages.PredictionRow(
             os.path.relpath(results[path], to),
@@ -176,7 +179,7 @@ def predict_files(
         for path, size in rows
     ]
     page = pages.write_predictions(to, f'{generator.checkpoint}, step {generator.step}', shown)
-    return Predictions(written, failures, page)
+    return Predictions(written, failures, page, doubts)
 
 
 def _preview(to, result):
@@ -190,8 +193,12 @@ def _written(result, samples):
 
 
 def _predict(generator, path, result, preview, settings):
-    """Writes the results of one input and its preview; returns their (height, width)."""
-    image = generator.read(read(path), path)
+    """Writes the results of one input and its preview.
+
+    Returns ((height, width) of the results, a line that doubts the input or None).
+    """
+    contents = read.read_file(path)
+    image, doubt = generator.read(contents, path), read.doubt_of(contents, path)
     outputs = _outputs(generator, np.asarray(image), settings)
     if settings.keep_size:
         outputs = [
@@ -209,7 +216,7 @@ def _predict(generator, path, result, preview, settings):
     write_whole(preview, encoded.getvalue())  # first: it marks the results as ours
     for output, file in zip(outputs, _written(result, settings.samples)):
         write_whole(file, generator.encode(output))
-    return outputs[0].shape[:2]
+    return outputs[0].shape[:2], doubt
 
 
 def _outputs(generator, pixels, settings):

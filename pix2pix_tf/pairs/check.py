@@ -91,6 +91,7 @@ def check_dataset(
     for part in parts or ['']:
         sizes = [one.size for one in good if one.part == part]
         warnings += find.doubts(os.path.join(folder, part), sizes)
+    warnings += _flat(good)
     copies = _copies(good)
     faults += [f'{one} is a copy of {other}: remove one of them' for one, other in copies]
     doubtful, lines = _doubtful(good, doubt_below)
@@ -166,6 +167,20 @@ def _doubtful(facts, doubt_below):
         f'{path} has halves with fewer edges in common than the others: do they belong together?'
         for path in doubtful
     ]
+
+
+def _flat(facts):
+    """A line for each half that has the same single color in all pairs."""
+    lines = []
+    for number, half in enumerate(('A, the left half,', 'B, the right half,')):
+        colors = {tuple(one.colors[number] or ()) for one in facts}
+        [color] = colors if len(colors) == 1 else [()]
+        if len(color) == 1:
+            lines.append(
+                f'{half} of every pair is one flat color, {color[0]}: class ids in 16 bits become '
+                'black, see `colorize` of pix2pix-pairs combine'
+            )
+    return lines
 
 
 def _copies(facts):

@@ -3,7 +3,6 @@
 import collections
 import os
 import re
-import stat
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from PIL import Image
@@ -13,10 +12,26 @@ from pix2pix_tf.system.console import count
 from pix2pix_tf.system.errors import DataError
 
 EXTENSIONS = ('.jpg', '.jpeg', '.png')
-OTHER_EXTENSIONS = ('.bmp', '.gif', '.webp', '.tif', '.tiff', '.heic', '.avif')
+OTHER_EXTENSIONS = ('.bmp', '.gif', '.webp', '.tif', '.tiff', '.heic', '.heif', '.avif')
 FORMATS = ('JPEG', 'PNG', 'MPO')  # MPO: JPEG with a second image inside, as phones write it
 MAX_PIXELS = 2**24  # per pair: decoding and scaling it then takes less than 1 GiB
 MAX_FILES_NAMED = 20  # bad files that one message names
+
+# Folders and files of systems and storage devices, in lower case: thumbnails, trash, snapshots
+_SYSTEM_NAMES = {
+    *('@eadir', '@recently-snapshot', '@recycle', '@sharebin', '@sharesnap', '@tmp', '#recycle'),
+    *('#snapshot', '$recycle.bin', 'recycler', 'recycled', 'system volume information'),
+    *('__macosx', 'lost+found', 'network trash folder', 'temporary items', 'icon\r'),
+    *('thumbs.db', 'ehthumbs.db', 'desktop.ini'),
+}
+
+# Why a file is not an image, by its extension
+_HEIC = 'is a HEIC file, which Pillow does not read: convert it, for example with `heif-convert`'
+_VIDEO = 'is a video: save its frames as images'
+_KINDS = {
+    **dict.fromkeys(('.heic', '.heif'), _HEIC),
+    **dict.fromkeys(('.mp4', '.mpg', '.mpeg', '.mov', '.avi', '.mkv', '.webm', '.m4v'), _VIDEO),
+}
 
 WidthHeight = Tuple[int, int]  # in pixels
 
@@ -59,13 +74,13 @@ def find_pairs(
 def find_images(folder: str, option: str = 'data') -> Tuple[List[str], List[str]]:
     """The paths of the JPEG and PNG files in `folder`, sorted, and notes about other images.
 
-    Names that start with a dot do not count: macOS writes them next to images.
+    Hidden names and those of systems do not count: see `is_ignored`.
 
     Raises:
         DataError: there is no such folder, or no image in it; the message names `option`.
     """
     try:
-        names = [name for name in os.listdir(folder) if not name.startswith('.')]
+        names = [name for name in os.listdir(folder) if not is_ignored(name)]
     except OSError as error:
         raise DataError(
             f'no data folder {folder} ({error.strerror}): choose one with `{option}`, or see '
@@ -85,25 +100,31 @@ def find_images(folder: str, option: str = 'data') -> Tuple[List[str], List[str]
     return [os.path.join(folder, name) for name in sorted(images, key=by_number)], notes
 
 
+def is_ignored(name: str) -> bool:
+    """Whether a file or folder is hidden, or made by a system, such as thumbnails and trash."""
+    return name.startswith('.') or name.lower() in _SYSTEM_NAMES
+
+
 def walk_images(
     paths: Sequence[str], leave_out: Optional[str] = None
 ) -> Tuple[List[Tuple[str, str]], List[str]]:
     """([(path, path below the folder that was given)], paths of other files) in `paths`.
 
-    Folders are walked, in order of names; files in them count if their extension is one that
-    Pillow knows. Hidden files and the folder `leave_out` do not count. A file that two of
+    Folders are walked, in order of names; regular files in them count if their extension is one
+    that Pillow reads. The folder `leave_out` and what `is_ignored` do not count. A file that two of
     `paths` contain counts once, for the last of them.
 
     Raises:
-        DataError: a path does not exist, or a folder cannot be read.
+        DataError: a path does not exist or is a pipe or a device, or a folder cannot be read.
     """
-    Image.init()
-    extensions = set(Image.registered_extensions()) - {'.pdf'}  # which Pillow only writes
+    extensions = _extensions()
     found, others = [], []
     for path in paths:
         if not os.path.isdir(path):
             if not os.path.exists(path):
                 raise DataError(f'no file or folder {path}')
+            if not os.path.isfile(path):
+                raise DataError(f'{path} is not a file')
             found.append((path, os.path.basename(path)))
             continue
         seen = set()
@@ -115,19 +136,48 @@ def walk_images(
             subfolders[:] = sorted(
                 name
                 for name in subfolders
-                if name[0] != '.'
+                if not is_ignored(name)
                 and not (leave_out and _is_same_folder(os.path.join(folder, name), leave_out))
             )
-            visible = [name for name in names if not name.startswith('.')]
-            images = [n for n in visible if os.path.splitext(n)[1].lower() in extensions]
-            others += [os.path.join(folder, n) for n in sorted(set(visible) - set(images))]
-            for name in sorted(images, key=by_number):
+            for name in sorted(names, key=by_number):
                 file = os.path.join(folder, name)
-                found.append((file, os.path.relpath(file, path)))
+                if is_ignored(name):
+                    continue
+                # A link to nowhere counts: it is named when it is read
+                special = os.path.exists(file) and not os.path.isfile(file)
+                if special or os.path.splitext(name)[1].lower() not in extensions:
+                    others.append(file)
+                else:
+                    found.append((file, os.path.relpath(file, path)))
     # Files of one folder may be links to equal contents: each counts
     place = os.path.realpath if len(paths) > 1 else os.path.abspath
     unique = {place(path): (path, below) for path, below in found}
     return list(unique.values()), others
+
+
+def _extensions():
+    Image.init()
+    registered = Image.registered_extensions().items()
+    return {extension for extension, format in registered if format not in read.NOT_READ}
+
+
+def reason_of(path: str) -> str:
+    """Why `walk_images` does not take a file for an image, in words."""
+    extension = os.path.splitext(path)[1].lower()
+    if os.path.exists(path) and not os.path.isfile(path):
+        return 'is not a file'
+    return _KINDS.get(extension, 'is not an image, by its extension')
+
+
+def left_out(others: Sequence[str]) -> List[str]:
+    """Lines that count files which are not images, and name those that could be converted."""
+    named = [path for path in others if os.path.splitext(path)[1].lower() in _KINDS]
+    lines = [f'{path} {reason_of(path)}' for path in named[:MAX_FILES_NAMED]]
+    rest = len(others) - len(lines)
+    if rest:
+        verb = 'is not an image' if rest == 1 else 'are not images'
+        lines.append(f'leaving out {count(rest, "file")} that {verb}')
+    return lines
 
 
 def _raise_unreadable(error):
@@ -200,12 +250,8 @@ def check_headers(headers: Dict[str, Header], skip_bad_files: bool = False) -> L
 def read_header(path: str) -> Header:
     """The Header of the image at `path`; its size is (0, 0) if it has none."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            return Header((0, 0), 'is not a file')
         with read.opened(path, path) as image:
             return Header(image.size, _fault(image))
-    except OSError as error:
-        return Header((0, 0), f'cannot be read as an image ({error.strerror})')
     except read.TooManyPixels:
         return Header((0, 0), f'has more than {MAX_PIXELS} pixels: scale it down')
     except read.Unreadable as error:
@@ -230,6 +276,11 @@ def _fault(image):
         return (
             f'has the EXIF orientation {orientation}: viewers rotate it, TensorFlow does not; save '
             'it upright, for example with `mogrify -auto-orient`'
+        )
+    if 'transparency' in image.info and image.mode != 'P':
+        return (
+            'has a transparent color: viewers hide it, TensorFlow does not; make it white, for '
+            'example with `mogrify -background white -alpha remove`'
         )
     return None
 

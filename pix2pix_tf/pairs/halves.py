@@ -3,10 +3,10 @@
 import contextlib
 import hashlib
 import io
-from typing import NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFilter, ImageOps
 
 from pix2pix_tf.pairs import duplicates, find, inputs, read
 from pix2pix_tf.pairs.match import PairFiles
@@ -16,6 +16,7 @@ RESIZES = ('crop', 'fit', 'pad', 'stretch')
 MOST_LABELS = 64  # colors of a label map
 
 _SAMPLED = 8  # files in which label maps are looked for
+_SAMPLE_SIDE = 2048  # pixels to which a photo may be decoded for it
 
 
 class Shape(NamedTuple):
@@ -33,6 +34,7 @@ class PairOptions(NamedTuple):
     extension: str = 'jpg'
     quality: int = 95  # of JPEG
     labels: str = 'none'  # which halves are label maps: a, b, both or none
+    colorize: str = 'none'  # which halves are class ids that get colors; these are label maps
     kind: str = 'edges'  # of a computed input
     parameters: inputs.Parameters = inputs.Parameters()
     seed: int = 0
@@ -59,7 +61,7 @@ def pair_of_two(options: PairOptions, source: PairFiles) -> Tuple[bytes, ...]:
         DataError: one of them cannot be used; the message begins with its path.
     """
     a, b = (
-        _half(options, path, options.labels in (side, 'both'))
+        _half(options, path, options.labels in (side, 'both'), options.colorize in (side, 'both'))
         for path, side in zip(source.paths, 'ab')
     )
     if b.size != a.size:
@@ -89,19 +91,95 @@ def both_halves(options: PairOptions, source: PairFiles) -> Tuple[bytes, ...]:
     return tuple(encoded(panels[side], 'png') for side in 'ab')
 
 
-def find_labels(sources: Sequence[PairFiles], *panels: Sequence[str]) -> str:
-    """Which halves are label maps, by the colors of the first few files: a, b, both or none.
+class Look(NamedTuple):
+    """What the first few files of a folder look like."""
 
-    `panels` are those of each file of a source, from left to right.
-    """
-    labels = {'a': True, 'b': True}
+    kinds: Dict[str, str]  # {side: 'labels', 'lines' or 'colors'}
+    doubts: List[str]  # lines
+
+
+def look_at(sources: Sequence[PairFiles], *panels: Sequence[str]) -> Look:
+    """The Look of the halves. `panels` are those of each file of a source, from left to right."""
+    kinds: Dict[str, List[str]] = {'a': [], 'b': []}
+    ids: Dict[str, Set[int]] = {'a': set(), 'b': set()}
+    doubts = []
     for source in sources[:_SAMPLED]:
         for path, names in zip(source.paths, panels):
             with contextlib.suppress(DataError):  # reported when the pair is made
-                for side, image in _panels(path, names).items():
-                    labels[side] = labels[side] and colors_of(image) is not None
-    found = ''.join(side for side in 'ab' if labels[side])
-    return {'ab': 'both', '': 'none'}.get(found, found)
+                for side, image in _panels(path, names, _SAMPLE_SIDE).items():
+                    kinds[side].append(kind_of(image))
+                    ids[side].update(_gray_colors(image))
+                doubts.append(read.doubt_of(read.read_file(path), path))
+    lines = [doubt for doubt in doubts if doubt][:1]
+    found = {side: _common(kinds[side]) for side in 'ab'}
+    for side in 'ab':
+        if found[side] == 'labels' and ids[side] and max(ids[side]) < MOST_LABELS:
+            lines.append(
+                f'{side.upper()} looks like class ids, gray values from {min(ids[side])} to '
+                f'{max(ids[side])}, which are nearly black: give them colors with `colorize`'
+            )
+    return Look(found, lines)
+
+
+def _common(kinds):
+    """The kind of a side: label maps and lines only if all its files are."""
+    if not kinds or 'colors' in kinds:
+        return 'colors'
+    return 'lines' if 'lines' in kinds else 'labels'
+
+
+def kind_of(image: Image.Image) -> str:
+    """'labels' for regions of a few colors, 'lines' for thin lines of them, else 'colors'.
+
+    An image is of lines if most of it has one color and hardly any of the rest survives when a
+    margin is taken off: of 1/64 of the image, or 3 pixels.
+    """
+    colors = colors_of(image)
+    if colors is None:
+        return 'colors'
+    background, share = max(colors.items(), key=lambda item: item[1])
+    if share < 0.7 or len(colors) == 1:
+        return 'labels'
+    others = (np.asarray(image) != background).any(axis=2)
+    width = max(3, 2 * (max(image.size) // 128) + 1)
+    inside = Image.fromarray(others.astype(np.uint8) * 255).filter(ImageFilter.MinFilter(width))
+    return 'lines' if np.count_nonzero(inside) < 0.1 * np.count_nonzero(others) else 'labels'
+
+
+def _gray_colors(image):
+    """The values of an image of a few gray values; else none."""
+    colors = colors_of(image) or {}
+    return {color[0] for color in colors} if all(len(set(color)) == 1 for color in colors) else ()
+
+
+def color_of(class_id: int) -> Tuple[int, int, int]:
+    """The color of a class id, always the same: that of the PASCAL VOC dataset; 0 is black."""
+    red, green, blue = (
+        sum((class_id >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8))
+        for channel in range(3)
+    )
+    return red, green, blue
+
+
+def legend_of(path: str) -> Dict[str, str]:
+    """{class id: '#rrggbb'} of a file; none if it is not gray or cannot be read."""
+    with contextlib.suppress(DataError):  # reported when the pair is made
+        ids = read.read_ids(path)
+        if ids is not None:
+            return {
+                str(one): '#{:02x}{:02x}{:02x}'.format(*color_of(int(one)))
+                for one in np.unique(ids)
+            }
+    return {}
+
+
+def _colorized(path):
+    ids = read.read_ids(path)
+    if ids is None:
+        return read.read_for_pair(path)
+    values, places = np.unique(ids, return_inverse=True)
+    colors = np.array([color_of(int(one)) for one in values], np.uint8)
+    return Image.fromarray(colors[places.reshape(ids.shape)])
 
 
 def hash_of(options: PairOptions, source: PairFiles) -> bytes:
@@ -114,15 +192,17 @@ def hash_of(options: PairOptions, source: PairFiles) -> bytes:
     return duplicates.perceptual_hash(_half(options, path))
 
 
-def _half(options, path, labels=False):
+def _half(options, path, labels=False, colorize=False):
+    if colorize:
+        return resized(_colorized(path), options.shape, labels=True)
     side = None if labels else options.shape.size
     image = read.read_for_pair(path, srgb=not labels, side=side)
     return resized(image, options.shape, labels)
 
 
-def _panels(path, names):
+def _panels(path, names, side=None):
     """{name: image} of the panels of a file, without those that are named '-'."""
-    image = read.read_for_pair(path)
+    image = read.read_for_pair(path, side=side)
     width, remainder = divmod(image.width, len(names))
     if remainder or not width:
         raise DataError(

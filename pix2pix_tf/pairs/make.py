@@ -28,6 +28,7 @@ class Output(NamedTuple):
     shares: Optional[split.Shares] = None
     group: Optional[str] = None  # a regular expression
     processes: Optional[int] = None  # one per core
+    legend: Dict[str, str] = {}  # {class id: color}, for the record
 
 
 class Made(NamedTuple):
@@ -61,7 +62,8 @@ def make_pairs(found: Found, build: Build, options: PairOptions, output: Output)
     with locks.locked(to, work='making pairs'):
         record = read_record(to, output.recipe)
         first = dict(output.found, extension=options.extension)
-        record = record._replace(found=record.found or first)
+        legend = dict(record.legend, **output.legend)
+        record = record._replace(found=record.found or first, legend=legend)
         options = options._replace(extension=record.found['extension'])
         _remove_unfinished(to)
         left_out = list(found.left_out)

@@ -3,12 +3,14 @@
 import collections
 import os
 import re
+import unicodedata
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from pix2pix_tf.pairs import find, read, record
 from pix2pix_tf.system.errors import DataError, UsageError
 from pix2pix_tf.system.processes import each
 
+_PARTS = ('train', 'val', 'validation', 'valid', 'test')
 ASPECT_TOLERANCE = 0.02  # by which the aspect ratios of two halves may differ
 
 
@@ -35,9 +37,10 @@ def find_photos(folder: str) -> Found:
     """
     named, others = _named(folder)
     pairs, left_out = [], []
-    for key, paths in named.items():
+    for (key, *_), paths in named.values():
         pairs.append(PairFiles(key, (paths[0],)))
-        left_out += [f'{path} has the name of {paths[0]}; rename one' for path in paths[1:]]
+        form = _form(paths)
+        left_out += [f'{path} has the name of {paths[0]}{form}; rename one' for path in paths[1:]]
     return Found(pairs, left_out, others)
 
 
@@ -55,28 +58,33 @@ def match_names(a: str, b: str, pattern: str = '{stem}') -> Found:
     if len(patterns) > 2 or any(one.count('{stem}') != 1 for one in patterns):
         raise UsageError(f"`match` is {pattern!r}: write it as '{{stem}}_label', with one {{stem}}")
     sides, others, left_out = [], [], []
+    keys: Dict[str, str] = {}
     for folder, one in ((a, '{stem}' if len(patterns) == 1 else patterns[0]), (b, patterns[-1])):
         named, no_images = _named(folder)
         others += no_images
         side: Dict[str, List[str]] = collections.OrderedDict()
-        for key, paths in named.items():
-            stem = _stem(key, one)
+        for key, (written, paths) in named.items():
+            stem = _stem(key, unicodedata.normalize('NFC', one))
             if stem is None:
                 left_out += [f'{path} has a name that does not match {one}' for path in paths]
             else:
                 side[stem] = paths
+                keys.setdefault(stem, _stem(written[0], one) or stem)
         sides.append(side)
     pairs = []
     for stem in [*sides[0], *(stem for stem in sides[1] if stem not in sides[0])]:
         found = [side.get(stem, []) for side in sides]
         if [len(paths) for paths in found] == [1, 1]:
-            pairs.append(PairFiles(stem, (found[0][0], found[1][0])))
+            pairs.append(PairFiles(keys[stem], (found[0][0], found[1][0])))
             continue
         for paths, partners, folder in ((found[0], found[1], b), (found[1], found[0], a)):
             if not partners:
                 left_out += [f'{path} has no partner in {folder}' for path in paths]
             elif len(paths) > 1:
-                left_out += [f'{path} is one of {len(paths)} files of this name' for path in paths]
+                left_out += [
+                    f'{path} is one of {len(paths)} files of this name{_form(paths)}'
+                    for path in paths
+                ]
             elif paths:
                 left_out.append(f'{paths[0]} has {len(partners)} partners in {folder}')
     return Found(pairs, left_out, others)
@@ -110,7 +118,7 @@ def match_layout(folder: str, pattern: str = '{stem}') -> Found:
 def _sides(folder):
     """[(part, folder of A, folder of B)]."""
     try:
-        names = sorted(os.listdir(folder))
+        names = sorted(name for name in os.listdir(folder) if not find.is_ignored(name))
     except OSError as error:
         raise DataError(f'no folder {folder} ({error.strerror}): give one with images') from error
     both = [('', os.path.join(folder, 'A'), os.path.join(folder, 'B'))]
@@ -137,17 +145,32 @@ def test_as_val(found: Found) -> Tuple[Found, bool]:
 
 
 def _named(folder):
-    """({path below `folder` without extension: paths}, a line for each other file)."""
+    """({name: (names as written, paths)}, a line for each other file).
+
+    A name is the path below `folder` without extension. Names that differ only in their Unicode
+    form are one: macOS writes letters and accents apart.
+    """
     if not os.path.isdir(folder):
         raise DataError(f'no folder {folder}: give one with images')
     images, others = find.walk_images([folder])
+    others = [path for path in others if os.path.basename(path) not in record.FILENAMES]  # ours
+    lines = [f'{path} {find.reason_of(path)}' for path in others]
     if not images:
-        raise DataError(f'no image in {folder}: give a folder with images')
-    named: Dict[str, List[str]] = collections.OrderedDict()
+        first = f' ({lines[0]})' if lines else ''
+        raise DataError(f'no image in {folder}{first}: give a folder with images')
+    named: Dict[str, Tuple[List[str], List[str]]] = collections.OrderedDict()
     for path, below in images:
-        named.setdefault(os.path.splitext(below)[0], []).append(path)
-    others = [path for path in others if os.path.basename(path) != record.FILENAME]  # ours
-    return named, [f'{path} is not an image, by its extension' for path in others]
+        written = os.path.splitext(below)[0]
+        names, paths = named.setdefault(unicodedata.normalize('NFC', written), ([], []))
+        names.append(written)
+        paths.append(path)
+    return named, lines
+
+
+def _form(paths):
+    """The reason why names that look equal are not, in words."""
+    stems = {os.path.splitext(path)[0] for path in paths}
+    return ', but for its Unicode form' if len(stems) > 1 else ''
 
 
 def _stem(key, pattern):
@@ -155,6 +178,12 @@ def _stem(key, pattern):
     before, after = pattern.split('{stem}')
     found = re.match(f'{re.escape(before)}(.+){re.escape(after)}$', name, re.S)
     return os.path.join(folder, found.group(1)) if found else None
+
+
+def parts_in(folder: str) -> List[str]:
+    """The subfolders of `folder` that are parts of a dataset, if there are several; else []."""
+    parts = [name for name in _PARTS if os.path.isdir(os.path.join(folder, name))]
+    return parts if len(parts) > 1 else []
 
 
 def leave_out_other_aspects(found: Found, processes: Optional[int] = None) -> Found:

@@ -1,5 +1,6 @@
 """pairs.json in a folder of pairs: how they were made, so that more can be made the same way."""
 
+import html
 import json
 import os
 from typing import Any, Dict, NamedTuple
@@ -10,6 +11,8 @@ from pix2pix_tf.system.errors import DataError, UsageError
 from pix2pix_tf.system.parsing import parse_json
 
 FILENAME = 'pairs.json'
+LEGEND = 'legend.html'  # the colors of class ids
+FILENAMES = (FILENAME, LEGEND)
 
 Recipe = Dict[str, Any]  # {option: value}
 
@@ -21,6 +24,7 @@ class Record(NamedTuple):
     found: Dict[str, str]  # read from the files: 'labels', 'extension'
     parts: Dict[str, str]  # {key: part}
     hashes: Dict[str, bytes]  # {key: perceptual hash}
+    legend: Dict[str, str] = {}  # {class id: '#rrggbb'} of `colorize`
 
 
 def read_record(to: str, recipe: Recipe) -> Record:
@@ -46,8 +50,11 @@ def read_record(to: str, recipe: Recipe) -> Record:
     try:
         saved = parse_json(files.read(path))
         hashes = {key: bytes.fromhex(digits) for key, digits in saved['hashes'].items()}
-        record = Record(saved['recipe'], saved['found'], saved['parts'], hashes)
+        legend = dict(saved.get('legend', {}))  # older versions have none
+        record = Record(saved['recipe'], saved['found'], saved['parts'], hashes, legend)
         was = dict(record.recipe)
+        if 'colorize' in recipe:
+            was.setdefault('colorize', 'none')
         if 'input' in was:
             was['input'] = inputs.current_name(was['input'])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -68,7 +75,7 @@ def read_record(to: str, recipe: Recipe) -> Record:
 def _has_pairs(to):
     for _, folders, names in os.walk(to):
         folders[:] = [name for name in folders if not name.startswith('.')]
-        if any(name != FILENAME and not _is_ours(name) for name in names):
+        if any(name not in FILENAMES and not _is_ours(name) for name in names):
             return True
     return False
 
@@ -82,7 +89,7 @@ def _is_ours(name):
 
 
 def write_record(to: str, record: Record) -> None:
-    """Writes the record to the folder `to`.
+    """Writes the record to the folder `to`, and a page with the colors of class ids, if it has any.
 
     Raises:
         Pix2PixError: it cannot be written.
@@ -91,3 +98,16 @@ def write_record(to: str, record: Record) -> None:
     fields['hashes'] = {key: value.hex() for key, value in record.hashes.items()}
     contents = json.dumps(fields, indent=1, sort_keys=True) + '\n'
     files.write_whole(os.path.join(to, FILENAME), contents.encode(), durable=True)
+    if record.legend:
+        files.write_whole(os.path.join(to, LEGEND), _legend(record.legend).encode())
+
+
+def _legend(legend):
+    rows = ''.join(
+        f'<tr><td>{html.escape(one)}<td style="background:{color}">&emsp;<td>{color}\n'
+        for one, color in sorted(legend.items(), key=lambda item: int(item[0]))
+    )
+    return (
+        '<!DOCTYPE html><meta charset="utf-8"><title>Class ids</title>\n'
+        f'<table><tr><th>class id<th><th>color\n{rows}</table>\n'
+    )

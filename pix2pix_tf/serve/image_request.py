@@ -59,6 +59,8 @@ def read_pixels(
             width, height = image.size
     except read.TooManyPixels:
         width = height = 2**20
+    except read.TooExpensive as error:
+        raise exceptions.RequestEntityTooLarge(str(error)) from error
     except read.Unreadable as error:
         raise exceptions.UnsupportedMediaType(
             f'this is not an image in one of these formats: {", ".join(FORMATS)}'

@@ -78,6 +78,7 @@ def test_a_saved_model_has_only_ops_of_both_runtimes(written):
 def test_the_card_and_the_options_are_written_beside_it(written, trained):
     with open(os.path.join(written, 'README.md')) as file:
         card = file.read()
+    assert 'Transparent parts of an image file become white' in card
     assert card.startswith(
         '---\nlicense: unknown\npipeline_tag: image-to-image\ntags:\n- pix2pix\n'
     )

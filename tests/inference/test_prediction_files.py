@@ -5,7 +5,9 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
+from support.encoding import encoded
 from support.helpers import contents, error_line, pair_pixels, run_command, write_cut_off
+from support.odd_files import exif_block, with_scans
 
 from pix2pix_tf.inference import files
 from pix2pix_tf.inference.generator import load
@@ -48,6 +50,32 @@ def test_files_and_folders(trained, tmp_path):
     assert (folder / 'to' / 'deep' / 'b c#.png').exists()
     again = run_command('predict', f'--to={folder}/to', f'--model={trained}', str(folder))
     assert 'of 4 images failed' in again.stderr
+
+
+def test_a_folder_as_people_have_it(trained, tmp_path):
+    """Pipes, folders of systems, and images that are not what they seem: named, not waited for."""
+    folder, to = tmp_path / 'in', tmp_path / 'to'
+    (folder / '@eaDir').mkdir(parents=True)
+    picture = Image.fromarray(pair_pixels(1, 64, 32))
+    picture.save(str(folder / '@eaDir' / 'thumbnail.jpg'))
+    picture.save(str(folder / 'exif.jpg'), exif=exif_block(6)[:20] + b'\xff' * 9)
+    (folder / 'scans.jpg').write_bytes(with_scans(encoded(picture, 'JPEG', progressive=True), 200))
+    values = np.random.RandomState(1).randint(0, 4096, (32, 64))
+    Image.fromarray(values.astype(np.uint16)).save(str(folder / 'xray.png'))
+    Image.fromarray(values.astype(np.float32)).save(str(folder / 'float.tif'))
+    (folder / 'phone.heic').write_bytes(b'')
+    os.mkfifo(str(folder / 'pipe.png'))
+    result = run_command('predict', f'--model={trained}', f'--to={to}', str(folder))
+    assert error_line(result, 1) == 'pix2pix-predict: 2 of 4 images failed, as named above'
+    for words in (
+        f'{folder}/scans.jpg has over 100 scans',
+        f'{folder}/float.tif has float values',
+        f'{folder}/xray.png has 16 bits per pixel, but only ',
+        f'{folder}/phone.heic is a HEIC file',
+        'leaving out 1 file that is not an image',
+    ):
+        assert words in result.stdout
+    assert sorted(os.listdir(str(to))) == ['exif.png', 'index.html', 'previews', 'xray.png']
 
 
 def test_flags_set_sizes_samples_and_names(trained, tmp_path):

@@ -67,6 +67,19 @@ def test_an_image_that_viewers_rotate_is_rejected_with_the_remedy(tmp_path, exte
     assert find.find_pairs(str(tmp_path)).paths == [str(path)]
 
 
+@pytest.mark.parametrize('mode', ['RGB', 'L'])
+def test_a_transparent_color_is_rejected_with_the_remedy(tmp_path, mode):
+    """The decoder of TensorFlow leaves it out; it reads alpha channels and palettes."""
+    image, path = Image.fromarray(pair_pixels(1)).convert(mode), tmp_path / '1.png'
+    image.save(str(path), transparency=(1, 2, 3) if mode == 'RGB' else 1)
+    assert '`mogrify -background white -alpha remove`' in fault_of(path)
+    for other in (image.convert('RGBA'), image.convert('LA')):
+        other.save(str(path))
+        assert fault_of(path) is None
+    image.convert('P').save(str(path), transparency=b'\0\1')
+    assert fault_of(path) is None
+
+
 def test_names_that_begin_with_a_dot_are_not_images(tmp_path):
     write_pair(tmp_path / '1.jpg')
     (tmp_path / '._1.jpg').write_bytes(b'of macOS')

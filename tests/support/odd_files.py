@@ -77,3 +77,44 @@ def mutants():
                 contents = with_jpeg_size(bytes(contents), *size)
         result.append((f'{len(result)}-{name}', bytes(contents)))
     return result
+
+
+def with_scans(jpeg, count):
+    """A progressive JPEG file whose last scan comes `count` times."""
+    start, end = jpeg.rindex(b'\xff\xda'), jpeg.rindex(b'\xff\xd9')
+    return jpeg[:start] + jpeg[start:end] * count + jpeg[end:]
+
+
+def with_chunks(png, count, kind=b'teSt'):
+    """A PNG file with `count` empty chunks before its pixels."""
+    chunk = struct.pack('>I', 0) + kind + struct.pack('>I', zlib.crc32(kind))
+    return png[:33] + chunk * count + png[33:]
+
+
+def compressed_bmp(width, height):
+    """A BMP file of about 1 KB in the compression RLE8."""
+    colors = bytes(1024)
+    header = struct.pack('<IiiHHIIiiII', 40, width, height, 1, 8, 1, 20, 0, 0, 256, 0)
+    data = b'\0\2\xff\xff' * 5
+    size, start = 14 + 40 + len(colors) + len(data), 14 + 40 + len(colors)
+    return b'BM' + struct.pack('<IHHI', size, 0, 0, start) + header + colors + data
+
+
+def icon(contents):
+    """An ICO file with one image, given by its bytes in the file."""
+    entry = struct.pack('<BBBBHHII', 16, 16, 0, 0, 1, 32, len(contents), 22)
+    return struct.pack('<HHH', 0, 1, 1) + entry + contents
+
+
+def shared_tags(count, size):
+    """A TIFF block of `size` bytes with `count` tags, each of which has nearly all of it."""
+    tags = b''.join(
+        struct.pack('<HHII', 40000 + number, 7, size - 10, 0) for number in range(count)
+    )
+    block = b'II*\0' + struct.pack('<IH', 8, count) + tags + bytes(4)
+    return block + bytes(size - len(block))
+
+
+def exif_block(orientation):
+    """EXIF with this orientation only."""
+    return b'Exif\0\0II*\0' + struct.pack('<IHHHIHHI', 8, 1, 0x0112, 3, 1, orientation, 0, 0)
