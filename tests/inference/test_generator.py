@@ -143,7 +143,7 @@ def test_missing_and_damaged_models_are_errors(tmp_path, trained):
     with pytest.raises(CheckpointError, match='does not fit'):
         pix2pix_tf.load(trained, ngf=8)
     for value in (5, None, 0.5, ['a'], 'a\0b', b'a\0b'):
-        with pytest.raises(UsageError, match='`model` is a|is not a path'):
+        with pytest.raises(UsageError, match='`model` is '):
             pix2pix_tf.load(value)
 
 
