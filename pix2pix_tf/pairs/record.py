@@ -72,6 +72,18 @@ def read_record(to: str, recipe: Recipe) -> Record:
     return record
 
 
+def recipe_of(folder: str) -> Recipe:
+    """How the pairs in `folder`, or those of the parts in it, were made; {} if that is unknown."""
+    for directory in (folder, os.path.dirname(os.path.abspath(folder))):
+        try:
+            recipe = parse_json(files.read(os.path.join(directory, FILENAME)))['recipe']
+        except (DataError, ValueError, LookupError, TypeError):
+            continue
+        if isinstance(recipe, dict):
+            return recipe
+    return {}
+
+
 def _has_pairs(to):
     for _, folders, names in os.walk(to):
         folders[:] = [name for name in folders if not name.startswith('.')]

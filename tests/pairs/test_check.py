@@ -48,16 +48,21 @@ def run_check(data, out, *flags):
 def test_a_good_dataset_has_no_faults(data, tmp_path):
     result = run_check(data, tmp_path / 'out')
     assert (result.returncode, result.stderr) == (0, '')
-    assert result.stdout == f'15 pairs checked; open {tmp_path}/out/check.html\n'
+    few, last = result.stdout.splitlines()
+    assert few.startswith(
+        '12 pairs to train on: the smallest dataset of the paper, facades, has 400'
+    )
+    assert last == f'15 pairs checked; open {tmp_path}/out/check.html'
     report = json.loads((tmp_path / 'out' / 'check.json').read_text())
-    assert report['faults'] == report['warnings'] == report['copies'] == report['doubtful'] == []
+    assert report['warnings'] == [few]
+    assert report['faults'] == report['copies'] == report['doubtful'] == []
     assert [(part['name'], part['pairs'], part['sizes']) for part in report['parts']] == [
         ('train', 12, '72x72'),
         ('val', 3, '72x72'),
     ]
     assert len(report['files']) == 15 and report['files'][0]['format'] == 'PNG'
     page = (tmp_path / 'out' / 'check.html').read_text()
-    assert 'Fit for a training.' in page and page.count('<figure>') == 15
+    assert 'Fit for a training, with 1 doubt.' in page and page.count('<figure>') == 15
     assert not re.search('(src|href)="http', page)
 
 
@@ -89,6 +94,14 @@ def test_halves_that_do_not_belong_together_are_doubted(data, tmp_path):
     assert report.doubtful == [f'{data}/train/wrong.png'] and not report.faults
     result = run_check(data, tmp_path / 'out', '--doubt_below=0')
     assert 'fewer edges in common' not in result.stdout
+
+
+def test_inputs_that_were_computed_from_their_photos_are_not_doubted(data, tmp_path):
+    write_pair(data / 'train' / 'wrong.png', 20, other=30)
+    (data / 'pairs.json').write_text('{"recipe": {"command": "make", "input": "edges"}}')
+    for folder in (data, data / 'train'):
+        result = run_check(folder, tmp_path / 'out')
+        assert result.returncode == 0 and 'edges in common' not in result.stdout
 
 
 def test_single_images_and_bad_files_are_told_apart(tmp_path):
