@@ -106,9 +106,8 @@ class Saves:
         try:
             path = write(self.saver, self.sess, self.out, step)
             # Until the first save, the options are those of an earlier run
-            beside = (
-                {} if self.saved_step else options_file.contents(self.config, self.out, self.data)
-            )
+            options = options_file.contents(self.config, self.out, self.data, tf.__version__)
+            beside = {} if self.saved_step else options
             keep_newest(self.out, path, self.config.keep, beside)
         except Pix2PixError as error:
             self.error = error

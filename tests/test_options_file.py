@@ -3,6 +3,7 @@ import os
 from dataclasses import replace
 
 import pytest
+import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import options_file
 from pix2pix_tf.config import OPTIONS, Config, Size
@@ -60,10 +61,15 @@ def test_saved_options_come_back(tmp_path):
     assert options_file.load(str(tmp_path)) is None
     assert options_file.load_data(str(tmp_path)) is None
     mine = Config(ngf=8, learning_rate=0.001, seed=3)
-    options_file.save(mine, str(tmp_path), DATA)
+    options_file.save(mine, str(tmp_path), DATA, '2.21.0')
     assert options_file.load(str(tmp_path)) == mine
     assert options_file.load_data(str(tmp_path)) == DATA
     assert os.listdir(str(tmp_path)) == ['options.json']
+
+
+def test_a_training_records_its_tensorflow(trained):
+    with open(os.path.join(trained, 'options.json')) as file:
+        assert json.load(file)['tensorflow'] == tf.__version__
 
 
 def test_options_of_another_version_take_defaults_for_what_they_lack(tmp_path):

@@ -15,7 +15,9 @@ import venv
 import pytest
 from support.helpers import ROOT
 
+from pix2pix_tf import options_file
 from pix2pix_tf.cli import main
+from pix2pix_tf.config import Config
 
 
 def run(*command, **options):
@@ -240,6 +242,122 @@ def test_a_python_that_does_not_fit_is_one_line(clone):
     assert result.returncode == 1 and result.stderr.count('\n') == 1
     words = 'no Python for tf2 in PYTHON=python9: it needs Python 3.10 to 3.13'
     assert result.stderr.startswith(words)
+
+
+CLONED = """#!/bin/sh
+case "$1 $2" in
+    "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+    "-m pip") ;;
+    *version_info*) case $2 in *"${0##*/python}"*) ;; *) exit 1 ;; esac ;;
+    "-c "*) ;;
+    *) printf '<%s> ' "$0" "$@"; echo ;;
+esac
+"""
+
+
+@pytest.fixture
+def make(clone):
+    """A function that runs make in a clone with nothing installed; its Pythons only print."""
+    shutil.copy(os.path.join(ROOT, 'Makefile'), str(clone))
+    (clone / 'requirements/tf1.txt').write_text('')
+    for name, text in (('python3.13', CLONED), ('python3.7', CLONED)):
+        (clone.parent / name).write_text(text)
+        (clone.parent / name).chmod(0o755)
+
+    def make(*arguments):
+        environment = {'PATH': f'{clone.parent}:{os.environ["PATH"]}', 'HOME': str(clone)}
+        command = ['make', '--no-print-directory', '-C', str(clone), *arguments]
+        return run(*command, env=environment)
+
+    return make
+
+
+def environments(clone):
+    """The environments in a clone."""
+    return sorted(path.parent.name for path in clone.glob('.venv/*/.installed'))
+
+
+def runtime_of(result):
+    """The environment whose Python ran the last command of make."""
+    assert result.returncode == 0, result.stderr
+    return re.findall(r'<\.venv/(tf\d)/bin/python>', result.stdout)[-1]
+
+
+def test_the_environment_that_exists_is_used(clone, make):
+    (clone / 'x.png').write_text('')
+    (clone / 'out/facades').mkdir(parents=True)
+    demo = make('demo', 'RUNTIME=tf2')
+    assert runtime_of(demo) == 'tf2'
+    [suggested] = re.findall(r'run (make serve .*)', demo.stdout)
+    assert runtime_of(make(*suggested.split()[1:])) == 'tf2'
+    assert runtime_of(make('predict', 'IN=x.png')) == 'tf2' and environments(clone) == ['tf2']
+    # Another is installed only if it is asked for, by its name or by a Python that only it takes
+    assert runtime_of(make('predict', 'IN=x.png', 'RUNTIME=tf1')) == 'tf1'
+    assert environments(clone) == ['tf1', 'tf2']
+    shutil.rmtree(str(clone / '.venv/tf2'))
+    assert runtime_of(make('predict', 'IN=x.png')) == 'tf1'
+    assert make('setup', 'PYTHON=python3.13').returncode == 0
+    assert environments(clone) == ['tf1', 'tf2']
+
+
+def test_if_both_exist_a_model_is_used_by_the_one_that_wrote_it(clone, make):
+    for name in ('tf1', 'tf2'):
+        (clone / f'.venv/{name}/bin').mkdir(parents=True)
+        shutil.copy(str(clone.parent / 'python3.7'), str(clone / f'.venv/{name}/bin/python'))
+        (clone / f'.venv/{name}/.installed').write_text('')
+    folder = clone / "kid's $(x) out"
+    folder.mkdir()
+    for version, runtime in (('1.15.5', 'tf1'), ('2.21.0', 'tf2'), (None, 'tf1')):
+        options_file.save(Config(), str(folder), tensorflow=version)
+        result = make('serve', f'MODEL={folder}')
+        assert runtime_of(result) == runtime
+        assert result.stdout.startswith(f'RUNTIME={runtime}') and result.stdout.count('\n') == 2
+        assert runtime_of(make('train', 'DATA=./mine', f'OUT={folder}')) == runtime
+        # So are its checkpoints and converted versions
+        assert runtime_of(make('page', f'MODEL={folder}/model-5')) == runtime
+        # A folder for the results is no model
+        assert runtime_of(make('serve', f'TO={folder}')) == 'tf1'
+        assert runtime_of(make('serve', f'MODEL={folder}', 'RUNTIME=tf2')) == 'tf2'
+
+
+def test_the_first_environment_is_chosen_with_its_reasons(clone, make):
+    first, *rest = make('setup').stdout.splitlines()
+    assert first.startswith('RUNTIME=tf1: TensorFlow 1.15, that of the post. RUNTIME=tf2 would')
+    assert rest[0].startswith('installing tf1 into .venv/tf1 ') and environments(clone) == ['tf1']
+    assert make('setup').stdout == ''
+    shutil.rmtree(str(clone / '.venv'))
+    (clone.parent / 'uname').write_text('#!/bin/sh\necho Linux aarch64\n')
+    (clone.parent / 'uname').chmod(0o755)
+    first, *rest = make('setup').stdout.splitlines()
+    assert first.startswith('RUNTIME=tf2: TensorFlow 2.x. RUNTIME=tf1, TensorFlow 1.15, is')
+    assert rest[0].startswith('installing tf2 into .venv/tf2 ') and environments(clone) == ['tf2']
+
+
+def test_an_interrupted_installation_is_completed(clone, make):
+    (clone / '.venv/tf2').mkdir(parents=True)
+    assert make('setup').stdout.startswith('RUNTIME=tf2, whose installation was interrupted\n')
+    assert environments(clone) == ['tf2']
+
+
+@pytest.mark.parametrize(
+    'typed, words',
+    [
+        ('predict', 'MODEL: there is no out/facades: run make train first, or choose another'),
+        ('predict MODEL=bin', 'IN is empty: give an image, or a folder of images'),
+        ('predict MODEL=bin IN=x', 'IN: there is no x'),
+        ('serve MODEL=out/x', 'MODEL: there is no out/x: run make train first, or choose another'),
+        ('plot OUT=out/x', 'OUT: there is no out/x: run make train first, or choose another'),
+        ('train DATA=', 'DATA is empty: give a name, or a path with a /'),
+        ('train DATA=./x', 'DATA: there is no ./x'),
+        ('pairs DATA=./x PHOTOS=y', 'PHOTOS: there is no y'),
+        ('pairs DATA=./x A=bin B=y', 'B: there is no y'),
+        ('demo STEPS=5', 'make demo trains for 1000 steps on its own dataset'),
+    ],
+)
+def test_variables_are_checked_before_anything_is_installed(clone, make, typed, words):
+    result = make(*typed.split())
+    assert (result.returncode, result.stdout) == (2, '')
+    assert result.stderr.startswith(words) and not (clone / '.venv').exists()
 
 
 def test_a_python_on_the_path_that_does_not_run_is_skipped(tmp_path):

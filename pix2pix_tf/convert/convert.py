@@ -99,7 +99,7 @@ def convert(
             os.rmdir(to)
     text = card.write(source, format, _USAGE[format] + (_USAGE_OF_MASKS if masks else ''))
     files.write_whole(card_path, text.encode())
-    options_file.save(saved, to, data)
+    options_file.save(saved, to, data, tf.__version__)
     return Converted(path, difference)
 
 
