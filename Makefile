@@ -59,7 +59,7 @@ help:
 	@echo '  DATA=facades            a known dataset, or a path with a /'
 	@echo '  DATA_ROOT=data/pix2pix  the folder of known datasets'
 	@echo '  DATA_URL=URL            another archive to download; http://, https:// or file://'
-	@echo '  OUT=out/NAME            the folder for results'
+	@echo '  OUT=out/NAME            the folder for results; for DATA=demo out/demo-full'
 	@echo '  PHOTOS=folder, INPUT=edges   photos for make pairs, and the input to compute from each'
 	@echo '  A=folder, B=folder      or folders with the two images of each pair under the same name'
 	@echo '  IN=path                 the image, or folder of images, for make predict'

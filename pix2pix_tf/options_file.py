@@ -15,6 +15,8 @@ MARK = '"ngf"'  # in every options.json of this package
 # the latter, bin/choose-runtime uses the same one again.
 DATA = 'data'
 TENSORFLOW = 'tensorflow'
+# Options that decide the shapes of variables: with others, a checkpoint cannot be restored at all
+SHAPES = ('ngf', 'ndf')
 
 
 class Data(typing.NamedTuple):
@@ -139,7 +141,9 @@ def check_same(directory: str, config: Config, data: Data) -> None:
     """
     different = differences(directory, config, data)
     if different:
+        shapes = any(phrase.startswith(f'`{name}` ') for phrase in different for name in SHAPES)
+        others = 'or another `out`' if shapes else 'another `out`, or `override`'
         raise CheckpointError(
             f'{directory} was trained with other options ({"; ".join(different)}): use the same, '
-            'another `out`, or `override`'
+            f'{others}'
         )

@@ -67,6 +67,16 @@ def test_names_are_downloaded_and_trained_on(make):
     assert train[2:4] == ['--data=/d/maps/train', '--out=/o']
 
 
+@pytest.mark.parametrize('data', ['demo', 'data/demo', './demo/'])
+def test_a_training_on_the_drawn_facades_is_apart_from_that_of_make_demo(make, data):
+    commands, _ = make('demo')
+    assert {'--out=out/demo'} == {word for line in commands for word in line if '--out' in word}
+    for target in ('train', 'export', 'plot', 'check-pairs'):
+        assert '--out=out/demo-full' in make(target, DATA=data)[0][-1]
+    assert '--model=out/demo-full' in make('serve', DATA=data)[0][-1]
+    assert '--out=out/demo' in make('train', DATA=data, OUT='out/demo')[0][-1]
+
+
 def test_limits_and_flags_are_passed_on(make):
     (_, train), _ = make('train', EPOCHS=3, ARGS="--ngf=8 --val_data='a b'")
     assert train[-3:] == ['--max_epochs=3', '--ngf=8', '--val_data=a b']

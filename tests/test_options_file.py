@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 from pix2pix_tf import options_file
 from pix2pix_tf.config import OPTIONS, Config, Size
 from pix2pix_tf.options_file import Data
-from pix2pix_tf.system.errors import Pix2PixError
+from pix2pix_tf.system.errors import CheckpointError, Pix2PixError
 
 DATA = Data('/data/train', 'abc')
 
@@ -28,6 +28,21 @@ def test_a_difference_is_named_unless_it_may_change(tmp_path, option):
     phrase = f'`{option.name}` was {was}, now {now}'
     expected = [] if option.changeable else [phrase]
     assert options_file.differences(str(tmp_path), changed, DATA) == expected
+
+
+@pytest.mark.parametrize(
+    'changes, advice',
+    [
+        ({'learning_rate': 0.1}, 'use the same, another `out`, or `override`'),
+        ({'ngf': 8}, 'use the same, or another `out`'),
+        ({'ndf': 8, 'learning_rate': 0.1}, 'use the same, or another `out`'),
+    ],
+)
+def test_override_is_advised_only_where_it_helps(tmp_path, changes, advice):
+    options_file.save(Config(), str(tmp_path), DATA)
+    with pytest.raises(CheckpointError) as error:
+        options_file.check_same(str(tmp_path), replace(Config(), **changes), DATA)
+    assert str(error.value).endswith(f'): {advice}')
 
 
 def test_no_saved_options_are_no_difference(tmp_path):
