@@ -6,6 +6,14 @@ DATA_ROOT ?= data/pix2pix
 TYPED := DATA DATA_ROOT DATA_URL OUT PHOTOS INPUT A B IN MODEL TO FORMAT PORT EPOCHS STEPS WORKERS PYTHON
 unexport $(TYPED) ARGS
 $(foreach name,$(TYPED),$(eval export PIX2PIX_$(name) := $$(value $(name))))
+# A misspelled variable would have no effect. Within another make, the command line is that of both.
+ifeq ($(MAKELEVEL),0)
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+KNOWN := $(TYPED) ARGS RUNTIME IMAGE BASE GPUS JOBS
+UNKNOWN := $(filter-out $(KNOWN) RUN STAMP PYTHON% SHELL MAKE% HOME PATH TMPDIR LANG,$(GIVEN))
+MISTAKE := $(if $(UNKNOWN),$(shell bin/unknown-variable '$(KNOWN)' $(UNKNOWN)))
+$(if $(MISTAKE),$(error $(MISTAKE)))
+endif
 # Commands run the code of this folder, even in a copy of a clone
 export PYTHONPATH := $(CURDIR)$(if $(value PYTHONPATH),:$(value PYTHONPATH))
 # The targets that bin/on-dataset runs

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 
 import pytest
 from support.helpers import ROOT, run_process
@@ -163,9 +164,11 @@ def test_a_container_gets_the_folders_of_the_data_and_of_the_output(make, tmp_pa
     assert result.returncode == 0, result.stderr
     at = train.index('pix2pix_tf')
     user = f'{os.getuid()}:{os.getgid()}'
+    words = 'PIX2PIX_WORDS=data=DATA out=OUT max_epochs=EPOCHS max_steps=STEPS workers=WORKERS'
     assert train[:at] == [
-        'docker', 'run', '--rm', '--user', user, '-v', f'{tmp_path}:/data', '-v', f'{out}:/out'
-    ]  # fmt: skip
+        *('docker', 'run', '--rm', '--user', user, '-e', words),
+        *('-v', f'{tmp_path}:/data', '-v', f'{out}:/out'),
+    ]
     assert train[at + 1 : at + 4] == ['pix2pix-train', f'--data=/data/{name}/train', '--out=/out']
     assert set(train[at + 4 :]) == {f'--val_data=/data/{name}/val', '--max_steps=3'}
     [export], _ = make('docker-export', DATA=str(folder), OUT=str(out))
@@ -261,6 +264,55 @@ def test_make_pairs_needs_a_folder_and_photos(make, variables, words):
 def test_invalid_variables_are_rejected(make, target, variables, words):
     commands, result = make(target, **variables)
     assert commands == [] and result.returncode != 0 and words in result.stderr
+
+
+@pytest.mark.parametrize(
+    'target, variables, words',
+    [
+        ('train', {'STEPS': 0}, 'pix2pix-train: STEPS is 0: it must be at least 1'),
+        ('train', {'EPOCHS': 'x'}, 'pix2pix-train: EPOCHS is x: '),
+        ('train', {'WORKERS': 0}, 'pix2pix-train: WORKERS is 0: it must be at least 1'),
+        ('train', {'ARGS': '--ngf=0'}, 'pix2pix-train: --ngf is 0: it must be at least 1'),
+        ('data', {'DATA': 'x'}, "pix2pix-data: DATA is 'x', which is not a known dataset"),
+        ('serve', {'PORT': 70000}, 'pix2pix-serve: PORT is 70000: it must be at most 65535'),
+        ('pairs', {'PHOTOS': 'tests', 'DATA': 'tests/'}, 'pix2pix-pairs: DATA is ./tests, and tests is in it'),
+    ],
+)
+def test_messages_use_the_words_that_were_typed(make, target, variables, words):
+    variables = {'DATA': './x', 'RUN': sys.executable, **variables}
+    _, result = make(target, **variables)
+    assert words in result.stderr.splitlines()[0]
+
+
+def test_help_has_flags_even_if_make_shows_it(make):
+    _, result = make('train', DATA='./x', RUN=sys.executable, ARGS='--help')
+    assert 'Total number of steps; replaces --max_epochs.' in result.stdout
+
+
+@pytest.mark.parametrize(
+    'name, words',
+    [
+        ('STEP', 'did you mean STEPS?'),
+        ('steps', 'did you mean STEPS?'),
+        ('EPCOHS', 'did you mean EPOCHS?'),
+        ('DATASET', 'did you mean DATA?'),
+        ('OUT_DIR', 'did you mean OUT?'),
+        ('BATCH_SIZE', 'give the option as ARGS=--batch_size=...'),
+        ('CHECKPOINT', 'give the option as ARGS=--checkpoint=...'),
+        ('SPEED', 'see make help'),
+    ],
+)
+def test_unknown_variables_are_refused_with_the_nearest_one(make, name, words):
+    outermost = {'MAKELEVEL': '0'}
+    commands, result = make('train', outermost, **{'DATA': './x', name: '3 STEPS=4'})
+    assert commands == [] and result.returncode == 2
+    assert f'*** {name} is not a variable: {words}' in result.stderr.splitlines()[0]
+
+
+def test_variables_for_the_environment_are_let_through(make):
+    for name in ('CUDA_VISIBLE_DEVICES', 'TF_CPP_MIN_LOG_LEVEL', 'PIP_INDEX_URL', 'PYTHONPATH'):
+        [train], result = make('train', {'MAKELEVEL': '0'}, **{'DATA': './x', name: '3'})
+        assert result.returncode == 0
 
 
 def test_the_code_is_that_of_this_folder(make):

@@ -8,6 +8,7 @@ import difflib
 import functools
 import importlib
 import os
+import re
 import sys
 from types import ModuleType
 from typing import Iterator, List, NoReturn, Optional, Sequence
@@ -106,7 +107,8 @@ def _parse(module: ModuleType, arguments: Sequence[str]) -> List[str]:
     try:
         rest = module.FLAGS([module.__name__, *arguments])[1:]
     except flags.Error as error:
-        raise UsageError(' '.join(str(error).split())) from error
+        words = ' '.join(str(error).split())
+        raise UsageError(re.sub(r'^flag --(\w+)=', r'`\1` is ', words)) from error
     if rest and not hasattr(module, 'ARGUMENTS'):
         raise UsageError(f'{rest[0]} is not a flag: see --help')
     return rest
@@ -127,7 +129,7 @@ def help_text(module: ModuleType, typed: Optional[str] = None) -> str:
         default = '' if flag.default is None else f' (default: {default_of(flag)})'
         lines += [
             f'  --{flag.name}:{default}',
-            flags.text_wrap(with_flags(flag.help), indent=' ' * 6),
+            flags.text_wrap(with_flags(flag.help, {}), indent=' ' * 6),
         ]
     return '\n'.join(lines)
 
