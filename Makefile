@@ -6,6 +6,7 @@ DATA_ROOT ?= data/pix2pix
 TYPED := DATA DATA_ROOT DATA_URL OUT PHOTOS INPUT A B IN MODEL TO FORMAT PORT EPOCHS STEPS WORKERS PYTHON
 unexport $(TYPED) ARGS
 $(foreach name,$(TYPED),$(eval export PIX2PIX_$(name) := $$(value $(name))))
+export PIX2PIX_DATA_ORIGIN := $(origin DATA)
 # A misspelled variable would have no effect. Within another make, the command line is that of both.
 ifeq ($(MAKELEVEL),0)
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
@@ -64,7 +65,8 @@ help:
 	@echo '  make clean        remove .venv and caches, and keep data and out'
 	@echo
 	@echo 'Variables'
-	@echo '  DATA=facades            a known dataset, or a path with a /'
+	@echo '  DATA=facades            a known dataset, or a path with a /; for make export and'
+	@echo '                          make evaluate by default that of the training in OUT'
 	@echo '  DATA_ROOT=data/pix2pix  the folder of known datasets'
 	@echo '  DATA_URL=URL            another archive to download; http://, https:// or file://'
 	@echo '  OUT=out/NAME            the folder for results; for DATA=demo out/demo-full'
@@ -93,7 +95,7 @@ setup: $(STAMP)
 	@$(if $(INSTALLED),$(PRINT_CHOICE))
 	@[ -x '$(RUN)' ] || { echo '$(RUN) is missing, perhaps with its Python: run make clean, then the same command again' >&2; exit 1; }
 
-train evaluate export reproduce: data
+train reproduce: data
 
 $(ON_DATASET): setup
 	@bin/on-dataset $(RUN) $@ $(if $(filter data,$@),,$(value ARGS))

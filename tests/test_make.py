@@ -7,6 +7,9 @@ import sys
 import pytest
 from support.helpers import ROOT, run_process
 
+from pix2pix_tf import options_file
+from pix2pix_tf.config import Config
+
 WEIRD = ['two  spaces', "kid's", 'a$b', 'a$(b)', 'a"b', 'a;b', 'a\\b', 'ä', '#1', 'a%b']
 WEIRD += ['a$(', 'a${', '$(shell touch ran)', '`touch ran`']
 
@@ -95,8 +98,24 @@ def test_limits_and_flags_are_passed_on(make):
     ([plot], _), (board, _) = make('plot', DATA='maps'), make('tensorboard', OUT='/o')
     assert plot == ['python', 'bin/pix2pix-plot', '--out=out/maps']
     assert board == [['python', '-m', 'tensorboard.main', '--logdir=/o']]
-    (_, evaluate), _ = make('evaluate', ARGS='--join')
+    [evaluate], _ = make('evaluate', ARGS='--join')
     assert evaluate == ['python', 'bin/pix2pix-evaluate', '--out=out/facades', '--join']
+
+
+@pytest.mark.parametrize('target', ['export', 'evaluate'])
+def test_a_folder_of_a_training_is_enough(make, tmp_path, target):
+    out = tmp_path / "kid's"
+    (_, command), _ = make(target, OUT=str(out))
+    assert command[2:] == ['--data=data/pix2pix/facades/val', f'--out={out}']
+    out.mkdir()
+    options_file.save(Config(), str(out), options_file.Data('/mine/train', 'abc'))
+    [command], _ = make(target, OUT=str(out), ARGS='--seed=1')
+    assert command == ['python', f'bin/pix2pix-{target}', f'--out={out}', '--seed=1']
+    (data, command), _ = make(target, OUT=str(out), DATA='facades')
+    assert data[1] == 'bin/pix2pix-data'
+    assert command[2:] == ['--data=data/pix2pix/facades/val', f'--out={out}']
+    (_, command), _ = make(target, {'DATA': 'maps'}, OUT=str(out))
+    assert command[2:] == ['--data=data/pix2pix/maps/val', f'--out={out}']
 
 
 def test_a_dollar_in_flags_is_kept(make):
@@ -164,11 +183,9 @@ def test_a_container_gets_the_folders_of_the_data_and_of_the_output(make, tmp_pa
     assert result.returncode == 0, result.stderr
     at = train.index('pix2pix_tf')
     user = f'{os.getuid()}:{os.getgid()}'
-    words = 'PIX2PIX_WORDS=data=DATA out=OUT max_epochs=EPOCHS max_steps=STEPS workers=WORKERS'
-    assert train[:at] == [
-        *('docker', 'run', '--rm', '--user', user, '-e', words),
-        *('-v', f'{tmp_path}:/data', '-v', f'{out}:/out'),
-    ]
+    assert train[:5] == ['docker', 'run', '--rm', '--user', user]
+    assert train[5] == '-e' and train[6].startswith('PIX2PIX_WORDS=data=DATA ')
+    assert train[7:at] == ['-v', f'{tmp_path}:/data', '-v', f'{out}:/out']
     assert train[at + 1 : at + 4] == ['pix2pix-train', f'--data=/data/{name}/train', '--out=/out']
     assert set(train[at + 4 :]) == {f'--val_data=/data/{name}/val', '--max_steps=3'}
     [export], _ = make('docker-export', DATA=str(folder), OUT=str(out))
@@ -275,7 +292,11 @@ def test_invalid_variables_are_rejected(make, target, variables, words):
         ('train', {'ARGS': '--ngf=0'}, 'pix2pix-train: --ngf is 0: it must be at least 1'),
         ('data', {'DATA': 'x'}, "pix2pix-data: DATA is 'x', which is not a known dataset"),
         ('serve', {'PORT': 70000}, 'pix2pix-serve: PORT is 70000: it must be at most 65535'),
-        ('pairs', {'PHOTOS': 'tests', 'DATA': 'tests/'}, 'pix2pix-pairs: DATA is ./tests, and tests is in it'),
+        (
+            'pairs',
+            {'PHOTOS': 'tests', 'DATA': 'tests/'},
+            'pix2pix-pairs: DATA is ./tests, and tests is in it',
+        ),
     ],
 )
 def test_messages_use_the_words_that_were_typed(make, target, variables, words):
