@@ -221,6 +221,18 @@ def test_an_environment_is_made_once_and_updated_in_place(clone):
     assert install(clone).stdout.startswith('installing') and not mine.exists()
 
 
+def test_settings_of_pip_for_another_place_do_not_hold(clone):
+    python = clone.parent / 'python3.13'
+    mine = dict.fromkeys(('PIP_TARGET', 'PIP_PREFIX', 'PIP_ROOT', 'PIP_PYTHON'), '/x')
+    kept = {'PIP_INDEX_URL': 'http://x', 'PIP_NO_INDEX': '1'}
+    python.write_text(PYTHON.replace('shift;', 'env | grep "^PIP_" >env; shift;'))
+    result = install(clone, PIP_USER='1', PIP_DRY_RUN='1', **mine, **kept)
+    assert result.returncode == 0, result.stderr
+    seen = dict(line.split('=', 1) for line in (clone / 'env').read_text().splitlines())
+    assert seen == {'PIP_USER': '0', 'PIP_DRY_RUN': '0', 'PIP_REQUIRE_HASHES': '0', **kept}
+    assert all(' --target= ' in line for line in (clone / 'log').read_text().splitlines())
+
+
 def test_two_installations_run_one_after_the_other(clone):
     (clone / '.venv').mkdir()
     with open(str(clone / '.venv' / 'tf2.lock'), 'w') as lock:
