@@ -4,6 +4,7 @@ import email
 import fcntl
 import os
 import pathlib
+import pty
 import re
 import shutil
 import subprocess
@@ -156,7 +157,10 @@ def clone(tmp_path):
     folder = tmp_path / 'clone'
     (folder / 'requirements').mkdir(parents=True)
     shutil.copytree(os.path.join(ROOT, 'bin'), str(folder / 'bin'))
-    for name in ('setup.py', 'requirements/lint.txt', 'requirements/tf2.txt'):
+    for name in (
+        'setup.py',
+        *(f'requirements/{part}' for part in ('lint.txt', 'tf2.txt', 'tf2.in')),
+    ):
         (folder / name).write_text('')
     python = tmp_path / 'python3.13'
     python.write_text(PYTHON)
@@ -172,12 +176,12 @@ esac
 """
 
 
-def start_install(clone, python='', **environment):
+def start_install(clone, python='', stdout=subprocess.PIPE, **environment):
     path = f'{clone.parent}:{os.environ["PATH"]}'
     return subprocess.Popen(
         ['sh', 'bin/install', 'tf2', python],
         cwd=str(clone),
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         universal_newlines=True,
         env={'PATH': path, 'HOME': str(clone), **environment},
@@ -219,6 +223,25 @@ def test_an_environment_is_made_once_and_updated_in_place(clone):
     assert install(clone).stdout == 'updating .venv/tf2\n'
     stamp.unlink()
     assert install(clone).stdout.startswith('installing') and not mine.exists()
+
+
+def test_progress_is_shown_on_a_terminal_alone_and_the_size_before(clone):
+    (clone / 'requirements/tf2.in').write_text('# Size: 3 GB to download\n')
+    assert install(clone).stdout.splitlines()[0].endswith('python3.13, 3 GB to download')
+    assert [' -q ' in line for line in (clone / 'log').read_text().splitlines()] == [True] * 3
+    shutil.rmtree(str(clone / '.venv'))
+    (clone / 'log').write_text('')
+    own, terminal = pty.openpty()
+    try:
+        assert start_install(clone, stdout=terminal).wait() == 0
+    finally:
+        os.close(own)
+        os.close(terminal)
+    assert [' -q ' in line for line in (clone / 'log').read_text().splitlines()] == [
+        True,
+        False,
+        False,
+    ]
 
 
 def test_settings_of_pip_for_another_place_do_not_hold(clone):
@@ -271,7 +294,8 @@ esac
 def make(clone):
     """A function that runs make in a clone with nothing installed; its Pythons only print."""
     shutil.copy(os.path.join(ROOT, 'Makefile'), str(clone))
-    (clone / 'requirements/tf1.txt').write_text('')
+    for name in ('tf1.txt', 'tf1.in'):
+        (clone / 'requirements' / name).write_text('')
     for name, text in (('python3.13', CLONED), ('python3.7', CLONED)):
         (clone.parent / name).write_text(text)
         (clone.parent / name).chmod(0o755)
