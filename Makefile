@@ -1,4 +1,4 @@
-# pix2pix_tf: `make` prints the targets. Everything is written to .venv/, data/ and out/.
+# pix2pix_tf: `make` prints the first steps, `make help` all targets. Everything is written to .venv/, data/ and out/.
 DATA ?= facades
 DATA_ROOT ?= data/pix2pix
 # The programs in bin/ get these from the environment, as they were typed. In a recipe, make and the
@@ -38,6 +38,13 @@ PRINT_CHOICE := [ -z "$$PIX2PIX_CHOICE" ] || echo "$$PIX2PIX_CHOICE"
 IMAGE ?= pix2pix_tf
 GPUS ?= all
 JOBS ?= 2
+
+start:
+	@echo 'make demo                  draw facades, train on them and see the results'
+	@echo 'make train DATA=facades    train on a dataset of the paper; the same command resumes'
+	@echo 'make predict IN=photo.jpg  run the trained generator on your images'
+	@echo 'make serve                 draw in a browser'
+	@echo 'make help                  all targets and variables'
 
 help:
 	@echo 'Targets'
@@ -129,5 +136,5 @@ docker-train docker-export docker-evaluate:
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist *.egg-info && find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup data pairs check-pairs train export evaluate reproduce predict convert serve page plot tensorboard demo test test-all bench lint format \
+.PHONY: start help setup data pairs check-pairs train export evaluate reproduce predict convert serve page plot tensorboard demo test test-all bench lint format \
 	reference docker docker-train docker-export docker-evaluate clean

@@ -97,13 +97,20 @@ def test_the_source_distribution_is_the_repository_and_its_readme_leads_there(so
     assert sorted(classified) == sorted(' '.join(found).split())
 
 
-def test_make_alone_prints_every_target():
+def test_make_alone_prints_five_lines_to_start_with():
     result = run('make', '--no-print-directory')
+    lines = result.stdout.splitlines()
+    assert (result.returncode, result.stderr, len(lines)) == (0, '', 5)
+    assert lines[0].startswith('make demo ') and lines[-1].startswith('make help ')
+
+
+def test_make_help_prints_every_target():
+    result = run('make', '--no-print-directory', 'help')
     assert result.returncode == 0
     with open(os.path.join(ROOT, 'Makefile')) as file:
         [phony] = re.findall(r'(?m)^\.PHONY:((?:.*\\\n)*.*)', file.read())
     for target in phony.replace('\\', ' ').split():
-        assert target == 'help' or f'make {target}' in result.stdout
+        assert target in ('start', 'help') or f'make {target}' in result.stdout
 
 
 def find_python(*arguments, path):
