@@ -97,7 +97,7 @@ def test_limits_and_flags_are_passed_on(make):
         ]
     ([plot], _), (board, _) = make('plot', DATA='maps'), make('tensorboard', OUT='/o')
     assert plot == ['python', 'bin/pix2pix-plot', '--out=out/maps']
-    assert board == [['python', '-m', 'tensorboard.main', '--logdir=/o']]
+    assert board == [['python', 'bin/tensorboard', '--logdir=/o']]
     [evaluate], _ = make('evaluate', ARGS='--join')
     assert evaluate == ['python', 'bin/pix2pix-evaluate', '--out=out/facades', '--join']
 
@@ -303,6 +303,12 @@ def test_messages_use_the_words_that_were_typed(make, target, variables, words):
     variables = {'DATA': './x', 'RUN': sys.executable, **variables}
     _, result = make(target, **variables)
     assert words in result.stderr.splitlines()[0]
+
+
+def test_tensorboard_starts_without_the_messages_of_tensorflow(make, tmp_path):
+    _, result = make('tensorboard', OUT=str(tmp_path), RUN=sys.executable, ARGS='--inspect')
+    assert (result.returncode, result.stderr) == (0, '')
+    assert str(tmp_path) in result.stdout
 
 
 def test_help_has_flags_even_if_make_shows_it(make):
