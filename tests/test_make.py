@@ -287,7 +287,7 @@ def test_invalid_variables_are_rejected(make, target, variables, words):
     'target, variables, words',
     [
         ('train', {'STEPS': 0}, 'pix2pix-train: STEPS is 0: it must be at least 1'),
-        ('train', {'EPOCHS': 'x'}, 'pix2pix-train: EPOCHS is x: '),
+        ('train', {'EPOCHS': 'x'}, "pix2pix-train: EPOCHS is 'x': it must be a whole number"),
         ('train', {'WORKERS': 0}, 'pix2pix-train: WORKERS is 0: it must be at least 1'),
         ('train', {'ARGS': '--ngf=0'}, 'pix2pix-train: --ngf is 0: it must be at least 1'),
         ('data', {'DATA': 'x'}, "pix2pix-data: DATA is 'x', which is not a known dataset"),

@@ -24,6 +24,8 @@ COMMANDS = (
     *('plot', 'data', 'demo', 'pairs'),
 )
 
+_KINDS = {'int': 'a whole number', 'float': 'a number', 'bool': 'true or false'}
+
 
 def run(
     command: str, arguments: Optional[Sequence[str]] = None, typed: Optional[str] = None
@@ -107,11 +109,21 @@ def _parse(module: ModuleType, arguments: Sequence[str]) -> List[str]:
     try:
         rest = module.FLAGS([module.__name__, *arguments])[1:]
     except flags.Error as error:
-        words = ' '.join(str(error).split())
-        raise UsageError(re.sub(r'^flag --(\w+)=', r'`\1` is ', words)) from error
+        raise UsageError(_in_our_words(module, str(error))) from error
     if rest and not hasattr(module, 'ARGUMENTS'):
         raise UsageError(f'{rest[0]} is not a flag: see --help')
     return rest
+
+
+def _in_our_words(module, error):
+    """The message of a flags.Error; for a value of the wrong type, as `config.check` says it."""
+    error = ' '.join(error.split())
+    invalid = re.match(r'flag --(\w+)=(.*?): ', error)
+    if not invalid or invalid.group(1) not in module.FLAGS:
+        return error
+    name, value = invalid.groups()
+    kind = _KINDS.get(module.FLAGS[name].flag_type())
+    return f'`{name}` is {value!r}: it must be {kind}' if kind else error
 
 
 def help_text(module: ModuleType, typed: Optional[str] = None) -> str:

@@ -15,7 +15,7 @@ from pix2pix_tf.monitoring.progress import LOSS_LABELS, is_due
 from pix2pix_tf.monitoring.tensorboard import EventWriter
 from pix2pix_tf.monitoring.validation import Validation
 from pix2pix_tf.system import files
-from pix2pix_tf.system.console import print_line
+from pix2pix_tf.system.console import count, print_line
 
 Results = typing.Dict[str, typing.Any]
 
@@ -108,7 +108,8 @@ class Monitor:
         values = '  '.join(f'{n} {evaluated[col]:.4f}' for col, n in csv_log.VALIDATION.items())
         best = csv_log.best_step(self.log.rows)
         compared = 'the best so far' if best == step else f'the best was step {best}'
-        return f'validation  {values}  on {len(self.validation.paths)} images, {compared}'
+        images = count(len(self.validation.paths), 'image')
+        return f'validation  {values}  on {images}, {compared}'
 
     def _write_trace(self, step, metadata):
         """Writes trace-{step}.json for chrome://tracing, and the same for TensorBoard."""

@@ -9,6 +9,7 @@ import tensorflow.compat.v1 as tf
 from support.helpers import error_line, run_command
 
 from pix2pix_tf import options_file
+from pix2pix_tf.cli import main
 from pix2pix_tf.convert import card, convert, saved_model
 from pix2pix_tf.inference.trained import find
 from pix2pix_tf.serve import static_page
@@ -76,6 +77,24 @@ def test_a_training_is_preferred_to_a_conversion_in_its_folder(trained, tmp_path
     found = find(str(out))
     assert (found.step, found.checkpoint) == (2, str(out / 'model-2'))
     assert find(str(out / '1')).step == 1
+
+
+@pytest.mark.parametrize(
+    'difference, words',
+    [
+        (0.0, 'with the same outputs as the checkpoint'),
+        (3.14e-6, 'differs from the checkpoint by at most 3.1e-06 of 2'),
+        (None, 'not run: onnxruntime is not installed'),
+    ],
+)
+def test_the_command_says_how_well_the_result_fits(
+    trained, tmp_path, monkeypatch, capsys, difference, words
+):
+    done = convert.Converted('x.onnx', difference)
+    monkeypatch.setattr(convert, 'convert', lambda *_: done)
+    with pytest.raises(SystemExit):
+        main.run('convert', [f'--model={trained}', '--format=onnx'])
+    assert capsys.readouterr().out.startswith(f'wrote x.onnx ({words}), with README.md ')
 
 
 def test_the_command(trained, tmp_path):
