@@ -1,37 +1,50 @@
-# pix2pix_tf: `make` prints the targets. Everything is written to .venv/, data/ and out/.
+# pix2pix_tf: `make` prints the first steps, `make help` all targets. Everything is written to .venv/, data/ and out/.
 DATA ?= facades
 DATA_ROOT ?= data/pix2pix
-# bin/on-dataset gets these from the environment, as they were typed. In a recipe, make and the shell
-# would interpret quotes, blanks and $, and make expands the variables that it exports itself.
-unexport DATA DATA_ROOT DATA_URL OUT PHOTOS INPUT A B IN MODEL TO FORMAT PORT ARGS PYTHON
-export PIX2PIX_DATA := $(value DATA)
-export PIX2PIX_DATA_ROOT := $(value DATA_ROOT)
-export PIX2PIX_DATA_URL := $(value DATA_URL)
-export PIX2PIX_OUT := $(value OUT)
-export PIX2PIX_PHOTOS := $(value PHOTOS)
-export PIX2PIX_INPUT := $(value INPUT)
-export PIX2PIX_A := $(value A)
-export PIX2PIX_B := $(value B)
-export PIX2PIX_IN := $(value IN)
-export PIX2PIX_MODEL := $(value MODEL)
-export PIX2PIX_TO := $(value TO)
-export PIX2PIX_FORMAT := $(value FORMAT)
-export PIX2PIX_PORT := $(value PORT)
-export PIX2PIX_PYTHON := $(value PYTHON)
+# The programs in bin/ get these from the environment, as they were typed. In a recipe, make and the
+# shell would interpret quotes, blanks and $, and make expands the variables that it exports itself.
+TYPED := DATA DATA_ROOT DATA_URL OUT PHOTOS INPUT A B IN MODEL TO FORMAT PORT EPOCHS STEPS WORKERS PYTHON
+unexport $(TYPED) ARGS
+$(foreach name,$(TYPED),$(eval export PIX2PIX_$(name) := $$(value $(name))))
+export PIX2PIX_DATA_ORIGIN := $(origin DATA)
+# A misspelled variable would have no effect. Within another make, the command line is that of both.
+ifeq ($(MAKELEVEL),0)
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+KNOWN := $(TYPED) ARGS RUNTIME IMAGE BASE GPUS JOBS
+UNKNOWN := $(filter-out $(KNOWN) RUN STAMP PYTHON% SHELL MAKE% HOME PATH TMPDIR LANG,$(GIVEN))
+MISTAKE := $(if $(UNKNOWN),$(shell bin/unknown-variable '$(KNOWN)' $(UNKNOWN)))
+$(if $(MISTAKE),$(error $(MISTAKE)))
+endif
 # Commands run the code of this folder, even in a copy of a clone
 export PYTHONPATH := $(CURDIR)$(if $(value PYTHONPATH),:$(value PYTHONPATH))
+# The targets that bin/on-dataset runs
+ON_DATASET := data pairs check-pairs train export evaluate reproduce predict convert serve page plot tensorboard demo
+NEED_RUNTIME := $(filter $(ON_DATASET) setup test test-all bench reference,$(MAKECMDGOALS))
 ifndef RUNTIME
-RUNTIME := $(shell bin/find-python tf1 '$(subst ','\'',$(value PYTHON))' >/dev/null && echo tf1 || echo tf2)
-CHOSEN := RUNTIME=$(RUNTIME): $(if $(filter tf1,$(RUNTIME)),a Python for TensorFlow 1.15 was found,no Python for TensorFlow 1.15 was found)
+RUNTIME := tf1
+ifneq ($(NEED_RUNTIME),)
+# Up to make 4.3, what is exported is not in the environment of the shell function
+CHOICE := $(shell $(foreach name,$(TYPED),PIX2PIX_$(name)='$(subst ','\'',$(value $(name)))') bin/choose-runtime $(NEED_RUNTIME))
+RUNTIME := $(firstword $(CHOICE))
+export PIX2PIX_CHOICE := $(wordlist 2,99,$(CHOICE))
+endif
 endif
 $(if $(filter tf1 tf2,$(RUNTIME)),,$(error RUNTIME is '$(RUNTIME)': it must be tf1 or tf2))
 VENV := .venv/$(RUNTIME)
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
-LIMITS := $(if $(EPOCHS),--max_epochs=$(EPOCHS)) $(if $(STEPS),--max_steps=$(STEPS)) $(if $(WORKERS),--workers=$(WORKERS))
+INSTALLED := $(wildcard $(STAMP))
+PRINT_CHOICE := [ -z "$$PIX2PIX_CHOICE" ] || echo "$$PIX2PIX_CHOICE"
 IMAGE ?= pix2pix_tf
 GPUS ?= all
 JOBS ?= 2
+
+start:
+	@echo 'make demo                  draw facades, train on them and see the results'
+	@echo 'make train DATA=facades    train on a dataset of the paper; the same command resumes'
+	@echo 'make predict IN=photo.jpg  run the trained generator on your images'
+	@echo 'make serve                 draw in a browser'
+	@echo 'make help                  all targets and variables'
 
 help:
 	@echo 'Targets'
@@ -59,10 +72,11 @@ help:
 	@echo '  make clean        remove .venv and caches, and keep data and out'
 	@echo
 	@echo 'Variables'
-	@echo '  DATA=facades            a known dataset, or a path with a /'
+	@echo '  DATA=facades            a known dataset, or a path with a /; for make export and'
+	@echo '                          make evaluate by default that of the training in OUT'
 	@echo '  DATA_ROOT=data/pix2pix  the folder of known datasets'
 	@echo '  DATA_URL=URL            another archive to download; http://, https:// or file://'
-	@echo '  OUT=out/NAME            the folder for results'
+	@echo '  OUT=out/NAME            the folder for results; for DATA=demo out/demo-full'
 	@echo '  PHOTOS=folder, INPUT=edges   photos for make pairs, and the input to compute from each'
 	@echo '  A=folder, B=folder      or folders with the two images of each pair under the same name'
 	@echo '  IN=path                 the image, or folder of images, for make predict'
@@ -80,37 +94,18 @@ help:
 	@echo '  GPUS=all                the GPUs of a container; GPUS= means none'
 
 .venv/%/.installed: requirements/%.txt setup.py
+	@bin/on-dataset '' check $(filter $(ON_DATASET),$(MAKECMDGOALS))
+	@$(if $(INSTALLED),:,$(PRINT_CHOICE))
 	@bin/install $* "$$PIX2PIX_PYTHON"
 
 setup: $(STAMP)
-	@$(if $(CHOSEN),echo '$(CHOSEN)')
+	@$(if $(INSTALLED),$(PRINT_CHOICE))
 	@[ -x '$(RUN)' ] || { echo '$(RUN) is missing, perhaps with its Python: run make clean, then the same command again' >&2; exit 1; }
 
-data: setup
-	@bin/on-dataset $(RUN) data
+train reproduce: data
 
-train: data
-	@bin/on-dataset $(RUN) train $(LIMITS) $(value ARGS)
-
-evaluate export: data
-	@bin/on-dataset $(RUN) $@ $(value ARGS)
-
-reproduce: data
-	@$(if $(EPOCHS)$(WORKERS),echo 'make reproduce does not take EPOCHS or WORKERS: give STEPS' >&2; exit 2)
-	@bin/on-dataset $(RUN) $@ $(if $(STEPS),--steps=$(STEPS)) $(value ARGS)
-
-plot tensorboard predict convert serve page pairs check-pairs: setup
-	@bin/on-dataset $(RUN) $@ $(value ARGS)
-
-demo: setup
-	@$(if $(EPOCHS)$(STEPS)$(WORKERS),echo 'make demo trains for 1000 steps on its own dataset: for other lengths run make train DATA=demo' >&2; exit 2)
-	@$(RUN) bin/pix2pix-demo --root=data/demo
-	@$(RUN) bin/pix2pix-train --data=data/demo/train --val_data=data/demo/val --out=out/demo \
-		--ngf=16 --ndf=16 --max_steps=1000 --display_freq=100 --eval_freq=100 --seed=1 $(value ARGS)
-	@$(RUN) bin/pix2pix-export --data=data/demo/val --out=out/demo --seed=1
-	@$(RUN) bin/pix2pix-plot --out=out/demo
-	@echo 'open out/demo/index.html, and development.html and curves.png next to it'
-	@echo 'to draw facades yourself, run make serve MODEL=out/demo'
+$(ON_DATASET): setup
+	@bin/on-dataset $(RUN) $@ $(if $(filter data,$@),,$(value ARGS))
 
 test: setup
 	@$(RUN) -m pytest -n $(JOBS) -m 'not slow' $(value ARGS)
@@ -136,10 +131,10 @@ docker:
 	docker build $(if $(BASE),--build-arg BASE=$(BASE)) -t $(IMAGE) .
 
 docker-train docker-export docker-evaluate:
-	@bin/on-dataset '' docker '$(IMAGE)' '$(GPUS)' $(subst docker-,,$@) $(if $(filter %-train,$@),$(LIMITS)) $(value ARGS)
+	@bin/on-dataset '' docker '$(IMAGE)' '$(GPUS)' $(subst docker-,,$@) $(value ARGS)
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist *.egg-info && find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup data pairs check-pairs train export evaluate reproduce predict convert serve page plot tensorboard demo test test-all bench lint format \
+.PHONY: start help setup data pairs check-pairs train export evaluate reproduce predict convert serve page plot tensorboard demo test test-all bench lint format \
 	reference docker docker-train docker-export docker-evaluate clean

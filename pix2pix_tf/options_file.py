@@ -12,7 +12,12 @@ from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, UsageError
 FILENAME = 'options.json'
 MARK = '"ngf"'  # in every options.json of this package
 _MAX_BYTES = 2**16  # of the file; ours have 2,000
-DATA = 'data'  # the key of the data in the file; all other keys are options
+# Keys that are not options: the data of the training, and the TensorFlow that wrote the file. By
+# the latter, bin/choose-runtime uses the same one again.
+DATA = 'data'
+TENSORFLOW = 'tensorflow'
+# Options that decide the shapes of variables: with others, a checkpoint cannot be restored at all
+SHAPES = ('ngf', 'ndf')
 
 
 class Data(typing.NamedTuple):
@@ -30,22 +35,32 @@ def describe_data(folder: str, paths: typing.Sequence[str]) -> Data:
     return Data(os.path.realpath(folder), digest.hexdigest()[:16])
 
 
-def save(config: Config, directory: str, data: typing.Optional[Data] = None) -> None:
-    """Writes options.json in `directory`.
+def save(
+    config: Config,
+    directory: str,
+    data: typing.Optional[Data] = None,
+    tensorflow: typing.Optional[str] = None,
+) -> None:
+    """Writes options.json in `directory`; `tensorflow` is the version that runs.
 
     Raises:
         Pix2PixError: the file cannot be written; it is then as it was before.
     """
-    files.write_together(contents(config, directory, data), durable=True)
+    files.write_together(contents(config, directory, data, tensorflow), durable=True)
 
 
 def contents(
-    config: Config, directory: str, data: typing.Optional[Data] = None
+    config: Config,
+    directory: str,
+    data: typing.Optional[Data] = None,
+    tensorflow: typing.Optional[str] = None,
 ) -> typing.Dict[str, bytes]:
     """The file that `save` writes: {path: bytes}."""
     values = as_written(config)
     if data:
         values[DATA] = data._asdict()
+    if tensorflow:
+        values[TENSORFLOW] = tensorflow
     text = json.dumps(values, indent=2) + '\n'
     return {os.path.join(directory, FILENAME): text.encode()}
 
@@ -134,7 +149,9 @@ def check_same(directory: str, config: Config, data: Data) -> None:
     """
     different = differences(directory, config, data)
     if different:
+        shapes = any(phrase.startswith(f'`{name}` ') for phrase in different for name in SHAPES)
+        others = 'or another `out`' if shapes else 'another `out`, or `override`'
         raise CheckpointError(
             f'{directory} was trained with other options ({"; ".join(different)}): use the same, '
-            'another `out`, or `override`'
+            f'{others}'
         )

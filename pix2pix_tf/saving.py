@@ -137,7 +137,7 @@ class Saves:
                 self.lock.take_again()
             path = write(self.saver, self.sess, self.out, step)
             # Until the first save, the options are those of an earlier run
-            beside = options_file.contents(self.config, self.out, self.data)
+            beside = options_file.contents(self.config, self.out, self.data, tf.__version__)
             if self.saved_step and all(map(os.path.exists, beside)):
                 beside = {}
             keep_newest(self.out, path, self.config.keep, beside)

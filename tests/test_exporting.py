@@ -48,6 +48,22 @@ def test_export_writes_three_pngs_per_pair_and_says_so(out, pairs):
             assert (image.size, image.mode, image.format) == ((256, 256), 'RGB', 'PNG')
 
 
+@pytest.mark.parametrize('command', ['export', 'evaluate'])
+def test_without_data_the_validation_pairs_are_those_beside_the_training(out, tmp_path, command):
+    options = os.path.join(out, 'options.json')
+    with open(options) as file:
+        values = json.load(file)
+    values['data']['folder'] = str(tmp_path / "kid's" / 'train')
+    with open(options, 'w') as file:
+        json.dump(values, file)
+    line = error_line(run_command(command, f'--out={out}'), 1)
+    assert f"no data folder {tmp_path}/kid's/val " in line
+    write_pair(tmp_path / "kid's" / 'val' / 'x.png')
+    assert run_command(command, f'--out={out}').returncode == 0
+    with open(os.path.join(out, 'metrics.json')) as file:
+        assert json.load(file)['source']['data'] == str(tmp_path / "kid's" / 'val')
+
+
 def test_images_of_256_pixels_are_exported_unchanged(out, tmp_path):
     write_pair(tmp_path / 'val' / 'x.png', 9, width=512, height=256)
     export(str(tmp_path / 'val'), out)

@@ -2,9 +2,13 @@
 
 import os
 import shutil
+import sys
 
 import pytest
 from support.helpers import ROOT, run_process
+
+from pix2pix_tf import options_file
+from pix2pix_tf.config import Config
 
 WEIRD = ['two  spaces', "kid's", 'a$b', 'a$(b)', 'a"b', 'a;b', 'a\\b', 'ä', '#1', 'a%b']
 WEIRD += ['a$(', 'a${', '$(shell touch ran)', '`touch ran`']
@@ -67,6 +71,16 @@ def test_names_are_downloaded_and_trained_on(make):
     assert train[2:4] == ['--data=/d/maps/train', '--out=/o']
 
 
+@pytest.mark.parametrize('data', ['demo', 'data/demo', './demo/'])
+def test_a_training_on_the_drawn_facades_is_apart_from_that_of_make_demo(make, data):
+    commands, _ = make('demo')
+    assert {'--out=out/demo'} == {word for line in commands for word in line if '--out' in word}
+    for target in ('train', 'export', 'plot', 'check-pairs'):
+        assert '--out=out/demo-full' in make(target, DATA=data)[0][-1]
+    assert '--model=out/demo-full' in make('serve', DATA=data)[0][-1]
+    assert '--out=out/demo' in make('train', DATA=data, OUT='out/demo')[0][-1]
+
+
 def test_limits_and_flags_are_passed_on(make):
     (_, train), _ = make('train', EPOCHS=3, ARGS="--ngf=8 --val_data='a b'")
     assert train[-3:] == ['--max_epochs=3', '--ngf=8', '--val_data=a b']
@@ -83,9 +97,25 @@ def test_limits_and_flags_are_passed_on(make):
         ]
     ([plot], _), (board, _) = make('plot', DATA='maps'), make('tensorboard', OUT='/o')
     assert plot == ['python', 'bin/pix2pix-plot', '--out=out/maps']
-    assert board == [['python', '-m', 'tensorboard.main', '--logdir=/o']]
-    (_, evaluate), _ = make('evaluate', ARGS='--join')
+    assert board == [['python', 'bin/tensorboard', '--logdir=/o']]
+    [evaluate], _ = make('evaluate', ARGS='--join')
     assert evaluate == ['python', 'bin/pix2pix-evaluate', '--out=out/facades', '--join']
+
+
+@pytest.mark.parametrize('target', ['export', 'evaluate'])
+def test_a_folder_of_a_training_is_enough(make, tmp_path, target):
+    out = tmp_path / "kid's"
+    (_, command), _ = make(target, OUT=str(out))
+    assert command[2:] == ['--data=data/pix2pix/facades/val', f'--out={out}']
+    out.mkdir()
+    options_file.save(Config(), str(out), options_file.Data('/mine/train', 'abc'))
+    [command], _ = make(target, OUT=str(out), ARGS='--seed=1')
+    assert command == ['python', f'bin/pix2pix-{target}', f'--out={out}', '--seed=1']
+    (data, command), _ = make(target, OUT=str(out), DATA='facades')
+    assert data[1] == 'bin/pix2pix-data'
+    assert command[2:] == ['--data=data/pix2pix/facades/val', f'--out={out}']
+    (_, command), _ = make(target, {'DATA': 'maps'}, OUT=str(out))
+    assert command[2:] == ['--data=data/pix2pix/maps/val', f'--out={out}']
 
 
 def test_a_dollar_in_flags_is_kept(make):
@@ -153,9 +183,9 @@ def test_a_container_gets_the_folders_of_the_data_and_of_the_output(make, tmp_pa
     assert result.returncode == 0, result.stderr
     at = train.index('pix2pix_tf')
     user = f'{os.getuid()}:{os.getgid()}'
-    assert train[:at] == [
-        'docker', 'run', '--rm', '--user', user, '-v', f'{tmp_path}:/data', '-v', f'{out}:/out'
-    ]  # fmt: skip
+    assert train[:5] == ['docker', 'run', '--rm', '--user', user]
+    assert train[5] == '-e' and train[6].startswith('PIX2PIX_WORDS=data=DATA ')
+    assert train[7:at] == ['-v', f'{tmp_path}:/data', '-v', f'{out}:/out']
     assert train[at + 1 : at + 4] == ['pix2pix-train', f'--data=/data/{name}/train', '--out=/out']
     assert set(train[at + 4 :]) == {f'--val_data=/data/{name}/val', '--max_steps=3'}
     [export], _ = make('docker-export', DATA=str(folder), OUT=str(out))
@@ -251,6 +281,65 @@ def test_make_pairs_needs_a_folder_and_photos(make, variables, words):
 def test_invalid_variables_are_rejected(make, target, variables, words):
     commands, result = make(target, **variables)
     assert commands == [] and result.returncode != 0 and words in result.stderr
+
+
+@pytest.mark.parametrize(
+    'target, variables, words',
+    [
+        ('train', {'STEPS': 0}, 'pix2pix-train: STEPS is 0: it must be at least 1'),
+        ('train', {'EPOCHS': 'x'}, "pix2pix-train: EPOCHS is 'x': it must be a whole number"),
+        ('train', {'WORKERS': 0}, 'pix2pix-train: WORKERS is 0: it must be at least 1'),
+        ('train', {'ARGS': '--ngf=0'}, 'pix2pix-train: --ngf is 0: it must be at least 1'),
+        ('data', {'DATA': 'x'}, "pix2pix-data: DATA is 'x', which is not a known dataset"),
+        ('serve', {'PORT': 70000}, 'pix2pix-serve: PORT is 70000: it must be at most 65535'),
+        (
+            'pairs',
+            {'PHOTOS': 'tests', 'DATA': 'tests/'},
+            'pix2pix-pairs: DATA is ./tests, and tests is in it',
+        ),
+    ],
+)
+def test_messages_use_the_words_that_were_typed(make, target, variables, words):
+    variables = {'DATA': './x', 'RUN': sys.executable, **variables}
+    _, result = make(target, **variables)
+    assert words in result.stderr.splitlines()[0]
+
+
+def test_tensorboard_starts_without_the_messages_of_tensorflow(make, tmp_path):
+    _, result = make('tensorboard', OUT=str(tmp_path), RUN=sys.executable, ARGS='--inspect')
+    assert (result.returncode, result.stderr) == (0, '')
+    assert str(tmp_path) in result.stdout
+
+
+def test_help_has_flags_even_if_make_shows_it(make):
+    _, result = make('train', DATA='./x', RUN=sys.executable, ARGS='--help')
+    assert 'Total number of steps; replaces --max_epochs.' in result.stdout
+
+
+@pytest.mark.parametrize(
+    'name, words',
+    [
+        ('STEP', 'did you mean STEPS?'),
+        ('steps', 'did you mean STEPS?'),
+        ('EPCOHS', 'did you mean EPOCHS?'),
+        ('DATASET', 'did you mean DATA?'),
+        ('OUT_DIR', 'did you mean OUT?'),
+        ('BATCH_SIZE', 'give the option as ARGS=--batch_size=...'),
+        ('CHECKPOINT', 'give the option as ARGS=--checkpoint=...'),
+        ('SPEED', 'see make help'),
+    ],
+)
+def test_unknown_variables_are_refused_with_the_nearest_one(make, name, words):
+    outermost = {'MAKELEVEL': '0'}
+    commands, result = make('train', outermost, **{'DATA': './x', name: '3 STEPS=4'})
+    assert commands == [] and result.returncode == 2
+    assert f'*** {name} is not a variable: {words}' in result.stderr.splitlines()[0]
+
+
+def test_variables_for_the_environment_are_let_through(make):
+    for name in ('CUDA_VISIBLE_DEVICES', 'TF_CPP_MIN_LOG_LEVEL', 'PIP_INDEX_URL', 'PYTHONPATH'):
+        [train], result = make('train', {'MAKELEVEL': '0'}, **{'DATA': './x', name: '3'})
+        assert result.returncode == 0
 
 
 def test_the_code_is_that_of_this_folder(make):

@@ -3,11 +3,12 @@ import os
 from dataclasses import replace
 
 import pytest
+import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import options_file
 from pix2pix_tf.config import OPTIONS, Config, Size
 from pix2pix_tf.options_file import Data
-from pix2pix_tf.system.errors import Pix2PixError
+from pix2pix_tf.system.errors import CheckpointError, Pix2PixError
 
 DATA = Data('/data/train', 'abc')
 
@@ -27,6 +28,21 @@ def test_a_difference_is_named_unless_it_may_change(tmp_path, option):
     phrase = f'`{option.name}` was {was}, now {now}'
     expected = [] if option.changeable else [phrase]
     assert options_file.differences(str(tmp_path), changed, DATA) == expected
+
+
+@pytest.mark.parametrize(
+    'changes, advice',
+    [
+        ({'learning_rate': 0.1}, 'use the same, another `out`, or `override`'),
+        ({'ngf': 8}, 'use the same, or another `out`'),
+        ({'ndf': 8, 'learning_rate': 0.1}, 'use the same, or another `out`'),
+    ],
+)
+def test_override_is_advised_only_where_it_helps(tmp_path, changes, advice):
+    options_file.save(Config(), str(tmp_path), DATA)
+    with pytest.raises(CheckpointError) as error:
+        options_file.check_same(str(tmp_path), replace(Config(), **changes), DATA)
+    assert str(error.value).endswith(f'): {advice}')
 
 
 def test_no_saved_options_are_no_difference(tmp_path):
@@ -60,10 +76,15 @@ def test_saved_options_come_back(tmp_path):
     assert options_file.load(str(tmp_path)) is None
     assert options_file.load_data(str(tmp_path)) is None
     mine = Config(ngf=8, learning_rate=0.001, seed=3)
-    options_file.save(mine, str(tmp_path), DATA)
+    options_file.save(mine, str(tmp_path), DATA, '2.21.0')
     assert options_file.load(str(tmp_path)) == mine
     assert options_file.load_data(str(tmp_path)) == DATA
     assert os.listdir(str(tmp_path)) == ['options.json']
+
+
+def test_a_training_records_its_tensorflow(trained):
+    with open(os.path.join(trained, 'options.json')) as file:
+        assert json.load(file)['tensorflow'] == tf.__version__
 
 
 def test_options_of_another_version_take_defaults_for_what_they_lack(tmp_path):

@@ -4,6 +4,7 @@ import email
 import fcntl
 import os
 import pathlib
+import pty
 import re
 import shutil
 import subprocess
@@ -15,7 +16,9 @@ import venv
 import pytest
 from support.helpers import ROOT
 
+from pix2pix_tf import options_file
 from pix2pix_tf.cli import main
+from pix2pix_tf.config import Config
 
 
 def run(*command, **options):
@@ -94,13 +97,20 @@ def test_the_source_distribution_is_the_repository_and_its_readme_leads_there(so
     assert sorted(classified) == sorted(' '.join(found).split())
 
 
-def test_make_alone_prints_every_target():
+def test_make_alone_prints_five_lines_to_start_with():
     result = run('make', '--no-print-directory')
+    lines = result.stdout.splitlines()
+    assert (result.returncode, result.stderr, len(lines)) == (0, '', 5)
+    assert lines[0].startswith('make demo ') and lines[-1].startswith('make help ')
+
+
+def test_make_help_prints_every_target():
+    result = run('make', '--no-print-directory', 'help')
     assert result.returncode == 0
     with open(os.path.join(ROOT, 'Makefile')) as file:
         [phony] = re.findall(r'(?m)^\.PHONY:((?:.*\\\n)*.*)', file.read())
     for target in phony.replace('\\', ' ').split():
-        assert target == 'help' or f'make {target}' in result.stdout
+        assert target in ('start', 'help') or f'make {target}' in result.stdout
 
 
 def find_python(*arguments, path):
@@ -154,7 +164,10 @@ def clone(tmp_path):
     folder = tmp_path / 'clone'
     (folder / 'requirements').mkdir(parents=True)
     shutil.copytree(os.path.join(ROOT, 'bin'), str(folder / 'bin'))
-    for name in ('setup.py', 'requirements/lint.txt', 'requirements/tf2.txt'):
+    for name in (
+        'setup.py',
+        *(f'requirements/{part}' for part in ('lint.txt', 'tf2.txt', 'tf2.in')),
+    ):
         (folder / name).write_text('')
     python = tmp_path / 'python3.13'
     python.write_text(PYTHON)
@@ -170,12 +183,12 @@ esac
 """
 
 
-def start_install(clone, python='', **environment):
+def start_install(clone, python='', stdout=subprocess.PIPE, **environment):
     path = f'{clone.parent}:{os.environ["PATH"]}'
     return subprocess.Popen(
         ['sh', 'bin/install', 'tf2', python],
         cwd=str(clone),
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         universal_newlines=True,
         env={'PATH': path, 'HOME': str(clone), **environment},
@@ -241,6 +254,37 @@ def test_what_people_set_for_pip_does_not_install_elsewhere(clone, given):
     assert not {':env:.target', ':env:.prefix', ':env:.root'} & set(effective)
 
 
+def test_progress_is_shown_on_a_terminal_alone_and_the_size_before(clone):
+    (clone / 'requirements/tf2.in').write_text('# Size: 3 GB to download\n')
+    assert install(clone).stdout.splitlines()[0].endswith('python3.13, 3 GB to download')
+    assert [' -q ' in line for line in (clone / 'log').read_text().splitlines()] == [True] * 3
+    shutil.rmtree(str(clone / '.venv'))
+    (clone / 'log').write_text('')
+    own, terminal = pty.openpty()
+    try:
+        assert start_install(clone, stdout=terminal).wait() == 0
+    finally:
+        os.close(own)
+        os.close(terminal)
+    assert [' -q ' in line for line in (clone / 'log').read_text().splitlines()] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_settings_of_pip_for_another_place_do_not_hold(clone):
+    python = clone.parent / 'python3.13'
+    mine = dict.fromkeys(('PIP_TARGET', 'PIP_PREFIX', 'PIP_ROOT', 'PIP_PYTHON'), '/x')
+    kept = {'PIP_INDEX_URL': 'http://x', 'PIP_NO_INDEX': '1'}
+    python.write_text(PYTHON.replace('shift;', 'env | grep "^PIP_" >env; shift;'))
+    result = install(clone, PIP_USER='1', PIP_DRY_RUN='1', **mine, **kept)
+    assert result.returncode == 0, result.stderr
+    seen = dict(line.split('=', 1) for line in (clone / 'env').read_text().splitlines())
+    assert seen == {'PIP_USER': '0', 'PIP_DRY_RUN': '0', 'PIP_REQUIRE_HASHES': '0', **kept}
+    assert all(' --target= ' in line for line in (clone / 'log').read_text().splitlines())
+
+
 def test_two_installations_run_one_after_the_other(clone):
     (clone / '.venv').mkdir()
     with open(str(clone / '.venv' / 'tf2.lock'), 'w') as lock:
@@ -262,6 +306,123 @@ def test_a_python_that_does_not_fit_is_one_line(clone):
     assert result.returncode == 1 and result.stderr.count('\n') == 1
     words = 'no Python for tf2 in PYTHON=python9: it needs Python 3.10 to 3.13'
     assert result.stderr.startswith(words)
+
+
+CLONED = """#!/bin/sh
+case "$1 $2" in
+    "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+    "-m pip") ;;
+    *version_info*) case $2 in *"${0##*/python}"*) ;; *) exit 1 ;; esac ;;
+    "-c "*) ;;
+    *) printf '<%s> ' "$0" "$@"; echo ;;
+esac
+"""
+
+
+@pytest.fixture
+def make(clone):
+    """A function that runs make in a clone with nothing installed; its Pythons only print."""
+    shutil.copy(os.path.join(ROOT, 'Makefile'), str(clone))
+    for name in ('tf1.txt', 'tf1.in'):
+        (clone / 'requirements' / name).write_text('')
+    for name, text in (('python3.13', CLONED), ('python3.7', CLONED)):
+        (clone.parent / name).write_text(text)
+        (clone.parent / name).chmod(0o755)
+
+    def make(*arguments):
+        environment = {'PATH': f'{clone.parent}:{os.environ["PATH"]}', 'HOME': str(clone)}
+        command = ['make', '--no-print-directory', '-C', str(clone), *arguments]
+        return run(*command, env=environment)
+
+    return make
+
+
+def environments(clone):
+    """The environments in a clone."""
+    return sorted(path.parent.name for path in clone.glob('.venv/*/.installed'))
+
+
+def runtime_of(result):
+    """The environment whose Python ran the last command of make."""
+    assert result.returncode == 0, result.stderr
+    return re.findall(r'<\.venv/(tf\d)/bin/python>', result.stdout)[-1]
+
+
+def test_the_environment_that_exists_is_used(clone, make):
+    (clone / 'x.png').write_text('')
+    (clone / 'out/facades').mkdir(parents=True)
+    demo = make('demo', 'RUNTIME=tf2')
+    assert runtime_of(demo) == 'tf2'
+    [suggested] = re.findall(r'run (make serve .*)', demo.stdout)
+    assert runtime_of(make(*suggested.split()[1:])) == 'tf2'
+    assert runtime_of(make('predict', 'IN=x.png')) == 'tf2' and environments(clone) == ['tf2']
+    # Another is installed only if it is asked for, by its name or by a Python that only it takes
+    assert runtime_of(make('predict', 'IN=x.png', 'RUNTIME=tf1')) == 'tf1'
+    assert environments(clone) == ['tf1', 'tf2']
+    shutil.rmtree(str(clone / '.venv/tf2'))
+    assert runtime_of(make('predict', 'IN=x.png')) == 'tf1'
+    assert make('setup', 'PYTHON=python3.13').returncode == 0
+    assert environments(clone) == ['tf1', 'tf2']
+
+
+def test_if_both_exist_a_model_is_used_by_the_one_that_wrote_it(clone, make):
+    for name in ('tf1', 'tf2'):
+        (clone / f'.venv/{name}/bin').mkdir(parents=True)
+        shutil.copy(str(clone.parent / 'python3.7'), str(clone / f'.venv/{name}/bin/python'))
+        (clone / f'.venv/{name}/.installed').write_text('')
+    folder = clone / "kid's $(x) out"
+    folder.mkdir()
+    for version, runtime in (('1.15.5', 'tf1'), ('2.21.0', 'tf2'), (None, 'tf1')):
+        options_file.save(Config(), str(folder), tensorflow=version)
+        result = make('serve', f'MODEL={folder}')
+        assert runtime_of(result) == runtime
+        assert result.stdout.startswith(f'RUNTIME={runtime}') and result.stdout.count('\n') == 2
+        assert runtime_of(make('train', 'DATA=./mine', f'OUT={folder}')) == runtime
+        # So are its checkpoints and converted versions
+        assert runtime_of(make('page', f'MODEL={folder}/model-5')) == runtime
+        # A folder for the results is no model
+        assert runtime_of(make('serve', f'TO={folder}')) == 'tf1'
+        assert runtime_of(make('serve', f'MODEL={folder}', 'RUNTIME=tf2')) == 'tf2'
+
+
+def test_the_first_environment_is_chosen_with_its_reasons(clone, make):
+    first, *rest = make('setup').stdout.splitlines()
+    assert first.startswith('RUNTIME=tf1: TensorFlow 1.15, that of the post. RUNTIME=tf2 would')
+    assert rest[0].startswith('installing tf1 into .venv/tf1 ') and environments(clone) == ['tf1']
+    assert make('setup').stdout == ''
+    shutil.rmtree(str(clone / '.venv'))
+    (clone.parent / 'uname').write_text('#!/bin/sh\necho Linux aarch64\n')
+    (clone.parent / 'uname').chmod(0o755)
+    first, *rest = make('setup').stdout.splitlines()
+    assert first.startswith('RUNTIME=tf2: TensorFlow 2.x. RUNTIME=tf1, TensorFlow 1.15, is')
+    assert rest[0].startswith('installing tf2 into .venv/tf2 ') and environments(clone) == ['tf2']
+
+
+def test_an_interrupted_installation_is_completed(clone, make):
+    (clone / '.venv/tf2').mkdir(parents=True)
+    assert make('setup').stdout.startswith('RUNTIME=tf2, whose installation was interrupted\n')
+    assert environments(clone) == ['tf2']
+
+
+@pytest.mark.parametrize(
+    'typed, words',
+    [
+        ('predict', 'MODEL: there is no out/facades: run make train first, or choose another'),
+        ('predict MODEL=bin', 'IN is empty: give an image, or a folder of images'),
+        ('predict MODEL=bin IN=x', 'IN: there is no x'),
+        ('serve MODEL=out/x', 'MODEL: there is no out/x: run make train first, or choose another'),
+        ('plot OUT=out/x', 'OUT: there is no out/x: run make train first, or choose another'),
+        ('train DATA=', 'DATA is empty: give a name, or a path with a /'),
+        ('train DATA=./x', 'DATA: there is no ./x'),
+        ('pairs DATA=./x PHOTOS=y', 'PHOTOS: there is no y'),
+        ('pairs DATA=./x A=bin B=y', 'B: there is no y'),
+        ('demo STEPS=5', 'make demo trains for 1000 steps on its own dataset'),
+    ],
+)
+def test_variables_are_checked_before_anything_is_installed(clone, make, typed, words):
+    result = make(*typed.split())
+    assert (result.returncode, result.stdout) == (2, '')
+    assert result.stderr.startswith(words) and not (clone / '.venv').exists()
 
 
 def test_a_python_on_the_path_that_does_not_run_is_skipped(tmp_path):

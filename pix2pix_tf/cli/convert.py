@@ -4,6 +4,7 @@ The result is compared with the checkpoint; a model card and the options are wri
 """
 
 import os
+from typing import Optional
 
 from absl import flags
 
@@ -43,8 +44,14 @@ def main() -> None:
     source = trained.find(FLAGS.model)
     to = FLAGS.to or os.path.join(common.folder_of(FLAGS.model), FLAGS.format)
     done = convert.convert(source, FLAGS.format, to, FLAGS.weights, FLAGS.masks)
-    if done.difference is None:
-        checked = 'not run: onnxruntime is not installed'
-    else:
-        checked = f'differs from the checkpoint by at most {done.difference:.1e} in [-1, 1]'
+    checked = _describe(done.difference)
     print_line(f'wrote {done.path} ({checked}), with README.md and options.json')
+
+
+def _describe(difference: Optional[float]) -> str:
+    """The largest difference of a result from the checkpoint, whose outputs are in [-1, 1]."""
+    if difference is None:
+        return 'not run: onnxruntime is not installed'
+    if difference == 0:
+        return 'with the same outputs as the checkpoint'
+    return f'differs from the checkpoint by at most {difference:.1e} of 2'

@@ -9,7 +9,7 @@ from absl import flags
 
 from pix2pix_tf.config import SEED
 from pix2pix_tf.pairs import draw
-from pix2pix_tf.system.console import print_line
+from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import UsageError
 
 FLAGS = flags.FlagValues()
@@ -27,4 +27,5 @@ def main() -> None:
         raise UsageError(f'`seed` is {FLAGS.seed}: it must be {SEED.words}')
     draw.write_pairs(os.path.join(FLAGS.root, 'train'), FLAGS.train_pairs, FLAGS.seed)
     draw.write_pairs(os.path.join(FLAGS.root, 'val'), FLAGS.val_pairs, FLAGS.seed + 1)
-    print_line(f'drew {FLAGS.train_pairs} and {FLAGS.val_pairs} pairs in {FLAGS.root}')
+    pairs = count(FLAGS.train_pairs, 'pair')
+    print_line(f'drew {pairs} for training and {FLAGS.val_pairs} for validation in {FLAGS.root}')

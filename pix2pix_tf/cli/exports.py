@@ -1,10 +1,12 @@
 """What the commands export and evaluate share."""
 
 import math
+import os
 from typing import Sequence, Tuple
 
 from absl import flags
 
+from pix2pix_tf import options_file
 from pix2pix_tf.cli import common
 from pix2pix_tf.system import shard
 from pix2pix_tf.system.errors import UsageError
@@ -20,9 +22,15 @@ _CHANGEABLE = (
     'deterministic_ops',
 )
 
-
+_DATA = 'data/pix2pix/facades/val'
 _FLAGS = (
-    (flags.DEFINE_string, 'data', 'data/pix2pix/facades/val', 'Folder of the validation pairs.'),
+    (
+        flags.DEFINE_string,
+        'data',
+        None,
+        'Folder of the validation pairs; by default val/ beside the training pairs that `out` '
+        f'records, or else {_DATA}.',
+    ),
     (
         flags.DEFINE_string,
         'out',
@@ -112,13 +120,19 @@ def call(function: str, flag_values: flags.FlagValues) -> None:
             flag_values.features, flag_values.features_input, flag_values.features_output, low, high
         )
     getattr(exporting, function)(
-        flag_values.data,
+        flag_values.data or _validation_pairs(model),
         flag_values.out,
         common.load('inference.trained').find(model, **given).config,
         flag_values.checkpoint,
         flag_values.skip_bad_files,
         exporting.Measures(flag_values.samples, network, parsed),
     )
+
+
+def _validation_pairs(model: str) -> str:
+    """The folder val/ beside the training pairs of `model`, if options.json records those."""
+    recorded = options_file.load_data(common.folder_of(model))
+    return os.path.join(os.path.dirname(recorded.folder), 'val') if recorded else _DATA
 
 
 def _parse_range(words: Sequence[str]) -> Tuple[float, float]:

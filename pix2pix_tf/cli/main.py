@@ -8,6 +8,7 @@ import difflib
 import functools
 import importlib
 import os
+import re
 import sys
 from types import ModuleType
 from typing import Iterator, List, NoReturn, Optional, Sequence
@@ -22,6 +23,8 @@ COMMANDS = (
     *('train', 'export', 'evaluate', 'predict', 'convert', 'serve', 'page'),
     *('plot', 'data', 'demo', 'pairs'),
 )
+
+_KINDS = {'int': 'a whole number', 'float': 'a number', 'bool': 'true or false'}
 
 
 def run(
@@ -106,10 +109,21 @@ def _parse(module: ModuleType, arguments: Sequence[str]) -> List[str]:
     try:
         rest = module.FLAGS([module.__name__, *arguments])[1:]
     except flags.Error as error:
-        raise UsageError(' '.join(str(error).split())) from error
+        raise UsageError(_in_our_words(module, str(error))) from error
     if rest and not hasattr(module, 'ARGUMENTS'):
         raise UsageError(f'{rest[0]} is not a flag: see --help')
     return rest
+
+
+def _in_our_words(module, error):
+    """The message of a flags.Error; for a value of the wrong type, as `config.check` says it."""
+    error = ' '.join(error.split())
+    invalid = re.match(r'flag --(\w+)=(.*?): ', error)
+    if not invalid or invalid.group(1) not in module.FLAGS:
+        return error
+    name, value = invalid.groups()
+    kind = _KINDS.get(module.FLAGS[name].flag_type())
+    return f'`{name}` is {value!r}: it must be {kind}' if kind else error
 
 
 def help_text(module: ModuleType, typed: Optional[str] = None) -> str:
@@ -127,7 +141,7 @@ def help_text(module: ModuleType, typed: Optional[str] = None) -> str:
         default = '' if flag.default is None else f' (default: {default_of(flag)})'
         lines += [
             f'  --{flag.name}:{default}',
-            flags.text_wrap(with_flags(flag.help), indent=' ' * 6),
+            flags.text_wrap(with_flags(flag.help, {}), indent=' ' * 6),
         ]
     return '\n'.join(lines)
 

@@ -322,7 +322,9 @@ def _report(made):
         print_line(f'left out: {with_flags(line)}')
     for line in made.others:
         print_line(f'left out: {line}')
-    present = f', {made.present} were there' if made.present else ''
+    present = (
+        f', {made.present} {"was" if made.present == 1 else "were"} there' if made.present else ''
+    )
     left_out = f', {len(made.left_out)} left out' if made.left_out else ''
     parts = ''.join(f'; {number} in {part}' for part, number in made.parts.items())
     print_line(f'made {count(made.made, "pair")} in {FLAGS.to}{present}{left_out}{parts}')

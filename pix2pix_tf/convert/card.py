@@ -8,6 +8,7 @@ from pix2pix_tf import __version__, options_file
 from pix2pix_tf.config import describe_size
 from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.system import files
+from pix2pix_tf.system.console import count
 from pix2pix_tf.system.errors import DataError
 from pix2pix_tf.system.parsing import parse_json
 
@@ -78,6 +79,9 @@ def _metrics(folder: str, checkpoint: str) -> Iterator[Tuple[str, str]]:
         same = os.path.basename(report['source']['checkpoint']) == os.path.basename(checkpoint)
         summaries = report['summaries'] if same else {}
         for name, summary in summaries.items():
-            yield name, f'{summary["mean"]:.4f} on {len(report["images"])} validation images'
+            yield (
+                name,
+                f'{summary["mean"]:.4f} on {count(len(report["images"]), "validation image")}',
+            )
     except (DataError, ValueError, LookupError, TypeError, AttributeError):
         return

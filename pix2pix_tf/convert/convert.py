@@ -102,7 +102,7 @@ def convert(
     uses = dict(card.read_uses(to), **{format: f'`{name}`, step {source.step}: {usage}'})
     text = card.write(source, {one: uses[one] for one in FORMATS if one in uses})
     files.write_whole(card_path, text.encode())
-    options_file.save(saved, to, data)
+    options_file.save(saved, to, data, tf.__version__)
     return Converted(path, difference)
 
 

@@ -129,7 +129,8 @@ def start_here(count: int, devices: str = '/dev') -> Cluster:
         return Cluster()
     gpus = _gpus(devices)
     if gpus and len(gpus) < count:
-        raise UsageError(f'`workers` is {count}, but there are {len(gpus)} GPUs')
+        found = 'is only 1 GPU' if len(gpus) == 1 else f'are only {len(gpus)} GPUs'
+        raise UsageError(f'`workers` is {count}, but there {found}')
     addresses = free_addresses(count)
     cores = _share_cores(count)
     children = []

@@ -9,6 +9,7 @@ from PIL import Image
 
 from pix2pix_tf.pairs import find
 from pix2pix_tf.pairs.inputs import load_opencv
+from pix2pix_tf.system.console import count
 from pix2pix_tf.system.errors import DataError
 
 SIDE = 64  # pixels of the image that is hashed
@@ -75,8 +76,10 @@ def describe_shared(paths: Sequence[str], val_data: str) -> List[str]:
     ]
     if not shared:
         return []
+    number = len({path for path, _ in shared})
+    verb = 'is' if number == 1 else 'are'
     return [
-        f'{len({path for path, _ in shared})} of {len(others)} images in {val_data} are also in '
+        f'{number} of {count(len(others), "image")} in {val_data} {verb} also in '
         f'the training set ({shared[0][0]} is {shared[0][1]}): metrics will be too optimistic'
     ]
 

@@ -242,7 +242,8 @@ def check_headers(headers: Dict[str, Header], skip_bad_files: bool = False) -> L
     good = [path for path, header in headers.items() if not header.fault]
     if bad and not (skip_bad_files and good):
         rest = f'; and {len(bad) - MAX_FILES_NAMED} more' if len(bad) > MAX_FILES_NAMED else ''
-        advice = 'repair or remove them, or skip them with `skip_bad_files`'
+        them = 'it' if len(bad) == 1 else 'them'
+        advice = f'repair or remove {them}, or skip {them} with `skip_bad_files`'
         raise DataError(f'{"; ".join(bad[:MAX_FILES_NAMED])}{rest}: {advice}')
     return good
 

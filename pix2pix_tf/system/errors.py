@@ -1,10 +1,12 @@
 """Errors for people: one line that names the culprit and says what to do.
 
 A message puts the name of an option in backquotes (`batch_size`). The commands show it as the flag
-(--batch_size) by `with_flags`.
+(--batch_size) by `with_flags`, or as the variable of make that was typed instead (STEPS).
 """
 
+import os
 import re
+from typing import Dict, Optional
 
 
 class Pix2PixError(Exception):
@@ -31,9 +33,19 @@ class CheckpointError(Pix2PixError):
     """A checkpoint that is missing, does not fit, or cannot be written."""
 
 
-def with_flags(message: str) -> str:
-    """Replaces the names of options in backquotes by flags: `batch_size` => --batch_size."""
-    return re.sub(r'`(\w+)`', r'--\1', message)
+def with_flags(message: str, words: Optional[Dict[str, str]] = None) -> str:
+    """Replaces the names of options in backquotes by flags: `batch_size` => --batch_size.
+
+    `words` has others for some of them, {name: word}; by default those of the environment.
+    """
+    known = _typed_words() if words is None else words
+    return re.sub(r'`(\w+)`', lambda name: known.get(name.group(1), f'--{name.group(1)}'), message)
+
+
+def _typed_words():
+    """{name: word} as bin/on-dataset passes them: PIX2PIX_WORDS='max_steps=STEPS out=OUT'."""
+    pairs = os.environ.get('PIX2PIX_WORDS', '').split()
+    return dict(pair.split('=', 1) for pair in pairs if '=' in pair)
 
 
 def how_to_install(extra: str) -> str:

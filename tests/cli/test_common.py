@@ -13,7 +13,9 @@ from pix2pix_tf.system.errors import DataError
     'flag, words',
     [
         ('--batch_sise=1', "Unknown command line flag 'batch_sise'"),
-        ('--batch_size=two', 'flag --batch_size=two'),
+        ('--batch_size=two', "--batch_size is 'two': it must be a whole number"),
+        ('--beta1=', "--beta1 is '': it must be a number"),
+        ('--xla=maybe', "--xla is 'maybe': it must be true or false"),
         ('--batch_size=0', '--batch_size is 0: it must be at least 1'),
         ('--scale_size=200', '--scale_size is 200, below --crop_size 256'),
         ('facades', 'facades is not a flag'),

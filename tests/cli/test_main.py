@@ -36,7 +36,9 @@ def test_the_module_lists_the_commands(exit_status, capsys, arguments):
 
 def test_the_module_runs_a_command(exit_status, capsys, tmp_path):
     assert exit_status('demo', f'--root={tmp_path}', '--train_pairs=1', '--val_pairs=2') == 0
-    assert capsys.readouterr().out == f'drew 1 and 2 pairs in {tmp_path}\n'
+    assert (
+        capsys.readouterr().out == f'drew 1 pair for training and 2 for validation in {tmp_path}\n'
+    )
     assert len(os.listdir(str(tmp_path / 'val'))) == 2
 
 

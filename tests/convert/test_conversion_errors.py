@@ -12,6 +12,7 @@ from support.helpers import error_line, run_command
 
 import pix2pix_tf
 from pix2pix_tf import options_file
+from pix2pix_tf.cli import main
 from pix2pix_tf.convert import card, convert, saved_model
 from pix2pix_tf.inference.trained import find
 from pix2pix_tf.serve import static_page
@@ -113,6 +114,24 @@ def test_what_is_no_path_is_an_error(model):
 
 def test_a_model_may_be_a_path_object(trained):
     assert find(pathlib.Path(trained)) == find(trained)
+
+
+@pytest.mark.parametrize(
+    'difference, words',
+    [
+        (0.0, 'with the same outputs as the checkpoint'),
+        (3.14e-6, 'differs from the checkpoint by at most 3.1e-06 of 2'),
+        (None, 'not run: onnxruntime is not installed'),
+    ],
+)
+def test_the_command_says_how_well_the_result_fits(
+    trained, tmp_path, monkeypatch, capsys, difference, words
+):
+    done = convert.Converted('x.onnx', difference)
+    monkeypatch.setattr(convert, 'convert', lambda *_: done)
+    with pytest.raises(SystemExit):
+        main.run('convert', [f'--model={trained}', '--format=onnx'])
+    assert capsys.readouterr().out.startswith(f'wrote x.onnx ({words}), with README.md ')
 
 
 def test_the_command(trained, tmp_path):

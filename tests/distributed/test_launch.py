@@ -79,7 +79,7 @@ def test_each_worker_has_a_gpu_or_its_part_of_the_cores(tmp_path, monkeypatch):
         (tmp_path / name).write_bytes(b'')
     with pytest.raises(UsageError) as error:
         launch.start_here(3, str(tmp_path))
-    assert '`workers` is 3, but there are 2 GPUs' in str(error.value)
+    assert '`workers` is 3, but there are only 2 GPUs' in str(error.value)
     monkeypatch.setattr(os, 'sched_getaffinity', lambda _: {0, 1, 2, 3, 4})
     assert launch._share_cores(2) == [{0, 2, 4}, {1, 3}]
     assert launch._share_cores(6)[5] == {0}

@@ -134,7 +134,7 @@ def test_a_training_says_that_it_shares_images_with_its_validation(data, tmp_pat
     training.train(str(data / 'train'), str(tmp_path / 'out'), config, str(data / 'val'))
     printed = capsys.readouterr().out
     line = (
-        f'1 of 4 images in {data}/val are also in the training set ({data}/val/same.png is '
+        f'1 of 4 images in {data}/val is also in the training set ({data}/val/same.png is '
         f'{data}/train/5.png): metrics will be too optimistic\n'
     )
     assert printed.count(line) == 1

@@ -43,7 +43,7 @@ def test_images_follow_their_labels(tmp_path):
 def test_the_command_makes_both_sets(tmp_path):
     result = run_command('demo', f'--root={tmp_path}', '--train_pairs=3', '--val_pairs=2')
     assert (result.returncode, result.stderr) == (0, '')
-    assert result.stdout == f'drew 3 and 2 pairs in {tmp_path}\n'
+    assert result.stdout == f'drew 3 pairs for training and 2 for validation in {tmp_path}\n'
     assert sorted(os.listdir(str(tmp_path / 'train'))) == ['1.png', '2.png', '3.png']
     assert sorted(os.listdir(str(tmp_path / 'val'))) == ['1.png', '2.png']
     assert read(tmp_path / 'train' / '1.png') != read(tmp_path / 'val' / '1.png')

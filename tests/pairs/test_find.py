@@ -38,7 +38,17 @@ def test_all_bad_files_are_listed_at_once(tmp_path):
     message = str(error.value)
     named = [number for number in range(25) if f'{tmp_path}/{number}.jpg ' in message]
     assert named == list(range(20))
-    assert '; and 5 more: repair or remove them' in message
+    assert message.endswith(
+        '; and 5 more: repair or remove them, or skip them with `skip_bad_files`'
+    )
+
+
+def test_one_bad_file_is_one(tmp_path):
+    write_pair(tmp_path / 'good.jpg')
+    (tmp_path / 'bad.jpg').write_bytes(b'no image')
+    with pytest.raises(DataError) as error:
+        find.find_pairs(str(tmp_path))
+    assert str(error.value).endswith(': repair or remove it, or skip it with `skip_bad_files`')
 
 
 def test_bad_files_can_be_skipped(tmp_path):
