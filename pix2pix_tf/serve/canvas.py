@@ -14,7 +14,7 @@ from pix2pix_tf.config import Config
 from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.pairs import find, halves, read
 from pix2pix_tf.serve import palette
-from pix2pix_tf.serve.palette import Palette
+from pix2pix_tf.serve.palette import Palette, Sheet
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import DataError
 
@@ -30,6 +30,7 @@ class Canvas(NamedTuple):
     width: int  # in pixels
     height: int
     palette: Palette
+    sheet: Sheet  # what Clear gives
     examples: List[bytes]  # PNG files
 
     def describe(self, step: int) -> Dict[str, Any]:
@@ -41,6 +42,7 @@ class Canvas(NamedTuple):
             'height': self.height,
             'kind': self.palette.kind,
             'background': self.palette.background,
+            'sheet': self.sheet,
             'palette': colors,
             'examples': len(self.examples),
         }
@@ -66,13 +68,15 @@ def prepare(source: Trained, data: Optional[str] = None) -> Canvas:
             raise
         inputs = []
     if not inputs:
-        return Canvas(*size, palette.PLAIN, [])
+        return Canvas(*size, palette.PLAIN, palette.layout([], palette.PLAIN), [])
     try:
         validation = os.path.join(os.path.dirname(os.path.abspath(folder)), 'val')
         examples = _inputs(validation, source.config, _EXAMPLES)
     except DataError:
         examples = inputs[:_EXAMPLES]
-    return Canvas(*size, palette.find(inputs), [_png(image, size) for image in examples])
+    found = palette.find(inputs)
+    sheet = palette.layout(inputs, found)
+    return Canvas(*size, found, sheet, [_png(image, size) for image in examples])
 
 
 def _folder_of_training(source):

@@ -1,6 +1,7 @@
-"""The palette of the page: the most frequent flat colors of the training inputs."""
+"""The palette of the page, and its cleared sheet: the most frequent colors of training inputs."""
 
 import colorsys
+import itertools
 from typing import List, NamedTuple, Sequence, Tuple
 
 import numpy as np
@@ -13,6 +14,8 @@ _FLAT = 8  # largest difference from a neighbor, of 255
 _NEAR = 40  # largest difference between colors that count as one
 _FEWEST = 0.001  # share of the flat pixels that makes a color part of the palette
 _GRAY = 16  # largest difference between the channels of a gray
+_ROWS = 64  # of an input, to find the most frequent layout
+_FEWEST_ROWS = 4  # of a band
 
 # The labels of the CMP facades, http://cmp.felk.cvut.cz/~tylecr1/facade/, with their colors in the
 # archive and, if it draws them, in `make demo`
@@ -37,6 +40,8 @@ _HUES = (
 )
 
 Rgb = Tuple[int, ...]
+# Bands from top to bottom: (share of the height where the band starts, color)
+Sheet = List[Tuple[float, str]]
 
 
 class Color(NamedTuple):
@@ -63,6 +68,10 @@ def _hex(color):
     return '#' + ''.join(f'{value:02x}' for value in color)
 
 
+def _rgb(color):
+    return tuple(int(color[at : at + 2], 16) for at in (1, 3, 5))
+
+
 def find(inputs: Sequence[Image.Image]) -> Palette:
     """The Palette of training inputs, images of mode RGB."""
     flat = np.concatenate([_flat_pixels(image) for image in inputs])
@@ -71,7 +80,8 @@ def find(inputs: Sequence[Image.Image]) -> Palette:
         return PLAIN
     background, share = found[0]
     colors = [color for color, _ in found]
-    if share > 0.5 and all(max(color) - min(color) <= _GRAY for color in colors):
+    gray = all(max(color) - min(color) <= _GRAY for color in colors)
+    if share > 0.5 and gray and not 64 < background[0] < 192:  # paper, or a blackboard
         pen = (0, 0, 0) if sum(background) > 382 else (255, 255, 255)
         return _palette(LINES, background, [pen, background], ['pen', 'background'])
     is_flat = len(flat) > 0.5 * sum(image.width * image.height for image in inputs)
@@ -83,6 +93,36 @@ def find(inputs: Sequence[Image.Image]) -> Palette:
     order = list(_FACADES)
     names, colors = zip(*sorted(zip(names, colors), key=lambda pair: order.index(pair[0])))
     return _palette(kind, colors[0], colors, names)
+
+
+def layout(inputs: Sequence[Image.Image], found: Palette) -> Sheet:
+    """The Sheet of a cleared drawing, from training inputs of mode RGB and their Palette.
+
+    For label maps, it has the two colors whose bands have the right color for the most pixels: for
+    facades, the background above and the wall below. An input of one color would be unlike any that
+    the model was trained on.
+    """
+    if found.kind != LABELS:
+        return [(0.0, found.background if found.kind == LINES else '#ffffff')]
+    counts = sum(_count_in_rows(image, found) for image in inputs)  # [rows, colors]
+    pairs = list(itertools.combinations(range(len(found.colors)), 2))
+    two = list(max(pairs, key=lambda pair: counts[:, pair].max(axis=1).sum()))
+    rows = np.take(two, counts[:, two].argmax(axis=1))
+    starts = [0, *(int(row) + 1 for row in np.flatnonzero(np.diff(rows)))]
+    sheet: Sheet = []
+    for start, end in zip(starts, [*starts[1:], _ROWS]):
+        color = found.colors[rows[start]].color
+        if end - start >= _FEWEST_ROWS and not (sheet and sheet[-1][1] == color):
+            sheet.append((start / _ROWS if sheet else 0.0, color))
+    return sheet or [(0.0, found.colors[two[0]].color)]
+
+
+def _count_in_rows(image, found):
+    """How many pixels of each row have each color of the palette: [_ROWS, colors]."""
+    colors = np.array([_rgb(color.color) for color in found.colors])
+    pixels = np.asarray(image.resize((_ROWS, _ROWS), Image.NEAREST), int)
+    nearest = np.abs(pixels[:, :, None] - colors).max(axis=3).argmin(axis=2)
+    return (nearest[:, :, None] == np.arange(len(colors))).sum(axis=1)
 
 
 def _flat_pixels(image):

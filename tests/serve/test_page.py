@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from support.chromium import DESKTOP, PHONE, browsing
 from support.clients import served
-from support.drawing_page import DOOR, READY, WINDOW, done, pixels
+from support.drawing_page import BACKGROUND, DOOR, READY, WALL, WINDOW, done, pixels
 from support.encoding import encoded
 from support.helpers import pair_pixels
 
@@ -92,8 +92,28 @@ def test_every_tool_draws_and_can_be_undone(page):
     page.click('#redo')
     np.testing.assert_array_equal(pixels(page, 'input'), drawn[2])
     page.click('#clear')
-    assert (pixels(page, 'input') == (0, 0, 170)).all()
+    cleared = pixels(page, 'input')
     done(page)
+    # The eraser gives back what Clear gives
+    choose(page, 'tool', 'brush')
+    page.drag([page.place('#input', 0.5, 0), page.place('#input', 0.5, 0.95)])
+    assert (pixels(page, 'input') != cleared).any()
+    choose(page, 'tool', 'eraser')
+    page.run("document.querySelector('#size').value = 64")
+    page.drag([page.place('#input', 0.5, 0), page.place('#input', 0.5, 0.95)])
+    np.testing.assert_array_equal(pixels(page, 'input'), cleared)
+    done(page)
+
+
+def test_clear_gives_a_sky_and_a_wall(page):
+    page.click('#clear')
+    cleared = pixels(page, 'input')
+    done(page)
+    assert (cleared == cleared[:, :1]).all()
+    rows = [tuple(row) for row in cleared[:, 0]]
+    assert set(rows) == {BACKGROUND, WALL}
+    start = rows.index(WALL)
+    assert rows == start * [BACKGROUND] + (256 - start) * [WALL] and 10 < start < 90
 
 
 def test_a_brush_that_leaves_the_drawing_leaves_no_line_on_its_border(page):

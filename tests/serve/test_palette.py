@@ -21,6 +21,37 @@ def test_the_labels_of_the_demo_have_their_names(tmp_path):
     assert {'background', 'wall', 'window', 'door', 'cornice', 'balcony', 'shop'} <= names
 
 
+def test_a_cleared_sheet_of_facades_has_the_background_above_and_the_wall_below(tmp_path):
+    rng = np.random.RandomState(1)
+    inputs = [jpeg(Image.fromarray(draw_labels(draw_plan(rng))), tmp_path) for _ in range(12)]
+    (top, sky), (start, wall) = palette.layout(inputs, palette.find(inputs))
+    assert (top, sky, wall) == (0, '#0000aa', '#0000ff')
+    assert 0.05 < start < 0.35
+
+
+def test_a_cleared_sheet_has_at_most_the_two_labels_of_the_largest_bands():
+    image = Image.new('RGB', (64, 128), (0, 0, 142))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, 63, 31), (70, 130, 180))
+    draw.rectangle((0, 120, 63, 127), (220, 20, 60))  # a narrow band at the bottom
+    draw.rectangle((0, 60, 63, 61), (70, 130, 180))  # another of two rows
+    found = palette.find([image])
+    assert len(found.colors) == 3
+    assert palette.layout([image], found) == [(0, '#4682b4'), (0.25, '#00008e')]
+
+
+def test_a_cleared_sheet_is_white_where_there_are_no_labels(tmp_path):
+    rng = np.random.RandomState(1)
+    noise = Image.fromarray(rng.randint(0, 256, (64, 64, 3)).astype(np.uint8))
+    gray = noise.convert('L').convert('RGB').resize((256, 256), Image.BICUBIC)
+    for inputs in ([noise], [gray]):
+        assert palette.layout(inputs, palette.find(inputs)) == [(0, '#ffffff')]
+    assert palette.layout([], palette.PLAIN) == [(0, '#ffffff')]
+    chalk = Image.new('RGB', (64, 64), 'black')
+    ImageDraw.Draw(chalk).line((5, 5, 60, 40), 'white', 1)
+    assert palette.layout([chalk], palette.find([chalk])) == [(0, '#000000')]
+
+
 def test_the_labels_of_the_archive_have_their_names():
     stripes = [(0, 0, 222), (0, 48, 255), (0, 128, 255), (0, 207, 255), (255, 239, 0)]
     image = Image.fromarray(np.repeat(np.array([stripes], np.uint8), 20, axis=1).repeat(64, axis=0))
@@ -54,3 +85,5 @@ def test_photos_have_no_labels():
     noise = Image.fromarray(rng.randint(0, 256, (64, 64, 3)).astype(np.uint8))
     assert palette.find([noise]).kind == 'photos'
     assert palette.find([noise.resize((256, 256), Image.BICUBIC)]).kind == 'photos'
+    gray = noise.convert('L').convert('RGB').resize((256, 256), Image.BICUBIC)
+    assert palette.find([gray]).kind == 'photos'

@@ -10,7 +10,7 @@ const SEEDS = 10000; // that "Another sample" chooses from
 const REMEMBERED = 60; // drawings to undo
 
 let model; // model.json
-let background = '#ffffff';
+let sheet = [[0, '#ffffff']]; // of a cleared drawing: [top, from 0 to 1; color] of its bands
 let token = new URLSearchParams(location.hash.slice(1)).get('token');
 
 const chosen = name => document.querySelector(`input[name=${name}]:checked`).value;
@@ -23,14 +23,15 @@ function say(words, bad = false) {
 
 // --- Drawing: whole pixels, without smoothing, because labels are flat colors ---
 
+// Without a color, erases: the rows get back the color of the cleared sheet.
 function stamp(x, y, color, size) {
-  ink.fillStyle = color;
   const radius = size / 2;
   const first = Math.ceil(-radius + 0.01);
   for (let row = first; row < first + size; row++) {
     const up = row + (size % 2 ? 0 : -0.5);
     const half = Math.sqrt(Math.max(0, radius * radius - up * up));
     const left = Math.round(x - half + (size % 2 ? 0.5 : 0));
+    ink.fillStyle = color || sheetColor(y + row);
     ink.fillRect(left, y + row, Math.max(1, Math.round(2 * half)), 1);
   }
 }
@@ -98,9 +99,14 @@ function show(number) {
 const undo = () => current > 0 && show(current - 1);
 const redo = () => current < drawings.length - 1 && show(current + 1);
 
+const topOf = ([top]) => Math.round(top * input.height);
+const sheetColor = y => sheet.reduce((found, band) => (topOf(band) <= y ? band : found))[1];
+
 function clear() {
-  ink.fillStyle = background;
-  ink.fillRect(0, 0, input.width, input.height);
+  for (const band of sheet) {
+    ink.fillStyle = band[1];
+    ink.fillRect(0, topOf(band), input.width, input.height); // the next band covers the rest
+  }
   commit();
 }
 
@@ -116,7 +122,7 @@ function start(image) {
 
 function begin(at) {
   const tool = chosen('tool');
-  const color = tool === 'eraser' ? background : chosen('color');
+  const color = tool === 'eraser' ? null : chosen('color');
   const size = Number(byId('size').value);
   stroke = { tool, color, size, from: at, last: at, before: snapshot() };
   if (tool === 'fill') {
@@ -501,11 +507,11 @@ function describe() {
 }
 
 function prepare() {
-  const { name, width, height, kind, palette } = model;
+  const { name, width, height, kind, palette, background } = model;
   describe();
   document.title = `${name}: pix2pix`;
   for (const canvas of [input, output]) Object.assign(canvas, { width, height });
-  background = model.background;
+  sheet = model.sheet;
   palette.forEach(addColor);
   if (kind === 'photos') addPicker();
   const first = palette.find(({ color }) => color !== background) || palette[0];
