@@ -154,6 +154,51 @@ def test_keys_draw(page):
     done(page)
 
 
+@pytest.mark.parametrize(
+    'control',
+    [
+        *('label:has(> input[value=brush])', 'label:has(> input[name=color])', '#clear'),
+        *('#undo', '#sample', '#save-input', '#examples button', '#size', 'summary'),
+    ],
+)
+def test_keys_work_after_a_click_on_a_control(page, control):
+    page.run('window.save = () => {}')
+    choose(page, 'tool', 'brush')  # it has a size
+    page.click('#clear')  # there is something to undo
+    page.click(control)
+    for key, name, value in (
+        ('f', 'tool', 'fill'),
+        ('R', 'tool', 'rectangle'),
+        ('3', 'color', '#0055ff'),
+        ('2', 'color', '#0000ff'),
+        ('b', 'tool', 'brush'),
+    ):
+        page.key(key)
+        assert page.run(f"chosen('{name}')") == value, key
+    size = page.run("Number(byId('size').value)")
+    page.key(']')
+    assert page.run("Number(byId('size').value)") == min(64, size + 2)
+    before = page.run('drawings.length'), page.run('current')
+    page.key('z', 2)
+    assert (page.run('drawings.length'), page.run('current')) == (before[0], max(0, before[1] - 1))
+    page.run("byId('seed').value = 77777")
+    page.key('n')
+    assert page.run("byId('seed').value") != '77777'
+    done(page)
+
+
+def test_keys_in_a_field_for_text_are_text(page):
+    choose(page, 'tool', 'rectangle')
+    choose(page, 'color', '#0055ff')
+    page.run("byId('seed').value = ''")
+    page.click('#seed')
+    for key in 'e1b2':
+        page.key(key)
+    assert page.run("chosen('tool') + chosen('color')") == 'rectangle#0055ff'
+    page.run("byId('seed').value = 1; byId('seed').blur()")
+    done(page)
+
+
 def test_a_finger_draws_on_a_phone(browser, server):
     browser.open(server.url, PHONE)
     browser.wait(READY)

@@ -254,9 +254,9 @@ document.addEventListener('keydown', event => {
     else undo();
     event.preventDefault();
   }
-  // Letters elsewhere belong to the browser and to screen readers
-  const free = event.target === input || event.target === document.body;
-  if (!free || event.ctrlKey || event.metaKey || event.altKey) return;
+  // After a click on a button or a tool, the focus is there: letters mean the same everywhere but
+  // in fields for text
+  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target === input && drawByKey(event)) {
     event.preventDefault();
   } else if (LETTERS[key]) {
