@@ -265,6 +265,8 @@ def test_another_sample_has_another_seed(page):
     seed = page.run("document.querySelector('#seed').value")
     assert f'seed {seed},' in page.run("document.querySelector('#status').textContent")
     assert 0 <= int(seed) < 10000
+    assert 'the only noise is dropout' in page.run("document.querySelector('#status').textContent")
+    assert page.run("byId('sample').classList.contains('primary')") is False
     # A download is named by the seed that made it
     page.run("document.querySelector('#seed').value = 77")
     page.run('window.save = (_, name) => { window.saved = name; }')

@@ -296,11 +296,13 @@ async function answer() {
   output.width = image.width;
   output.height = image.height;
   output.getContext('2d').drawImage(image, 0, 0);
+  const resampled = ![undefined, String(seed)].includes(output.dataset.seed);
   output.dataset.seed = seed;
   const seconds = ((performance.now() - began) / 1000).toFixed(2);
   output.setAttribute('aria-label', `Result for seed ${seed}`);
   byId('save').disabled = false;
-  say(`Result for seed ${seed}, ${image.width}×${image.height} pixels, in ${seconds} s`);
+  const why = resampled ? '. Samples differ little: the only noise is dropout.' : '';
+  say(`Result for seed ${seed}, ${image.width}×${image.height} pixels, in ${seconds} s${why}`);
 }
 
 let compute = async seed => {
