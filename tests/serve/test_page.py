@@ -213,6 +213,31 @@ def test_a_finger_draws_on_a_phone(browser, server):
     assert browser.run('scrollY') == 0
 
 
+@pytest.mark.parametrize('width, height', [(390, 844), (375, 667)])
+def test_the_result_is_in_view_while_one_draws_on_a_phone(browser, server, width, height):
+    browser.open(server.url, dict(PHONE, width=width, height=height))
+    browser.wait(READY)
+    if height < 700:
+        browser.run("scrollTo(0, byId('input').getBoundingClientRect().bottom - innerHeight)")
+    boxes = [
+        browser.run(
+            f"(() => {{ const b = byId('{name}').getBoundingClientRect();"
+            ' return [b.left, b.top, b.right, b.bottom]; })()'
+        )
+        for name in ('output', 'input')
+    ]
+    for left, top, right, bottom in boxes:
+        assert left >= 0 and top >= 0 and right <= width and bottom <= height + 1
+    assert boxes[0][3] <= boxes[1][1]  # the result does not cover the drawing
+    assert boxes[0][2] - boxes[0][0] > 120
+    # It stays there when the palette is scrolled to
+    browser.run("byId('palette').scrollIntoView({ block: 'end', behavior: 'instant' })")
+    top, bottom = browser.run(
+        "(() => { const b = byId('output').getBoundingClientRect(); return [b.top, b.bottom]; })()"
+    )
+    assert top >= 0 and bottom < height / 2
+
+
 def test_the_newest_drawing_wins(page, server):
     def answered():
         metrics = server.ask('/metrics').body.decode()
