@@ -105,6 +105,44 @@ def test_every_tool_draws_and_can_be_undone(page):
     done(page)
 
 
+def test_labels_of_similar_colors_are_told_apart(page):
+    page.click('#clear')
+    choose(page, 'tool', 'rectangle')
+    choose(page, 'color', '#0055ff')
+    page.drag([page.place('#input', 0.5, 0.5), page.place('#input', 0.7, 0.7)])
+    done(page)
+    page.wait('!waiting')
+    drawn = pixels(page, 'input')
+    window = (drawn == WINDOW).all(axis=2)
+    wall = (drawn == WALL).all(axis=2)
+    assert window.any() and (window | wall | (drawn == BACKGROUND).all(axis=2)).all()
+    # Lines lie along the borders of the labels, and only there
+    alpha = np.array(
+        page.run(
+            "(() => { const c = byId('edges'); const d = c.getContext('2d').getImageData(0, 0,"
+            ' c.width, c.height).data; const found = []; for (let i = 3; i < d.length; i += 4)'
+            ' if (d[i]) found.push((i - 3) / 4); return found; })()'
+        )
+    )
+    lines = np.zeros(1024 * 1024, bool)
+    lines[alpha] = True
+    lines = lines.reshape(256, 4, 256, 4).any(axis=(1, 3))
+    kinds = window + 2 * wall
+    border = np.zeros((256, 256), bool)
+    for axis in (0, 1):
+        for shift in (-1, 1):
+            border |= np.roll(kinds, shift, axis) != kinds
+    border[[0, -1]] = border[:, [0, -1]] = False  # where `roll` wraps
+    assert (border[1:-1, 1:-1] <= lines[1:-1, 1:-1]).all()
+    assert lines.sum() < 1.1 * border.sum() + 8
+    # The name of what is under the mouse
+    for at, name in (((0.6, 0.6), 'window'), ((0.3, 0.6), 'wall'), ((0.6, 0.02), 'background')):
+        page.mouse('mouseMoved', page.place('#input', *at))
+        assert page.run("byId('under').hidden || byId('under').textContent") == name
+    page.mouse('mouseMoved', page.place('#sample'))
+    assert page.run("byId('under').hidden")
+
+
 def test_clear_gives_a_sky_and_a_wall(page):
     page.click('#clear')
     cleared = pixels(page, 'input')

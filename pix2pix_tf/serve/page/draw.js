@@ -56,7 +56,7 @@ function fill([x, y], color) {
   const { data } = image;
   const start = 4 * (y * width + x);
   const from = [data[start], data[start + 1], data[start + 2]];
-  const to = [1, 3, 5].map(at => parseInt(color.slice(at, at + 2), 16));
+  const to = channels(color);
   const seen = new Uint8Array(width * height);
   const stack = [y * width + x];
   while (stack.length) {
@@ -73,6 +73,89 @@ function fill([x, y], color) {
   }
   ink.putImageData(image, 0, 0);
 }
+
+// --- Labels of similar colors, told apart: lines between them, and the name under the mouse.
+// Both lie above the drawing and are no part of it. ---
+
+const CLOSE = 128; // labels whose colors differ by less in every channel look alike
+const NEAR = 48; // a color that differs by more from every label is the border of two in a JPEG file
+const SHARP = 4; // pixels of the lines' canvas per pixel of the drawing
+const numbers = new Map(); // { a pixel's color as one number: index in the palette or -1 }
+let alike = []; // for each color of the palette, whether each other one is close to it
+let waiting = false;
+
+const channels = color => [1, 3, 5].map(at => parseInt(color.slice(at, at + 2), 16));
+const difference = (a, b) => Math.max(...a.map((value, i) => Math.abs(value - b[i])));
+
+// The index of the color of the palette that a pixel has, or -1.
+function labelOf(data, pixel) {
+  const rgb = [...data.subarray(4 * pixel, 4 * pixel + 3)];
+  const key = (rgb[0] << 16) | (rgb[1] << 8) | rgb[2];
+  if (!numbers.has(key)) {
+    const far = model.palette.map(({ color }) => difference(rgb, channels(color)));
+    const least = Math.min(...far);
+    numbers.set(key, least > NEAR ? -1 : far.indexOf(least));
+  }
+  return numbers.get(key);
+}
+
+function drawEdges() {
+  waiting = false;
+  const { width, height } = input;
+  const { data } = snapshot();
+  const labels = Int8Array.from({ length: width * height }, (_, pixel) => labelOf(data, pixel));
+  const differ = (one, other) => labels[one] >= 0 && alike[labels[one]][labels[other]];
+  const lines = byId('edges').getContext('2d');
+  lines.clearRect(0, 0, width * SHARP, height * SHARP);
+  lines.beginPath();
+  for (let y = 0, pixel = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, pixel++) {
+      const [left, top] = [x * SHARP, y * SHARP];
+      if (x && differ(pixel, pixel - 1)) lines.rect(left - 0.5, top, 1, SHARP);
+      if (y && differ(pixel, pixel - width)) lines.rect(left, top - 0.5, SHARP, 1);
+    }
+  }
+  lines.fill();
+}
+
+// At most once per frame
+function refreshEdges() {
+  if (waiting || byId('edges').hidden) return;
+  waiting = true;
+  requestAnimationFrame(drawEdges);
+}
+
+function prepareEdges() {
+  const colors = model.palette.map(({ color }) => channels(color));
+  alike = colors.map(a => colors.map(b => a !== b && difference(a, b) < CLOSE));
+  byId('edges').hidden = model.kind !== 'labels' || !alike.flat().some(Boolean);
+  const [width, height] = [SHARP * input.width, SHARP * input.height];
+  Object.assign(byId('edges'), { width, height });
+  byId('edges').getContext('2d').fillStyle = '#ffffffb0';
+}
+
+function nameUnder([x, y]) {
+  const { data } = ink.getImageData(inside(x, input.width), inside(y, input.height), 1, 1);
+  const label = labelOf(data, 0);
+  return label < 0 ? '' : model.palette[label].name;
+}
+
+function showName(event) {
+  const name = byId('under');
+  name.hidden = !model || model.kind !== 'labels' || event.pointerType !== 'mouse';
+  if (name.hidden) return;
+  const box = input.getBoundingClientRect();
+  const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+  name.textContent = nameUnder(pixelOf(event));
+  name.hidden = !name.textContent;
+  // On the side of the pointer that has more room
+  name.style.left = x < box.width / 2 ? `${x + 14}px` : '';
+  name.style.right = x < box.width / 2 ? '' : `${box.width - x + 14}px`;
+  name.style.top = y < box.height / 2 ? `${y + 14}px` : '';
+  name.style.bottom = y < box.height / 2 ? '' : `${box.height - y + 14}px`;
+}
+input.addEventListener('pointermove', showName);
+input.addEventListener('pointerleave', () => (byId('under').hidden = true));
 
 // --- What was drawn, to undo ---
 
@@ -93,6 +176,7 @@ function show(number) {
   ink.putImageData(drawings[current], 0, 0);
   byId('undo').disabled = current <= 0;
   byId('redo').disabled = current >= drawings.length - 1;
+  refreshEdges();
   update();
 }
 
@@ -142,6 +226,7 @@ function extend(at) {
     drawLine(stroke.last, at, stroke.color, stroke.size);
   }
   stroke.last = at;
+  refreshEdges();
 }
 
 function end() {
@@ -153,6 +238,7 @@ function giveUp() {
   if (!stroke) return;
   ink.putImageData(stroke.before, 0, 0);
   stroke = null;
+  refreshEdges();
 }
 
 const inside = (value, side) => Math.min(side - 1, Math.max(0, Math.floor(value)));
@@ -194,7 +280,8 @@ function moveCursor(x, y) {
   mark.style.left = `${(100 * (cursor[0] + 0.5)) / input.width}%`;
   mark.style.top = `${(100 * (cursor[1] + 0.5)) / input.height}%`;
   extend([...cursor]);
-  say(`Column ${cursor[0]}, row ${cursor[1]}`);
+  const label = model.kind === 'labels' && nameUnder(cursor);
+  say(`Column ${cursor[0]}, row ${cursor[1]}${label ? `: ${label}` : ''}`);
 }
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -522,6 +609,7 @@ function prepare() {
   if (kind === 'lines') byId('brush-name').textContent = 'Pen';
   byId('size').value = kind === 'lines' ? 2 : 12;
   resize(0);
+  prepareEdges();
   cursor[0] = width >> 1;
   cursor[1] = height >> 1;
 }
