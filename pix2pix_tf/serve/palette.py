@@ -7,7 +7,7 @@ from typing import List, NamedTuple, Sequence, Tuple
 import numpy as np
 from PIL import Image
 
-LABELS, LINES, PHOTOS = 'labels', 'lines', 'photos'  # kinds of inputs
+LABELS, LINES, PHOTOS, UNKNOWN = 'labels', 'lines', 'photos', 'unknown'  # kinds of inputs
 
 _MOST = 16  # colors
 _FLAT = 8  # largest difference from a neighbor, of 255
@@ -54,7 +54,7 @@ class Color(NamedTuple):
 class Palette(NamedTuple):
     """The colors to draw with."""
 
-    kind: str  # LABELS, LINES or PHOTOS
+    kind: str  # LABELS, LINES, PHOTOS or UNKNOWN
     background: str  # '#0000aa'
     colors: List[Color]
 
@@ -183,4 +183,4 @@ def _unique(names):
 
 
 _GIVEN = [(0, 0, 0), (255, 255, 255), (128, 128, 128), (220, 50, 47), (38, 139, 210), (80, 160, 60)]
-PLAIN = _palette(PHOTOS, (255, 255, 255), _GIVEN, [color_name(color) for color in _GIVEN])
+PLAIN = _palette(UNKNOWN, (255, 255, 255), _GIVEN, [color_name(color) for color in _GIVEN])

@@ -105,6 +105,17 @@ def test_every_tool_draws_and_can_be_undone(page):
     done(page)
 
 
+@pytest.mark.parametrize('kind, words', [('labels', 'label maps'), ('lines', 'line drawings')])
+def test_the_page_says_what_the_model_was_trained_on(page, kind, words):
+    if kind == 'labels':
+        assert words in page.run("byId('about').textContent")
+    page.run(f"model.kind = '{kind}'; prepare()")
+    assert f'Trained on {words}' in page.run("byId('about').textContent")
+    page.run("model.kind = 'unknown'; prepare()")  # its pairs are gone
+    assert page.run("byId('about').hidden") is True
+    done(page)
+
+
 def test_labels_of_similar_colors_are_told_apart(page):
     page.click('#clear')
     choose(page, 'tool', 'rectangle')

@@ -8,6 +8,11 @@ const output = byId('output');
 const ink = input.getContext('2d', { willReadFrequently: true });
 const SEEDS = 10000; // that "Another sample" chooses from
 const REMEMBERED = 60; // drawings to undo
+const ABOUT = {
+  labels: 'Trained on label maps: draw areas of flat color. A photo gives no good result.',
+  lines: 'Trained on line drawings: draw lines. A photo gives no good result.',
+  photos: 'Trained on photos, or pictures computed from them: open one, or start from an example.',
+};
 
 let model; // model.json
 let sheet = [[0, '#ffffff']]; // of a cleared drawing: [top, from 0 to 1; color] of its bands
@@ -598,11 +603,13 @@ function describe() {
 function prepare() {
   const { name, width, height, kind, palette, background } = model;
   describe();
+  byId('about').textContent = ABOUT[kind] || '';
+  byId('about').hidden = !ABOUT[kind];
   document.title = `${name}: pix2pix`;
   for (const canvas of [input, output]) Object.assign(canvas, { width, height });
   sheet = model.sheet;
   palette.forEach(addColor);
-  if (kind === 'photos') addPicker();
+  if (!['labels', 'lines'].includes(kind)) addPicker();
   const first = palette.find(({ color }) => color !== background) || palette[0];
   check('color', kind === 'labels' && palette.length > 2 ? palette[2].color : first.color);
   check('tool', kind === 'labels' ? 'rectangle' : 'brush');
