@@ -16,6 +16,10 @@ _FEWEST = 0.001  # share of the flat pixels that makes a color part of the palet
 _GRAY = 16  # largest difference between the channels of a gray
 _ROWS = 64  # of an input, to find the most frequent layout
 _FEWEST_ROWS = 4  # of a band
+# Least share of the pixels of a pair's input that have a color of the palette, and how much less it
+# is at least in the target. Files in JPEG have many pixels of other colors between the labels.
+_OF_LABELS, _LESS = 0.5, 0.4
+_OF_LINES = 0.8
 
 # The labels of the CMP facades, http://cmp.felk.cvut.cz/~tylecr1/facade/, with their colors in the
 # archive and, if it draws them, in `make demo`
@@ -77,7 +81,7 @@ def find(inputs: Sequence[Image.Image]) -> Palette:
     flat = np.concatenate([_flat_pixels(image) for image in inputs])
     found, covered = _most_frequent(flat)
     if not found:
-        return PLAIN
+        return PLAIN._replace(kind=PHOTOS)
     background, share = found[0]
     colors = [color for color, _ in found]
     gray = all(max(color) - min(color) <= _GRAY for color in colors)
@@ -85,7 +89,7 @@ def find(inputs: Sequence[Image.Image]) -> Palette:
         pen = (0, 0, 0) if sum(background) > 382 else (255, 255, 255)
         return _palette(LINES, background, [pen, background], ['pen', 'background'])
     is_flat = len(flat) > 0.5 * sum(image.width * image.height for image in inputs)
-    kind = LABELS if is_flat and covered > 0.8 and len(found) > 2 else PHOTOS
+    kind = LABELS if is_flat and covered > 0.9 and len(found) > 2 else PHOTOS
     names = _facade_names(colors)
     if not names:
         return _palette(kind, background, colors, _unique([color_name(c) for c in colors]))
@@ -117,6 +121,26 @@ def layout(inputs: Sequence[Image.Image], found: Palette) -> Sheet:
     return sheet or [(0.0, found.colors[two[0]].color)]
 
 
+def is_pair(a: Image.Image, b: Image.Image, found: Palette) -> bool:
+    """Whether `a` is an input of a model with that palette, and `b`, of mode RGB as well, is none.
+
+    It is not known of models of photos: both halves of their pairs may be any photos.
+    """
+    if found.kind not in (LABELS, LINES):
+        return False
+    colored, other = (_share_of_palette(half, found) for half in (a, b))
+    if found.kind == LABELS:
+        return colored >= _OF_LABELS and other < colored - _LESS
+    return colored >= _OF_LINES and 1 - other > 2 * (1 - colored) + 0.05  # photos on white, too
+
+
+def _share_of_palette(image, found):
+    """The share of the pixels that have about a color of the palette."""
+    colors = np.array([_rgb(color.color) for color in found.colors])
+    pixels = np.asarray(image.resize((128, 128), Image.NEAREST), int)
+    return (np.abs(pixels[:, :, None] - colors).max(axis=3).min(axis=2) <= _NEAR).mean()
+
+
 def _count_in_rows(image, found):
     """How many pixels of each row have each color of the palette: [_ROWS, colors]."""
     colors = np.array([_rgb(color.color) for color in found.colors])
@@ -134,19 +158,24 @@ def _flat_pixels(image):
 
 
 def _most_frequent(pixels):
-    """([(color, share of `pixels`)], sum of the shares), each color with those that are near it."""
+    """([(color, share of `pixels`)], share that has these colors but for the noise of JPEG).
+
+    The first shares are of the colors with all that are near them.
+    """
     unique, counts = np.unique(pixels.view(np.uint32), return_counts=True)
     order = np.argsort(-counts, kind='stable')[:4096]
     colors, counts = unique.view(np.uint8).reshape(-1, 4)[order, :3].astype(int), counts[order]
     total = counts.sum()
-    found = []
+    found, covered = [], 0.0
     while len(colors) and len(found) < _MOST:
-        near = np.abs(colors - colors[0]).max(axis=1) <= _NEAR
+        distance = np.abs(colors - colors[0]).max(axis=1)
+        near = distance <= _NEAR
         share = counts[near].sum() / total
         if share >= _FEWEST:
             found.append((tuple(_snap(int(value)) for value in colors[0]), share))
+            covered += counts[distance <= _SAME].sum() / total
         colors, counts = colors[~near], counts[~near]
-    return sorted(found, key=lambda pair: -pair[1]), sum(share for _, share in found)
+    return sorted(found, key=lambda pair: -pair[1]), covered
 
 
 def _snap(value):

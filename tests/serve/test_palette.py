@@ -1,8 +1,10 @@
 """The palette of the page."""
 
 import numpy as np
+import pytest
 from PIL import Image, ImageDraw
 
+from pix2pix_tf.pairs import inputs as computed
 from pix2pix_tf.pairs.draw import draw_labels, draw_plan
 from pix2pix_tf.serve import palette
 
@@ -87,3 +89,39 @@ def test_photos_have_no_labels():
     assert palette.find([noise.resize((256, 256), Image.BICUBIC)]).kind == 'photos'
     gray = noise.convert('L').convert('RGB').resize((256, 256), Image.BICUBIC)
     assert palette.find([gray]).kind == 'photos'
+
+
+@pytest.mark.parametrize(
+    'kind, found', [('edges', 'lines'), ('gray', 'photos'), ('blur', 'photos'), ('mask', 'photos')]
+)
+def test_inputs_computed_from_photos_are_no_label_maps(kind, found, tmp_path):
+    rng = np.random.RandomState(1)
+    inputs = []
+    for _ in range(3):  # smooth photos with edges
+        photo = Image.fromarray(rng.randint(0, 256, (8, 8, 3)).astype(np.uint8))
+        photo = photo.resize((128, 128), Image.BICUBIC)
+        ImageDraw.Draw(photo).rectangle((20, 30, 70, 90), 'white')
+        result = computed.KINDS[kind](photo, computed.Parameters(), rng)
+        inputs.append(jpeg(result.convert('RGB'), tmp_path))
+    assert palette.find(inputs).kind == found
+
+
+def test_a_pair_is_an_input_beside_a_photo(tmp_path):
+    rng = np.random.RandomState(1)
+    plans = [draw_plan(rng) for _ in range(3)]
+    labels = [jpeg(Image.fromarray(draw_labels(plan)), tmp_path) for plan in plans]
+    noise = Image.fromarray(rng.randint(0, 256, (16, 16, 3)).astype(np.uint8))
+    photo = noise.resize((256, 256), Image.BICUBIC)
+    found = palette.find(labels)
+    assert found.kind == 'labels' and palette.is_pair(labels[0], photo, found)
+    for a, b in ((photo, labels[0]), (labels[0], labels[1]), (photo, photo)):
+        assert not palette.is_pair(a, b, found)
+    drawing = Image.new('RGB', (128, 128), 'white')
+    ImageDraw.Draw(drawing).line((5, 5, 120, 90), 'black', 2)
+    shoe = Image.new('RGB', (128, 128), 'white')
+    shoe.paste(photo.resize((60, 60)), (30, 30))
+    found = palette.find([drawing])
+    assert found.kind == 'lines' and palette.is_pair(drawing, shoe, found)
+    assert not palette.is_pair(shoe, drawing, found)
+    assert not palette.is_pair(drawing, drawing, found)
+    assert not palette.is_pair(labels[0], photo, palette.PLAIN)
