@@ -4,7 +4,7 @@ import contextlib
 import io
 import os
 import random
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 from PIL import Image
@@ -31,7 +31,20 @@ class Canvas(NamedTuple):
     height: int
     palette: Palette
     sheet: Sheet  # what Clear gives
+    input_half: str  # of a pair: left or right
     examples: List[bytes]  # PNG files
+
+    def input_of(self, image: Image.Image) -> Tuple[Image.Image, bool]:
+        """The input in an image of mode RGB, and whether the image is a pair.
+
+        A pair of such a model is twice as wide as high; the input is one of its halves.
+        """
+        if image.width != 2 * image.height or self.width == 2 * self.height:
+            return image, False
+        a, b = halves.cut(image)
+        if self.input_half == 'right':
+            a, b = b, a
+        return (a, True) if palette.is_pair(a, b, self.palette) else (image, False)
 
     def describe(self, step: int) -> Dict[str, Any]:
         """The values of model.json, with the training step of the model."""
@@ -43,6 +56,7 @@ class Canvas(NamedTuple):
             'kind': self.palette.kind,
             'background': self.palette.background,
             'sheet': self.sheet,
+            'input_half': self.input_half,
             'palette': colors,
             'examples': len(self.examples),
         }
@@ -60,6 +74,7 @@ def prepare(source: Trained, data: Optional[str] = None) -> Canvas:
         DataError: the folder `data` has no pairs.
     """
     size = source.config.crop_size[::-1]
+    half = 'right' if source.config.direction == 'BtoA' else 'left'
     folder = data or _folder_of_training(source)
     try:
         inputs = _inputs(folder, source.config, _SAMPLED) if folder else []
@@ -68,7 +83,7 @@ def prepare(source: Trained, data: Optional[str] = None) -> Canvas:
             raise
         inputs = []
     if not inputs:
-        return Canvas(*size, palette.PLAIN, palette.layout([], palette.PLAIN), [])
+        return Canvas(*size, palette.PLAIN, palette.layout([], palette.PLAIN), half, [])
     try:
         validation = os.path.join(os.path.dirname(os.path.abspath(folder)), 'val')
         examples = _inputs(validation, source.config, _EXAMPLES)
@@ -76,7 +91,7 @@ def prepare(source: Trained, data: Optional[str] = None) -> Canvas:
         examples = inputs[:_EXAMPLES]
     found = palette.find(inputs)
     sheet = palette.layout(inputs, found)
-    return Canvas(*size, found, sheet, [_png(image, size) for image in examples])
+    return Canvas(*size, found, sheet, half, [_png(image, size) for image in examples])
 
 
 def _folder_of_training(source):

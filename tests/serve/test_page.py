@@ -331,6 +331,35 @@ def test_files_and_examples_start_a_drawing(page, tmp_path):
     page.wait("document.querySelector('#status').textContent.startsWith('The server does not')")
 
 
+def test_a_file_with_a_pair_starts_with_its_input(page, facades, tmp_path):
+    train = os.path.join(os.path.dirname(facades), 'train')
+    if 'TEST_MODEL' in os.environ:
+        pytest.skip('its pairs are elsewhere')
+    name = next(name for name in sorted(os.listdir(train)) if name.endswith(('png', 'jpg')))
+    pair = np.asarray(Image.open(os.path.join(train, name)).convert('RGB'))
+    page.call('DOM.enable')
+
+    def open_file(path):
+        count = page.run('drawings.length')
+        root = page.call('DOM.getDocument')['root']['nodeId']
+        node = page.call('DOM.querySelector', nodeId=root, selector='#file')['nodeId']
+        page.call('DOM.setFileInputFiles', files=[str(path)], nodeId=node)
+        page.wait(f'drawings.length === {count + 1}')
+        done(page)
+        return page.run("document.querySelector('#status').textContent")
+
+    words = 'The file is a pair: its right half is the input.'
+    assert words in open_file(os.path.join(train, name))
+    half = pair[:, 256:].astype(int)
+    assert np.abs(pixels(page, 'input') - half).mean() < 3
+    page.click('#clear')
+    done(page)
+    assert words not in page.run("document.querySelector('#status').textContent")
+    # Two photos side by side are no pair
+    Image.fromarray(np.concatenate([pair[:, :256]] * 2, axis=1)).save(str(tmp_path / 'x.png'))
+    assert words not in open_file(tmp_path / 'x.png')
+
+
 def test_another_sample_has_another_seed(page):
     page.run('model.step = 1; describe()')
     page.click('#sample')

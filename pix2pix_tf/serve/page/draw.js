@@ -83,7 +83,7 @@ function fill([x, y], color) {
 // Both lie above the drawing and are no part of it. ---
 
 const CLOSE = 128; // labels whose colors differ by less in every channel look alike
-const NEAR = 48; // a color that differs by more from every label is the border of two in a JPEG file
+const NEAR = 40; // a color that differs by more from every label is the border of two in a JPEG file
 const SHARP = 4; // pixels of the lines' canvas per pixel of the drawing
 const numbers = new Map(); // { a pixel's color as one number: index in the palette or -1 }
 let alike = []; // for each color of the palette, whether each other one is close to it
@@ -166,17 +166,19 @@ input.addEventListener('pointerleave', () => (byId('under').hidden = true));
 
 let drawings = [];
 let current = -1;
+let note = ''; // about the current drawing
 let stroke = null; // the unfinished one: { tool, color, size, from, last, before }
 
 const snapshot = () => ink.getImageData(0, 0, input.width, input.height);
 
-function commit() {
+function commit(words = '') {
   drawings = [...drawings.slice(0, current + 1), snapshot()].slice(-REMEMBERED);
-  show(drawings.length - 1);
+  show(drawings.length - 1, words);
 }
 
-function show(number) {
+function show(number, words = '') {
   stroke = null; // what is shown replaces an unfinished one
+  note = words;
   current = number;
   ink.putImageData(drawings[current], 0, 0);
   byId('undo').disabled = current <= 0;
@@ -199,12 +201,37 @@ function clear() {
   commit();
 }
 
-function start(image) {
+function start(image, isPair = false) {
+  const width = isPair ? image.width / 2 : image.width;
+  const left = isPair && model.input_half === 'right' ? width : 0;
   ink.imageSmoothingQuality = 'high';
   ink.fillStyle = '#ffffff'; // below what is transparent
   ink.fillRect(0, 0, input.width, input.height);
-  ink.drawImage(image, 0, 0, input.width, input.height);
-  commit();
+  ink.drawImage(image, left, 0, width, image.height, 0, 0, input.width, input.height);
+  commit(isPair ? ` The file is a pair: its ${model.input_half} half is the input.` : '');
+}
+
+// Whether an image is a pair of such a model: as `palette.is_pair` of the server decides
+function isPair(image) {
+  const { kind, input_half: half } = model;
+  const wide = image.width === 2 * image.height && input.width !== 2 * input.height;
+  if (!wide || !['labels', 'lines'].includes(kind)) return false;
+  const shares = [0, image.height].map(left => shareOfPalette(image, left));
+  const [colored, other] = half === 'right' ? shares.reverse() : shares;
+  if (kind === 'labels') return colored >= 0.5 && other < colored - 0.4;
+  return colored >= 0.8 && 1 - other > 2 * (1 - colored) + 0.05;
+}
+
+// The share of the pixels of a half that have about a color of the palette
+function shareOfPalette(image, left) {
+  const side = 128;
+  const small = new OffscreenCanvas(side, side).getContext('2d');
+  small.imageSmoothingEnabled = false;
+  small.drawImage(image, left, 0, image.height, image.height, 0, 0, side, side);
+  const { data } = small.getImageData(0, 0, side, side);
+  let count = 0;
+  for (let pixel = 0; pixel < side * side; pixel++) count += labelOf(data, pixel) >= 0;
+  return count / (side * side);
 }
 
 // --- One stroke, by a pointer or by keys ---
@@ -393,8 +420,8 @@ async function answer() {
   const seconds = ((performance.now() - began) / 1000).toFixed(2);
   output.setAttribute('aria-label', `Result for seed ${seed}`);
   byId('save').disabled = false;
-  const why = resampled ? '. Samples differ little: the only noise is dropout.' : '';
-  say(`Result for seed ${seed}, ${image.width}×${image.height} pixels, in ${seconds} s${why}`);
+  const why = resampled ? ' Samples differ little: the only noise is dropout.' : '';
+  say(`Result for seed ${seed}, ${image.width}×${image.height} pixels, in ${seconds} s.${why}${note}`);
 }
 
 let compute = async seed => {
@@ -473,7 +500,8 @@ function useOnnx() {
 async function open(file) {
   if (!file) return;
   try {
-    start(await createImageBitmap(file));
+    const image = await createImageBitmap(file);
+    start(image, isPair(image));
   } catch (error) {
     say(`${file.name || 'This'} cannot be read as an image`, true);
   }
