@@ -133,7 +133,7 @@ def cors_headers(request: Request, access: Access) -> Dict[str, str]:
         'Access-Control-Allow-Origin': origin,
         'Access-Control-Allow-Methods': 'GET, POST',
         'Access-Control-Allow-Headers': 'Authorization, Content-Encoding, Content-Type',
-        'Access-Control-Expose-Headers': 'X-Seed, X-Step, Retry-After',
+        'Access-Control-Expose-Headers': 'X-Input, X-Seed, X-Step, Retry-After',
         'Access-Control-Max-Age': '600',
         'Vary': 'Origin',
     }

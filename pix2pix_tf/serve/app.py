@@ -7,6 +7,8 @@ import time
 import zlib
 from typing import Any, Dict, Iterable, Tuple
 
+import numpy as np
+from PIL import Image
 from werkzeug import exceptions
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
@@ -136,11 +138,14 @@ class Application:
         def job():
             generator = self.current.generator
             pixels = image_request.read_pixels(generator, contents, self.limits, fit)
-            output = image_request.compute(generator, pixels, seed, fit)
-            return generator.encode(output), generator.step
+            image, is_pair = self.canvas.input_of(Image.fromarray(pixels))
+            output = image_request.compute(generator, np.asarray(image), seed, fit)
+            return generator.encode(output), generator.step, is_pair
 
-        image, step = self.jobs.run(job)
+        image, step, is_pair = self.jobs.run(job)
         headers = {'X-Seed': seed, 'X-Step': step, 'Cache-Control': 'no-store'}
+        if is_pair:
+            headers['X-Input'] = f'the {self.canvas.input_half} half: the image is a pair'
         return Response(image, headers=headers, mimetype='image/png')
 
     def _status(self, _, name, version=None):

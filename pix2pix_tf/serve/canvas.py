@@ -4,7 +4,7 @@ import contextlib
 import io
 import os
 import random
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 from PIL import Image
@@ -14,7 +14,7 @@ from pix2pix_tf.config import Config
 from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.pairs import find, halves, read
 from pix2pix_tf.serve import palette
-from pix2pix_tf.serve.palette import Palette
+from pix2pix_tf.serve.palette import Palette, Sheet
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import DataError
 
@@ -30,7 +30,21 @@ class Canvas(NamedTuple):
     width: int  # in pixels
     height: int
     palette: Palette
+    sheet: Sheet  # what Clear gives
+    input_half: str  # of a pair: left or right
     examples: List[bytes]  # PNG files
+
+    def input_of(self, image: Image.Image) -> Tuple[Image.Image, bool]:
+        """The input in an image of mode RGB, and whether the image is a pair.
+
+        A pair of such a model is twice as wide as high; the input is one of its halves.
+        """
+        if image.width != 2 * image.height or self.width == 2 * self.height:
+            return image, False
+        a, b = halves.cut(image)
+        if self.input_half == 'right':
+            a, b = b, a
+        return (a, True) if palette.is_pair(a, b, self.palette) else (image, False)
 
     def describe(self, step: int) -> Dict[str, Any]:
         """The values of model.json, with the training step of the model."""
@@ -41,6 +55,8 @@ class Canvas(NamedTuple):
             'height': self.height,
             'kind': self.palette.kind,
             'background': self.palette.background,
+            'sheet': self.sheet,
+            'input_half': self.input_half,
             'palette': colors,
             'examples': len(self.examples),
         }
@@ -58,6 +74,7 @@ def prepare(source: Trained, data: Optional[str] = None) -> Canvas:
         DataError: the folder `data` has no pairs.
     """
     size = source.config.crop_size[::-1]
+    half = 'right' if source.config.direction == 'BtoA' else 'left'
     folder = data or _folder_of_training(source)
     try:
         inputs = _inputs(folder, source.config, _SAMPLED) if folder else []
@@ -66,13 +83,15 @@ def prepare(source: Trained, data: Optional[str] = None) -> Canvas:
             raise
         inputs = []
     if not inputs:
-        return Canvas(*size, palette.PLAIN, [])
+        return Canvas(*size, palette.PLAIN, palette.layout([], palette.PLAIN), half, [])
     try:
         validation = os.path.join(os.path.dirname(os.path.abspath(folder)), 'val')
         examples = _inputs(validation, source.config, _EXAMPLES)
     except DataError:
         examples = inputs[:_EXAMPLES]
-    return Canvas(*size, palette.find(inputs), [_png(image, size) for image in examples])
+    found = palette.find(inputs)
+    sheet = palette.layout(inputs, found)
+    return Canvas(*size, found, sheet, half, [_png(image, size) for image in examples])
 
 
 def _folder_of_training(source):

@@ -1,18 +1,25 @@
-"""The palette of the page: the most frequent flat colors of the training inputs."""
+"""The palette of the page, and its cleared sheet: the most frequent colors of training inputs."""
 
 import colorsys
+import itertools
 from typing import List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
 
-LABELS, LINES, PHOTOS = 'labels', 'lines', 'photos'  # kinds of inputs
+LABELS, LINES, PHOTOS, UNKNOWN = 'labels', 'lines', 'photos', 'unknown'  # kinds of inputs
 
 _MOST = 16  # colors
 _FLAT = 8  # largest difference from a neighbor, of 255
 _NEAR = 40  # largest difference between colors that count as one
 _FEWEST = 0.001  # share of the flat pixels that makes a color part of the palette
 _GRAY = 16  # largest difference between the channels of a gray
+_ROWS = 64  # of an input, to find the most frequent layout
+_FEWEST_ROWS = 4  # of a band
+# Least share of the pixels of a pair's input that have a color of the palette, and how much less it
+# is at least in the target. Files in JPEG have many pixels of other colors between the labels.
+_OF_LABELS, _LESS = 0.5, 0.4
+_OF_LINES = 0.8
 
 # The labels of the CMP facades, http://cmp.felk.cvut.cz/~tylecr1/facade/, with their colors in the
 # archive and, if it draws them, in `make demo`
@@ -37,6 +44,8 @@ _HUES = (
 )
 
 Rgb = Tuple[int, ...]
+# Bands from top to bottom: (share of the height where the band starts, color)
+Sheet = List[Tuple[float, str]]
 
 
 class Color(NamedTuple):
@@ -49,7 +58,7 @@ class Color(NamedTuple):
 class Palette(NamedTuple):
     """The colors to draw with."""
 
-    kind: str  # LABELS, LINES or PHOTOS
+    kind: str  # LABELS, LINES, PHOTOS or UNKNOWN
     background: str  # '#0000aa'
     colors: List[Color]
 
@@ -63,19 +72,24 @@ def _hex(color):
     return '#' + ''.join(f'{value:02x}' for value in color)
 
 
+def _rgb(color):
+    return tuple(int(color[at : at + 2], 16) for at in (1, 3, 5))
+
+
 def find(inputs: Sequence[Image.Image]) -> Palette:
     """The Palette of training inputs, images of mode RGB."""
     flat = np.concatenate([_flat_pixels(image) for image in inputs])
     found, covered = _most_frequent(flat)
     if not found:
-        return PLAIN
+        return PLAIN._replace(kind=PHOTOS)
     background, share = found[0]
     colors = [color for color, _ in found]
-    if share > 0.5 and all(max(color) - min(color) <= _GRAY for color in colors):
+    gray = all(max(color) - min(color) <= _GRAY for color in colors)
+    if share > 0.5 and gray and not 64 < background[0] < 192:  # paper, or a blackboard
         pen = (0, 0, 0) if sum(background) > 382 else (255, 255, 255)
         return _palette(LINES, background, [pen, background], ['pen', 'background'])
     is_flat = len(flat) > 0.5 * sum(image.width * image.height for image in inputs)
-    kind = LABELS if is_flat and covered > 0.8 and len(found) > 2 else PHOTOS
+    kind = LABELS if is_flat and covered > 0.9 and len(found) > 2 else PHOTOS
     names = _facade_names(colors)
     if not names:
         return _palette(kind, background, colors, _unique([color_name(c) for c in colors]))
@@ -83,6 +97,56 @@ def find(inputs: Sequence[Image.Image]) -> Palette:
     order = list(_FACADES)
     names, colors = zip(*sorted(zip(names, colors), key=lambda pair: order.index(pair[0])))
     return _palette(kind, colors[0], colors, names)
+
+
+def layout(inputs: Sequence[Image.Image], found: Palette) -> Sheet:
+    """The Sheet of a cleared drawing, from training inputs of mode RGB and their Palette.
+
+    For label maps, it has the two colors whose bands have the right color for the most pixels: for
+    facades, the background above and the wall below. An input of one color would be unlike any that
+    the model was trained on.
+    """
+    if found.kind != LABELS:
+        return [(0.0, found.background if found.kind == LINES else '#ffffff')]
+    counts = sum(_count_in_rows(image, found) for image in inputs)  # [rows, colors]
+    pairs = list(itertools.combinations(range(len(found.colors)), 2))
+    two = list(max(pairs, key=lambda pair: counts[:, pair].max(axis=1).sum()))
+    rows = np.take(two, counts[:, two].argmax(axis=1))
+    starts = [0, *(int(row) + 1 for row in np.flatnonzero(np.diff(rows)))]
+    sheet: Sheet = []
+    for start, end in zip(starts, [*starts[1:], _ROWS]):
+        color = found.colors[rows[start]].color
+        if end - start >= _FEWEST_ROWS and not (sheet and sheet[-1][1] == color):
+            sheet.append((start / _ROWS if sheet else 0.0, color))
+    return sheet or [(0.0, found.colors[two[0]].color)]
+
+
+def is_pair(a: Image.Image, b: Image.Image, found: Palette) -> bool:
+    """Whether `a` is an input of a model with that palette, and `b`, of mode RGB as well, is none.
+
+    It is not known of models of photos: both halves of their pairs may be any photos.
+    """
+    if found.kind not in (LABELS, LINES):
+        return False
+    colored, other = (_share_of_palette(half, found) for half in (a, b))
+    if found.kind == LABELS:
+        return colored >= _OF_LABELS and other < colored - _LESS
+    return colored >= _OF_LINES and 1 - other > 2 * (1 - colored) + 0.05  # photos on white, too
+
+
+def _share_of_palette(image, found):
+    """The share of the pixels that have about a color of the palette."""
+    colors = np.array([_rgb(color.color) for color in found.colors])
+    pixels = np.asarray(image.resize((128, 128), Image.NEAREST), int)
+    return (np.abs(pixels[:, :, None] - colors).max(axis=3).min(axis=2) <= _NEAR).mean()
+
+
+def _count_in_rows(image, found):
+    """How many pixels of each row have each color of the palette: [_ROWS, colors]."""
+    colors = np.array([_rgb(color.color) for color in found.colors])
+    pixels = np.asarray(image.resize((_ROWS, _ROWS), Image.NEAREST), int)
+    nearest = np.abs(pixels[:, :, None] - colors).max(axis=3).argmin(axis=2)
+    return (nearest[:, :, None] == np.arange(len(colors))).sum(axis=1)
 
 
 def _flat_pixels(image):
@@ -94,19 +158,24 @@ def _flat_pixels(image):
 
 
 def _most_frequent(pixels):
-    """([(color, share of `pixels`)], sum of the shares), each color with those that are near it."""
+    """([(color, share of `pixels`)], share that has these colors but for the noise of JPEG).
+
+    The first shares are of the colors with all that are near them.
+    """
     unique, counts = np.unique(pixels.view(np.uint32), return_counts=True)
     order = np.argsort(-counts, kind='stable')[:4096]
     colors, counts = unique.view(np.uint8).reshape(-1, 4)[order, :3].astype(int), counts[order]
     total = counts.sum()
-    found = []
+    found, covered = [], 0.0
     while len(colors) and len(found) < _MOST:
-        near = np.abs(colors - colors[0]).max(axis=1) <= _NEAR
+        distance = np.abs(colors - colors[0]).max(axis=1)
+        near = distance <= _NEAR
         share = counts[near].sum() / total
         if share >= _FEWEST:
             found.append((tuple(_snap(int(value)) for value in colors[0]), share))
+            covered += counts[distance <= _SAME].sum() / total
         colors, counts = colors[~near], counts[~near]
-    return sorted(found, key=lambda pair: -pair[1]), sum(share for _, share in found)
+    return sorted(found, key=lambda pair: -pair[1]), covered
 
 
 def _snap(value):
@@ -143,4 +212,4 @@ def _unique(names):
 
 
 _GIVEN = [(0, 0, 0), (255, 255, 255), (128, 128, 128), (220, 50, 47), (38, 139, 210), (80, 160, 60)]
-PLAIN = _palette(PHOTOS, (255, 255, 255), _GIVEN, [color_name(color) for color in _GIVEN])
+PLAIN = _palette(UNKNOWN, (255, 255, 255), _GIVEN, [color_name(color) for color in _GIVEN])

@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.clients import png
+from support.encoding import encoded
 from support.helpers import pair_pixels, wait_until
 from werkzeug.test import Client, EnvironBuilder
 from werkzeug.wrappers import Response
 
 import pix2pix_tf
 from pix2pix_tf.inference.trained import find
+from pix2pix_tf.pairs import draw
 from pix2pix_tf.serve import canvas
 from pix2pix_tf.serve.access import Access
 from pix2pix_tf.serve.app import Application
@@ -37,7 +39,7 @@ def create(trained, graph_mode):
     drawing = canvas.prepare(find(trained))
     jobs = JobQueue(1, LIMITS.queue, 60)
 
-    def create(access=Access(), jobs=jobs, limits=LIMITS):
+    def create(access=Access(), jobs=jobs, limits=LIMITS, drawing=drawing):
         return Client(Application('m', current, drawing, jobs, limits, access), Response)
 
     yield create
@@ -75,6 +77,20 @@ def test_an_image_is_the_body_or_part_of_a_form(client, generator):
     assert client.post('/predict?seed=3', data=form).data == expected
     curl = {'Content-Type': 'application/x-www-form-urlencoded'}  # the default of curl
     assert client.post('/predict?seed=3', data=png(), headers=curl).data == expected
+
+
+def test_of_a_pair_the_input_half_is_used(create, trained, tmp_path):
+    draw.write_pairs(str(tmp_path), 4, seed=1)
+    drawing = canvas.prepare(find(trained, direction='BtoA'), str(tmp_path))
+    client = create(drawing=drawing)
+    path = next(path for path in tmp_path.iterdir() if path.suffix in ('.png', '.jpg'))
+    pair = np.asarray(Image.open(str(path)).convert('RGB'))
+    response = client.post('/predict?seed=3', data=encoded(pair))
+    assert response.headers['X-Input'] == 'the right half: the image is a pair'
+    half = client.post('/predict?seed=3', data=encoded(pair[:, 256:]))
+    assert 'X-Input' not in half.headers and half.data == response.data
+    photos = client.post('/predict?seed=3', data=encoded(pair[:, ::-1]))
+    assert 'X-Input' not in photos.headers
 
 
 def test_parameters_may_be_fields_of_the_form(client, generator):

@@ -1,7 +1,9 @@
 """The palette and the examples of the page, from folders with and without pairs."""
 
+import dataclasses
 import io
 import json
+import os
 import shutil
 
 import numpy as np
@@ -10,6 +12,7 @@ from PIL import Image
 from support.helpers import write_cut_off, write_pair
 
 from pix2pix_tf.inference.trained import find
+from pix2pix_tf.pairs import draw, halves
 from pix2pix_tf.serve import canvas, palette
 from pix2pix_tf.system.errors import DataError
 
@@ -85,3 +88,20 @@ def test_pairs_of_16_bits_are_not_white(source, tmp_path):
     shown = np.asarray(Image.open(io.BytesIO(example)).resize((64, 64), Image.NEAREST))
     half = values[:, 64:] if source.config.direction == 'BtoA' else values[:, :64]
     assert np.abs(shown[..., 0].astype(int) - (half >> 8)).max() <= 8 and np.ptp(shown) > 200
+
+
+@pytest.mark.parametrize('direction', ['BtoA', 'AtoB'])
+def test_the_input_of_a_pair_is_one_half(source, tmp_path, direction):
+    draw.write_pairs(str(tmp_path), 6, seed=1)
+    config = dataclasses.replace(source.config, direction=direction)
+    drawing = canvas.prepare(source._replace(config=config), str(tmp_path))
+    [path] = [str(tmp_path / name) for name in sorted(os.listdir(str(tmp_path)))][:1]
+    pair = Image.open(path).convert('RGB')
+    a, b = halves.cut(pair)
+    image, is_pair = drawing.input_of(pair)
+    if direction == 'BtoA':  # the inputs are label maps
+        assert is_pair and image.tobytes() == b.tobytes()
+        assert drawing.input_half == 'right'
+    else:
+        assert not is_pair and image.size == pair.size and drawing.input_half == 'left'
+    assert drawing.input_of(a) == (a, False)

@@ -10,6 +10,7 @@ READY = (
     "document.querySelector('#status').textContent.startsWith('Result')"
     " && document.querySelector('#result').getAttribute('aria-busy') === 'false'"
 )
+BACKGROUND, WALL = (0, 0, 170), (0, 0, 255)
 WINDOW, DOOR = (0, 85, 255), (0, 170, 255)
 
 

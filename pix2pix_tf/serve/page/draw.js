@@ -8,9 +8,14 @@ const output = byId('output');
 const ink = input.getContext('2d', { willReadFrequently: true });
 const SEEDS = 10000; // that "Another sample" chooses from
 const REMEMBERED = 60; // drawings to undo
+const ABOUT = {
+  labels: 'Trained on label maps: draw areas of flat color. A photo gives no good result.',
+  lines: 'Trained on line drawings: draw lines. A photo gives no good result.',
+  photos: 'Trained on photos, or pictures computed from them: open one, or start from an example.',
+};
 
 let model; // model.json
-let background = '#ffffff';
+let sheet = [[0, '#ffffff']]; // of a cleared drawing: [top, from 0 to 1; color] of its bands
 let token = new URLSearchParams(location.hash.slice(1)).get('token');
 
 const chosen = name => document.querySelector(`input[name=${name}]:checked`).value;
@@ -23,14 +28,15 @@ function say(words, bad = false) {
 
 // --- Drawing: whole pixels, without smoothing, because labels are flat colors ---
 
+// Without a color, erases: the rows get back the color of the cleared sheet.
 function stamp(x, y, color, size) {
-  ink.fillStyle = color;
   const radius = size / 2;
   const first = Math.ceil(-radius + 0.01);
   for (let row = first; row < first + size; row++) {
     const up = row + (size % 2 ? 0 : -0.5);
     const half = Math.sqrt(Math.max(0, radius * radius - up * up));
     const left = Math.round(x - half + (size % 2 ? 0.5 : 0));
+    ink.fillStyle = color || sheetColor(y + row);
     ink.fillRect(left, y + row, Math.max(1, Math.round(2 * half)), 1);
   }
 }
@@ -55,7 +61,7 @@ function fill([x, y], color) {
   const { data } = image;
   const start = 4 * (y * width + x);
   const from = [data[start], data[start + 1], data[start + 2]];
-  const to = [1, 3, 5].map(at => parseInt(color.slice(at, at + 2), 16));
+  const to = channels(color);
   const seen = new Uint8Array(width * height);
   const stack = [y * width + x];
   while (stack.length) {
@@ -73,50 +79,166 @@ function fill([x, y], color) {
   ink.putImageData(image, 0, 0);
 }
 
+// --- Labels of similar colors, told apart: lines between them, and the name under the mouse.
+// Both lie above the drawing and are no part of it. ---
+
+const CLOSE = 128; // labels whose colors differ by less in every channel look alike
+const NEAR = 40; // a color that differs by more from every label is the border of two in a JPEG file
+const SHARP = 4; // pixels of the lines' canvas per pixel of the drawing
+const numbers = new Map(); // { a pixel's color as one number: index in the palette or -1 }
+let alike = []; // for each color of the palette, whether each other one is close to it
+let waiting = false;
+
+const channels = color => [1, 3, 5].map(at => parseInt(color.slice(at, at + 2), 16));
+const difference = (a, b) => Math.max(...a.map((value, i) => Math.abs(value - b[i])));
+
+// The index of the color of the palette that a pixel has, or -1.
+function labelOf(data, pixel) {
+  const rgb = [...data.subarray(4 * pixel, 4 * pixel + 3)];
+  const key = (rgb[0] << 16) | (rgb[1] << 8) | rgb[2];
+  if (!numbers.has(key)) {
+    const far = model.palette.map(({ color }) => difference(rgb, channels(color)));
+    const least = Math.min(...far);
+    numbers.set(key, least > NEAR ? -1 : far.indexOf(least));
+  }
+  return numbers.get(key);
+}
+
+function drawEdges() {
+  waiting = false;
+  const { width, height } = input;
+  const { data } = snapshot();
+  const labels = Int8Array.from({ length: width * height }, (_, pixel) => labelOf(data, pixel));
+  const differ = (one, other) => labels[one] >= 0 && alike[labels[one]][labels[other]];
+  const lines = byId('edges').getContext('2d');
+  lines.clearRect(0, 0, width * SHARP, height * SHARP);
+  lines.beginPath();
+  for (let y = 0, pixel = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, pixel++) {
+      const [left, top] = [x * SHARP, y * SHARP];
+      if (x && differ(pixel, pixel - 1)) lines.rect(left - 0.5, top, 1, SHARP);
+      if (y && differ(pixel, pixel - width)) lines.rect(left, top - 0.5, SHARP, 1);
+    }
+  }
+  lines.fill();
+}
+
+// At most once per frame
+function refreshEdges() {
+  if (waiting || byId('edges').hidden) return;
+  waiting = true;
+  requestAnimationFrame(drawEdges);
+}
+
+function prepareEdges() {
+  const colors = model.palette.map(({ color }) => channels(color));
+  alike = colors.map(a => colors.map(b => a !== b && difference(a, b) < CLOSE));
+  byId('edges').hidden = model.kind !== 'labels' || !alike.flat().some(Boolean);
+  const [width, height] = [SHARP * input.width, SHARP * input.height];
+  Object.assign(byId('edges'), { width, height });
+  byId('edges').getContext('2d').fillStyle = '#ffffffb0';
+}
+
+function nameUnder([x, y]) {
+  const { data } = ink.getImageData(inside(x, input.width), inside(y, input.height), 1, 1);
+  const label = labelOf(data, 0);
+  return label < 0 ? '' : model.palette[label].name;
+}
+
+function showName(event) {
+  const name = byId('under');
+  name.hidden = !model || model.kind !== 'labels' || event.pointerType !== 'mouse';
+  if (name.hidden) return;
+  const box = input.getBoundingClientRect();
+  const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+  name.textContent = nameUnder(pixelOf(event));
+  name.hidden = !name.textContent;
+  // On the side of the pointer that has more room
+  name.style.left = x < box.width / 2 ? `${x + 14}px` : '';
+  name.style.right = x < box.width / 2 ? '' : `${box.width - x + 14}px`;
+  name.style.top = y < box.height / 2 ? `${y + 14}px` : '';
+  name.style.bottom = y < box.height / 2 ? '' : `${box.height - y + 14}px`;
+}
+input.addEventListener('pointermove', showName);
+input.addEventListener('pointerleave', () => (byId('under').hidden = true));
+
 // --- What was drawn, to undo ---
 
 let drawings = [];
 let current = -1;
+let note = ''; // about the current drawing
 let stroke = null; // the unfinished one: { tool, color, size, from, last, before }
 
 const snapshot = () => ink.getImageData(0, 0, input.width, input.height);
 
-function commit() {
+function commit(words = '') {
   drawings = [...drawings.slice(0, current + 1), snapshot()].slice(-REMEMBERED);
-  show(drawings.length - 1);
+  show(drawings.length - 1, words);
 }
 
-function show(number) {
+function show(number, words = '') {
   stroke = null; // what is shown replaces an unfinished one
+  note = words;
   current = number;
   ink.putImageData(drawings[current], 0, 0);
   byId('undo').disabled = current <= 0;
   byId('redo').disabled = current >= drawings.length - 1;
+  refreshEdges();
   update();
 }
 
 const undo = () => current > 0 && show(current - 1);
 const redo = () => current < drawings.length - 1 && show(current + 1);
 
+const topOf = ([top]) => Math.round(top * input.height);
+const sheetColor = y => sheet.reduce((found, band) => (topOf(band) <= y ? band : found))[1];
+
 function clear() {
-  ink.fillStyle = background;
-  ink.fillRect(0, 0, input.width, input.height);
+  for (const band of sheet) {
+    ink.fillStyle = band[1];
+    ink.fillRect(0, topOf(band), input.width, input.height); // the next band covers the rest
+  }
   commit();
 }
 
-function start(image) {
+function start(image, isPair = false) {
+  const width = isPair ? image.width / 2 : image.width;
+  const left = isPair && model.input_half === 'right' ? width : 0;
   ink.imageSmoothingQuality = 'high';
   ink.fillStyle = '#ffffff'; // below what is transparent
   ink.fillRect(0, 0, input.width, input.height);
-  ink.drawImage(image, 0, 0, input.width, input.height);
-  commit();
+  ink.drawImage(image, left, 0, width, image.height, 0, 0, input.width, input.height);
+  commit(isPair ? ` The file is a pair: its ${model.input_half} half is the input.` : '');
+}
+
+// Whether an image is a pair of such a model: as `palette.is_pair` of the server decides
+function isPair(image) {
+  const { kind, input_half: half } = model;
+  const wide = image.width === 2 * image.height && input.width !== 2 * input.height;
+  if (!wide || !['labels', 'lines'].includes(kind)) return false;
+  const shares = [0, image.height].map(left => shareOfPalette(image, left));
+  const [colored, other] = half === 'right' ? shares.reverse() : shares;
+  if (kind === 'labels') return colored >= 0.5 && other < colored - 0.4;
+  return colored >= 0.8 && 1 - other > 2 * (1 - colored) + 0.05;
+}
+
+// The share of the pixels of a half that have about a color of the palette
+function shareOfPalette(image, left) {
+  const side = 128;
+  const small = new OffscreenCanvas(side, side).getContext('2d');
+  small.imageSmoothingEnabled = false;
+  small.drawImage(image, left, 0, image.height, image.height, 0, 0, side, side);
+  const { data } = small.getImageData(0, 0, side, side);
+  let count = 0;
+  for (let pixel = 0; pixel < side * side; pixel++) count += labelOf(data, pixel) >= 0;
+  return count / (side * side);
 }
 
 // --- One stroke, by a pointer or by keys ---
 
 function begin(at) {
   const tool = chosen('tool');
-  const color = tool === 'eraser' ? background : chosen('color');
+  const color = tool === 'eraser' ? null : chosen('color');
   const size = Number(byId('size').value);
   stroke = { tool, color, size, from: at, last: at, before: snapshot() };
   if (tool === 'fill') {
@@ -136,6 +258,7 @@ function extend(at) {
     drawLine(stroke.last, at, stroke.color, stroke.size);
   }
   stroke.last = at;
+  refreshEdges();
 }
 
 function end() {
@@ -147,6 +270,7 @@ function giveUp() {
   if (!stroke) return;
   ink.putImageData(stroke.before, 0, 0);
   stroke = null;
+  refreshEdges();
 }
 
 const inside = (value, side) => Math.min(side - 1, Math.max(0, Math.floor(value)));
@@ -188,7 +312,8 @@ function moveCursor(x, y) {
   mark.style.left = `${(100 * (cursor[0] + 0.5)) / input.width}%`;
   mark.style.top = `${(100 * (cursor[1] + 0.5)) / input.height}%`;
   extend([...cursor]);
-  say(`Column ${cursor[0]}, row ${cursor[1]}`);
+  const label = model.kind === 'labels' && nameUnder(cursor);
+  say(`Column ${cursor[0]}, row ${cursor[1]}${label ? `: ${label}` : ''}`);
 }
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -248,9 +373,9 @@ document.addEventListener('keydown', event => {
     else undo();
     event.preventDefault();
   }
-  // Letters elsewhere belong to the browser and to screen readers
-  const free = event.target === input || event.target === document.body;
-  if (!free || event.ctrlKey || event.metaKey || event.altKey) return;
+  // After a click on a button or a tool, the focus is there: letters mean the same everywhere but
+  // in fields for text
+  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target === input && drawByKey(event)) {
     event.preventDefault();
   } else if (LETTERS[key]) {
@@ -290,11 +415,13 @@ async function answer() {
   output.width = image.width;
   output.height = image.height;
   output.getContext('2d').drawImage(image, 0, 0);
+  const resampled = ![undefined, String(seed)].includes(output.dataset.seed);
   output.dataset.seed = seed;
   const seconds = ((performance.now() - began) / 1000).toFixed(2);
   output.setAttribute('aria-label', `Result for seed ${seed}`);
   byId('save').disabled = false;
-  say(`Result for seed ${seed}, ${image.width}×${image.height} pixels, in ${seconds} s`);
+  const why = resampled ? ' Samples differ little: the only noise is dropout.' : '';
+  say(`Result for seed ${seed}, ${image.width}×${image.height} pixels, in ${seconds} s.${why}${note}`);
 }
 
 let compute = async seed => {
@@ -373,7 +500,8 @@ function useOnnx() {
 async function open(file) {
   if (!file) return;
   try {
-    start(await createImageBitmap(file));
+    const image = await createImageBitmap(file);
+    start(image, isPair(image));
   } catch (error) {
     say(`${file.name || 'This'} cannot be read as an image`, true);
   }
@@ -501,19 +629,22 @@ function describe() {
 }
 
 function prepare() {
-  const { name, width, height, kind, palette } = model;
+  const { name, width, height, kind, palette, background } = model;
   describe();
+  byId('about').textContent = ABOUT[kind] || '';
+  byId('about').hidden = !ABOUT[kind];
   document.title = `${name}: pix2pix`;
   for (const canvas of [input, output]) Object.assign(canvas, { width, height });
-  background = model.background;
+  sheet = model.sheet;
   palette.forEach(addColor);
-  if (kind === 'photos') addPicker();
+  if (!['labels', 'lines'].includes(kind)) addPicker();
   const first = palette.find(({ color }) => color !== background) || palette[0];
   check('color', kind === 'labels' && palette.length > 2 ? palette[2].color : first.color);
   check('tool', kind === 'labels' ? 'rectangle' : 'brush');
   if (kind === 'lines') byId('brush-name').textContent = 'Pen';
   byId('size').value = kind === 'lines' ? 2 : 12;
   resize(0);
+  prepareEdges();
   cursor[0] = width >> 1;
   cursor[1] = height >> 1;
 }
