@@ -31,26 +31,27 @@ Color = Tuple[int, int, int]
 
 
 class Style(NamedTuple):
-    """What a facade is made of. It follows from the plan, or no network could learn it."""
+    """What a facade is made of: it follows from the labels, or no network could learn it."""
 
     wall: str  # 'brick', 'plaster' or 'stone'
     color: Color  # of the wall
     frame: Color  # of the windows
-    door: Color
+    door: Color  # and of the awnings
     sky: Tuple[Color, Color]  # at the top and at the bottom
 
 
-_WALLS = {3: 'plaster', 4: 'brick', 5: 'stone'}  # by the number of windows side by side
-_COLORS = {  # with two floors of windows, and with three
-    'plaster': ((222, 180, 104), (150, 186, 164)),
-    'brick': ((168, 84, 64), (134, 104, 88)),
-    'stone': ((206, 192, 164), (148, 152, 160)),
+# By the number of windows side by side. Their width, and that of doors and shops, tells it as well:
+# a network learns first what it sees close by
+_STYLES = {
+    3: ('plaster', (232, 190, 108), (252, 250, 244), (32, 92, 70)),
+    4: ('brick', (172, 82, 62), (242, 236, 222), (40, 62, 120)),
+    5: ('stone', (150, 176, 166), (70, 78, 76), (138, 48, 40)),
 }
-_FRAMES = {'plaster': (250, 248, 240), 'brick': (240, 234, 220), 'stone': (62, 74, 70)}
-_DOORS = ((36, 92, 64), (116, 58, 32), (38, 66, 128))  # at the left, between, at the right
+_GROUND = (198, 188, 170)  # the stone of every ground floor
 _DAY = (84, 144, 214), (206, 226, 242)
 _EVENING = (108, 96, 154), (246, 188, 140)
 _EVENING_BELOW = 38  # pixels: above lower houses, it is evening
+_CLOUDS = 56  # pixels from the top
 
 
 def write_pairs(directory: str, count: int, seed: int) -> None:
@@ -134,19 +135,10 @@ def draw_labels(boxes: Sequence[Box]) -> np.ndarray:
 
 def style_of(boxes: Sequence[Box]) -> Style:
     """The materials and colors of a plan: the same for every drawing of it."""
-    tops = {top for label, _, top, _, _ in boxes if label == 'window'}
-    ground = sorted((left, label) for label, left, *_ in boxes if label in ('door', 'shop'))
-    wall = _WALLS[min(max(len(ground), min(_WALLS)), max(_WALLS))]
-    place = [label for _, label in ground].index('door')
-    door = 0 if place == 0 else 2 if place == len(ground) - 1 else 1
+    columns = sum(label in ('door', 'shop') for label, *_ in boxes)
     roof = min(top for label, _, top, _, _ in boxes if label == 'facade')
-    return Style(
-        wall,
-        _COLORS[wall][len(tops) > 2],
-        _FRAMES[wall],
-        _DOORS[door],
-        _EVENING if roof > _EVENING_BELOW else _DAY,
-    )
+    nearest = min(_STYLES, key=lambda number: abs(number - columns))
+    return Style(*_STYLES[nearest], _EVENING if roof > _EVENING_BELOW else _DAY)
 
 
 def draw_facade(boxes: Sequence[Box], rng: np.random.RandomState) -> np.ndarray:
@@ -165,6 +157,8 @@ def draw_facade(boxes: Sequence[Box], rng: np.random.RandomState) -> np.ndarray:
     }
     for label, *box in boxes:
         paint[label](draw, box, style)
+        if label == 'cornice' and box[1] > SIZE // 2:
+            _draw_ground_floor(draw, box)
     light = rng.uniform(0.95, 1.05)
     grain = rng.normal(0, 3, (SIZE, SIZE, 1))
     return np.clip(np.asarray(image) * light + grain, 0, 255).astype(np.uint8)
@@ -175,14 +169,15 @@ def _sky(style, rng):
     rows = np.linspace(0, 1, SIZE)[:, None, None] ** 0.6
     upper, lower = np.array(style.sky)
     sky = (1 - rows) * upper + rows * lower
-    y, x = np.mgrid[:SIZE, :SIZE]
-    cover = np.zeros((SIZE, SIZE))
+    y, x = np.mgrid[:_CLOUDS, :SIZE]
+    cover = np.zeros((_CLOUDS, SIZE))
     for _ in range(rng.randint(2, 4)):
         left, top = rng.randint(SIZE), rng.randint(5, 40)
         for puff in range(4):
             across, down = (x - left - 14 * puff) / 18.0, (y - top + puff % 2 * 4) / 7.0
             cover = np.maximum(cover, np.exp(-(across**2) - down**2))
-    sky = sky + 0.6 * cover[:, :, None] * (np.array([255, 250, 244]) - sky)
+    sky = np.repeat(sky, SIZE, axis=1)
+    sky[:_CLOUDS] += 0.6 * cover[:, :, None] * (np.array([255, 250, 244]) - sky[:_CLOUDS])
     return sky.astype(np.uint8)
 
 
@@ -194,19 +189,31 @@ def _shade(color, factor):
 def _draw_wall(draw, box, style):
     left, top, right, bottom = box
     draw.rectangle(box, fill=style.color)
-    joint = _shade(style.color, 0.9)
     if style.wall == 'plaster':  # smooth, with corner stones
         for row, y in enumerate(range(top, bottom, 12)):
             width = 9 if row % 2 else 13
             stone = _shade(style.color, 1.14)
             draw.rectangle([left, y, left + width, min(y + 10, bottom)], fill=stone)
             draw.rectangle([right - width, y, right, min(y + 10, bottom)], fill=stone)
-        return
-    height, width = (6, 14) if style.wall == 'brick' else (16, 32)
+    else:
+        _draw_joints(draw, box, (6, 14) if style.wall == 'brick' else (16, 32), style.color)
+
+
+def _draw_joints(draw, box, size, color):
+    """The joints of bricks or blocks, with a `size` of (height, width) pixels."""
+    left, top, right, bottom = box
+    height, width = size
+    joint = _shade(color, 0.9)
     for row, y in enumerate(range(top, bottom, height)):
         draw.line([left, y, right, y], fill=joint)
         for x in range(left + row % 2 * width // 2, right, width):
             draw.line([x, y, x, min(y + height - 1, bottom)], fill=joint)
+
+
+def _draw_ground_floor(draw, cornice):
+    left, _, right, bottom = cornice
+    draw.rectangle([left, bottom + 3, right, SIZE - 1], fill=_GROUND)
+    _draw_joints(draw, [left, bottom + 3, right, SIZE - 1], (16, 32), _GROUND)
 
 
 def _draw_window(draw, box, style):
@@ -253,7 +260,5 @@ def _draw_shop(draw, box, style):
     left, top, right, bottom = box
     draw.rectangle(box, fill=(58, 68, 74), outline=style.frame, width=2)
     draw.polygon([left + 2, bottom - 2, right - 2, top, right - 2, bottom - 2], fill=(92, 108, 114))
-    stripe = max((right - left + 1) // 6, 1)
-    for number, x in enumerate(range(left, right + 1, stripe)):  # an awning in the door's color
-        color = (240, 236, 226) if number % 2 else style.door
-        draw.rectangle([x, top, min(x + stripe - 1, right), top + 11], fill=color)
+    draw.rectangle([left, top, right, top + 11], fill=style.door)  # an awning
+    draw.rectangle([left, top + 10, right, top + 11], fill=(240, 236, 226))

@@ -46,7 +46,7 @@ def test_images_follow_their_labels(tmp_path):
         assert {draw.LABELS[n] for n in ('facade', 'window', 'door', 'cornice')} <= colors
         drawn = {name: c for name, c in draw.LABELS.items() if c in colors}
         mean = {name: image[(labels == c).all(2)].mean(0) for name, c in drawn.items()}
-        assert mean['cornice'].sum() > mean['facade'].sum() + 60  # light stone
+        assert mean['cornice'].sum() > mean['facade'].sum() + 40  # light stone
         assert mean['window'][2] > mean['window'][0]  # panes
         assert mean['background'].sum() > mean['window'].sum()  # the sky
 
@@ -58,7 +58,7 @@ def test_facades_have_several_walls_skies_and_doors():
         for label, colors in found.items():
             if all(np.abs(mean[label] - color).max() > 15 for color in colors):
                 colors.append(mean[label])
-    assert len(found['facade']) >= 6
+    assert len(found['facade']) >= 3
     assert len(found['door']) >= 3
     assert len(found['background']) >= 2
 
