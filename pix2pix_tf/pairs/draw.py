@@ -101,7 +101,7 @@ def draw_plan(rng: np.random.RandomState) -> List[Box]:
     floors, columns = rng.randint(2, 4), rng.randint(3, 6)
     height = (ground - 5 - (top + 14)) / floors
     width = (right - left) / columns
-    window_width, window_height = int(width * rng.uniform(0.4, 0.6)), int(height * 0.6)
+    window_width, window_height = int(width * rng.uniform(0.48, 0.56)), int(height * 0.6)
     with_balconies = rng.rand(floors) < 0.4
     for floor in range(floors):
         for column in range(columns):
