@@ -49,6 +49,7 @@ def with_absolute_links(page, address):
     """A Markdown page whose pictures and links lead to the repository, as a package index needs."""
     link = r'\]\((?!https?:|mailto:|#)([^)\s]+)\)'
     page = re.sub('(!\\[[^]]*)' + link, rf'\1]({address}/raw/main/\2)', page)
+    page = re.sub('src="(?!https?:)', f'src="{address}/raw/main/', page)
     return re.sub(link, rf']({address}/blob/main/\1)', page)
 
 

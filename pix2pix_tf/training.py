@@ -128,6 +128,7 @@ def train(
 
                         if saves.is_due(step, steps):
                             saves.save(step)
+                monitor.end()
                 conclude(saves, steps, step, stop)
     return TrainingResult(step, checkpoints.latest(out))
 

@@ -8,6 +8,7 @@ import pytest
 from support.helpers import ROOT
 
 from pix2pix_tf.cli import common, main, reference
+from pix2pix_tf.pairs import download
 
 PAGES = sorted(
     os.path.relpath(path, ROOT)
@@ -90,3 +91,29 @@ def test_the_reference_has_every_flag_of_help(name):
 
 def test_the_readme_is_one_page():
     assert len(read('README.md').splitlines()) <= 120
+
+
+def test_the_readme_shows_the_page_and_pictures_before_the_post():
+    text = read('README.md')
+    first = text.split('\n\n')[1]
+    assert first.startswith('pix2pix learns from pairs of images')
+    assert 'docs/images/serve.jpg' in text.split('\n## ')[0]
+    assert re.findall('(?m)^## (.*)$', text).index('The post') > 3
+
+
+def test_the_readme_lists_every_dataset_with_its_number_and_size():
+    rows = dict(re.findall('(?m)^[|] `(\\w+)` [|](.*)$', read('README.md')))
+    for name in download.NAMES:
+        _, number, size, _ = (cell.strip() for cell in rows[name].rstrip('|').split('|'))
+        assert re.fullmatch('[0-9,]+', number)
+        assert re.fullmatch('[0-9.]+ [MG]B', size) or name == download.DRAWN
+
+
+def test_the_citation_is_that_of_citation_cff():
+    [entry] = re.findall('```bibtex\n(.*?)```', read('README.md'), re.S)
+    cited = read('CITATION.cff').split('references:')[1]
+    families = re.findall('family-names: (.*)', cited)
+    given = re.findall('given-names: (.*)', cited)
+    authors = ' and '.join(f'{last}, {first}' for last, first in zip(families, given))
+    for value in (authors, *re.findall('(?:title|year): (.*)', cited)[:2]):
+        assert '{' + value + '}' in entry

@@ -118,6 +118,7 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
                                 monitor.record(sess, step, results, progress.recent_rate(), stop)
                                 if saves.is_due(step, steps):
                                     saves.save(step)
+                        monitor.end()
                         training.conclude(saves, steps, step, stop)
             except tf.errors.OpError as error:
                 replica.wait_for_loss(error)

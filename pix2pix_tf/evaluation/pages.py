@@ -4,18 +4,24 @@ Each page is one file without external resources, next to a folder of PNGs. Name
 """
 
 import os
+import shlex
 import urllib.parse
 from typing import List, NamedTuple, Sequence
 
-from pix2pix_tf import images
+from pix2pix_tf import images, options_file
 from pix2pix_tf.config import Size
 from pix2pix_tf.evaluation import metrics
 from pix2pix_tf.evaluation.report import EvaluationReport
+from pix2pix_tf.pairs import find
 from pix2pix_tf.system import files, templates
 from pix2pix_tf.system.console import count
+from pix2pix_tf.system.errors import Pix2PixError
 
 GALLERY_FILE = 'index.html'
 DEVELOPMENT_FILE = 'development.html'
+REFRESH = 10  # seconds between two looks at the page of a running training
+_BESIDE = {DEVELOPMENT_FILE: 'images during the training', 'curves.png': 'losses and metrics'}
+_LIKES_SHARP = 'MS-SSIM'  # the other metrics of an image prefer a blurred one
 _MARK = '--accent: #2a6fdb'  # is in the style of every page
 
 
@@ -33,7 +39,8 @@ def check_ours(out: str, option: str, name: str = GALLERY_FILE) -> None:
 def write_gallery(report: EvaluationReport, out: str, size: Size) -> str:
     """Writes index.html in `out`: the images of `report` in `out`/images, sortable by metric.
 
-    `size` is the (height, width) of each image in pixels. Returns the path of the page.
+    It links the other pages in `out`. `size` is the (height, width) of each image in pixels.
+    Returns the path of the page.
 
     Raises:
         Pix2PixError: it cannot be written.
@@ -44,13 +51,50 @@ def write_gallery(report: EvaluationReport, out: str, size: Size) -> str:
         os.path.join(out, GALLERY_FILE),
         'gallery.html',
         title=f'{count(len(rows), "pair")} of {source["data"]}',
-        subtitle=f'{source["checkpoint"]}, step {source["step"]}',
+        subtitle=f'{source["checkpoint"]}, step {source["step"]}{_training_data(source)}',
         **_sides(size),
         rows=rows,
         summaries=report.summaries,
         distances=report.distances,
-        ascending=metrics.LOWER_IS_BETTER,
+        better={name: _better(name) for name in (*report.summaries, *report.distances)},
+        blurring=[
+            name for name in metrics.NAMES if name in report.summaries and name != _LIKES_SHARP
+        ],
+        links={
+            file: text for file, text in _BESIDE.items() if os.path.isfile(os.path.join(out, file))
+        },
+        model=shlex.quote(_model(source)),
     )
+
+
+def _better(name):
+    """'lower' or 'higher'; '' for a metric that says nothing about quality."""
+    if name == metrics.DIVERSITY:
+        return ''
+    return 'higher' if name in metrics.NAMES and name not in metrics.LOWER_IS_BETTER else 'lower'
+
+
+def _model(source):
+    """The folder of the model in a report's `source`."""
+    folder, name = os.path.split(source['checkpoint'])
+    if (os.path.basename(folder), name) == ('variables', 'variables'):  # of a SavedModel
+        folder = os.path.dirname(folder)
+    return folder or '.'
+
+
+def _training_data(source):
+    """Whether the model was trained on the pairs that are shown, in words; '' if unknown."""
+    try:
+        trained = options_file.load_data(_model(source))
+        shown = options_file.describe_data(source['data'], find.find_images(source['data'])[0])
+    except (Pix2PixError, OSError):
+        return ''
+    if not trained:
+        return ''
+    if trained.folder == shown.folder or trained.digest == shown.digest:
+        return '; trained on these pairs'
+    parent, name = os.path.split(trained.folder)
+    return f'; not trained on these pairs, but on {os.path.join(os.path.basename(parent), name)}'
 
 
 def _gallery_row(row, samples):
@@ -73,20 +117,19 @@ def write_development(
     names: Sequence[str],
     steps: Sequence[int],
     size: Size,
+    running: bool = False,
 ) -> str:
     """Writes development.html in `out`: a row for each of `names`, a column for each of `steps`.
 
     The images are {name}-inputs.png, {name}-targets.png and {name}-{step}.png in the folder
-    `directory` of `out`; `size` is their (height, width) in pixels. Returns the path of the page.
+    `directory` of `out`; `size` is their (height, width) in pixels. The last of `steps` comes
+    first. With `running`, the page reloads itself. Returns the path of the page.
 
     Raises:
         Pix2PixError: it cannot be written.
     """
-    kinds = [
-        ('input', 'inputs'),
-        ('target', 'targets'),
-        *((str(step), str(step)) for step in steps),
-    ]
+    newest_first = [str(step) for step in reversed(steps)]
+    kinds = [('input', 'inputs'), ('target', 'targets'), *((step, step) for step in newest_first)]
     rows = [
         {
             'name': name,
@@ -100,10 +143,11 @@ def write_development(
         os.path.join(out, DEVELOPMENT_FILE),
         'development.html',
         title='Validation images during training',
-        subtitle=f'{out}, one column per step',
+        subtitle=out,
         **_sides(size),
-        steps=steps,
+        steps=newest_first,
         rows=rows,
+        refresh=REFRESH if running else 0,
     )
 
 

@@ -108,6 +108,11 @@ class Monitor:
         if self.validation and displaying:
             self.validation.display(session, step)
 
+    def end(self) -> None:
+        """Ends the records of a training that is complete, or was stopped."""
+        if self.validation and self.config.display_freq:
+            self.validation.end()
+
     def _describe(self, step, evaluated):
         values = '  '.join(f'{n} {evaluated[col]:.4f}' for col, n in csv_log.VALIDATION.items())
         best = csv_log.best_step(self.log.rows)

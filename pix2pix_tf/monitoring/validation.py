@@ -97,7 +97,10 @@ class Validation:
         }
 
     def display(self, session: tf.Session, step: int) -> None:
-        """Adds a column to development.html; a failure is printed once, and training continues."""
+        """Adds a column to development.html; a failure is printed once, and training continues.
+
+        The page reloads itself until `end`.
+        """
         with self.displaying:
             files.prepare_directory(self.directory)
             for path, name in zip(self.paths[:IMAGES_ON_PAGE], self.names):
@@ -106,8 +109,17 @@ class Validation:
                     file = images.filename(name, str(step) if kind == 'outputs' else kind)
                     files.write_whole(os.path.join(self.directory, file), png)
             self.steps = sorted({*self.steps, step})
-            names = self.names[:IMAGES_ON_PAGE]
-            pages.write_development(self.out, DIRECTORY, names, self.steps, self.size)
+            self._write_page(running=True)
+
+    def end(self) -> None:
+        """Writes development.html as a page that no longer reloads itself."""
+        with self.displaying:
+            if self.steps:
+                self._write_page(running=False)
+
+    def _write_page(self, running):
+        names = self.names[:IMAGES_ON_PAGE]
+        pages.write_development(self.out, DIRECTORY, names, self.steps, self.size, running)
 
     def _run(self, session, fetches, path):
         try:

@@ -2,7 +2,7 @@
 
 import io
 import os
-from typing import Any, List, Sequence, Tuple
+from typing import Any, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -27,6 +27,31 @@ LABELS = {
 
 
 Box = Tuple[Any, ...]  # (label, left, top, right, bottom), in pixels
+Color = Tuple[int, int, int]
+
+
+class Style(NamedTuple):
+    """What a facade is made of: it follows from the labels, or no network could learn it."""
+
+    wall: str  # 'brick', 'plaster' or 'stone'
+    color: Color  # of the wall
+    frame: Color  # of the windows
+    door: Color  # and of the awnings
+    sky: Tuple[Color, Color]  # at the top and at the bottom
+
+
+# By the number of windows side by side. Their width, and that of doors and shops, tells it as well:
+# a network learns first what it sees close by
+_STYLES = {
+    3: ('plaster', (232, 190, 108), (252, 250, 244), (32, 92, 70)),
+    4: ('brick', (172, 82, 62), (242, 236, 222), (40, 62, 120)),
+    5: ('stone', (150, 176, 166), (70, 78, 76), (138, 48, 40)),
+}
+_GROUND = (198, 188, 170)  # the stone of every ground floor
+_DAY = (84, 144, 214), (206, 226, 242)
+_EVENING = (108, 96, 154), (246, 188, 140)
+_EVENING_BELOW = 38  # pixels: above lower houses, it is evening
+_CLOUDS = 56  # pixels from the top
 
 
 def write_pairs(directory: str, count: int, seed: int) -> None:
@@ -76,7 +101,7 @@ def draw_plan(rng: np.random.RandomState) -> List[Box]:
     floors, columns = rng.randint(2, 4), rng.randint(3, 6)
     height = (ground - 5 - (top + 14)) / floors
     width = (right - left) / columns
-    window_width, window_height = int(width * rng.uniform(0.4, 0.6)), int(height * 0.6)
+    window_width, window_height = int(width * rng.uniform(0.48, 0.56)), int(height * 0.6)
     with_balconies = rng.rand(floors) < 0.4
     for floor in range(floors):
         for column in range(columns):
@@ -108,14 +133,21 @@ def draw_labels(boxes: Sequence[Box]) -> np.ndarray:
     return np.asarray(image)
 
 
+def style_of(boxes: Sequence[Box]) -> Style:
+    """The materials and colors of a plan: the same for every drawing of it."""
+    columns = sum(label in ('door', 'shop') for label, *_ in boxes)
+    roof = min(top for label, _, top, _, _ in boxes if label == 'facade')
+    nearest = min(_STYLES, key=lambda number: abs(number - columns))
+    return Style(*_STYLES[nearest], _EVENING if roof > _EVENING_BELOW else _DAY)
+
+
 def draw_facade(boxes: Sequence[Box], rng: np.random.RandomState) -> np.ndarray:
-    """A photo-like image of a plan: [256, 256, 3] uint8, with bricks, panes, shadows and grain."""
-    rows = np.linspace(0, 1, SIZE)[:, None, None]
-    sky = (1 - rows) * np.array([96, 150, 215]) + rows * np.array([215, 228, 240])
-    image = Image.fromarray(np.broadcast_to(sky, (SIZE, SIZE, 3)).astype(np.uint8))
+    """A photo-like image of a plan: [256, 256, 3] uint8, with panes, shadows, clouds and grain."""
+    style = style_of(boxes)
+    image = Image.fromarray(_sky(style, rng))
     draw = ImageDraw.Draw(image)
     paint = {
-        'facade': _draw_bricks,
+        'facade': _draw_wall,
         'window': _draw_window,
         'door': _draw_door,
         'cornice': _draw_cornice,
@@ -124,57 +156,109 @@ def draw_facade(boxes: Sequence[Box], rng: np.random.RandomState) -> np.ndarray:
         'shop': _draw_shop,
     }
     for label, *box in boxes:
-        paint[label](draw, box)
-    light = rng.uniform(0.9, 1.1)
-    grain = rng.normal(0, 4, (SIZE, SIZE, 1))
+        paint[label](draw, box, style)
+        if label == 'cornice' and box[1] > SIZE // 2:
+            _draw_ground_floor(draw, box)
+    light = rng.uniform(0.95, 1.05)
+    grain = rng.normal(0, 3, (SIZE, SIZE, 1))
     return np.clip(np.asarray(image) * light + grain, 0, 255).astype(np.uint8)
 
 
-def _draw_bricks(draw, box):
-    left, top, right, bottom = box
-    draw.rectangle(box, fill=(172, 92, 70))
-    for row, y in enumerate(range(top, bottom, 6)):
-        draw.line([left, y, right, y], fill=(150, 78, 60))
-        for x in range(left + row % 2 * 7, right, 14):
-            draw.line([x, y, x, min(y + 5, bottom)], fill=(150, 78, 60))
+def _sky(style, rng):
+    """[256, 256, 3] uint8: a gradient with two or three clouds."""
+    rows = np.linspace(0, 1, SIZE)[:, None, None] ** 0.6
+    upper, lower = np.array(style.sky)
+    sky = (1 - rows) * upper + rows * lower
+    y, x = np.mgrid[:_CLOUDS, :SIZE]
+    cover = np.zeros((_CLOUDS, SIZE))
+    for _ in range(rng.randint(2, 4)):
+        left, top = rng.randint(SIZE), rng.randint(5, 40)
+        for puff in range(4):
+            across, down = (x - left - 14 * puff) / 18.0, (y - top + puff % 2 * 4) / 7.0
+            cover = np.maximum(cover, np.exp(-(across**2) - down**2))
+    sky = np.repeat(sky, SIZE, axis=1)
+    sky[:_CLOUDS] += 0.6 * cover[:, :, None] * (np.array([255, 250, 244]) - sky[:_CLOUDS])
+    return sky.astype(np.uint8)
 
 
-def _draw_window(draw, box):
+def _shade(color, factor):
+    """`color`, darker or lighter by `factor`."""
+    return tuple(min(255, int(value * factor)) for value in color)
+
+
+def _draw_wall(draw, box, style):
     left, top, right, bottom = box
-    draw.rectangle(box, fill=(48, 62, 84))
+    draw.rectangle(box, fill=style.color)
+    if style.wall == 'plaster':  # smooth, with corner stones
+        for row, y in enumerate(range(top, bottom, 12)):
+            width = 9 if row % 2 else 13
+            stone = _shade(style.color, 1.14)
+            draw.rectangle([left, y, left + width, min(y + 10, bottom)], fill=stone)
+            draw.rectangle([right - width, y, right, min(y + 10, bottom)], fill=stone)
+    else:
+        _draw_joints(draw, box, (6, 14) if style.wall == 'brick' else (16, 32), style.color)
+
+
+def _draw_joints(draw, box, size, color):
+    """The joints of bricks or blocks, with a `size` of (height, width) pixels."""
+    left, top, right, bottom = box
+    height, width = size
+    joint = _shade(color, 0.9)
+    for row, y in enumerate(range(top, bottom, height)):
+        draw.line([left, y, right, y], fill=joint)
+        for x in range(left + row % 2 * width // 2, right, width):
+            draw.line([x, y, x, min(y + height - 1, bottom)], fill=joint)
+
+
+def _draw_ground_floor(draw, cornice):
+    left, _, right, bottom = cornice
+    draw.rectangle([left, bottom + 3, right, SIZE - 1], fill=_GROUND)
+    _draw_joints(draw, [left, bottom + 3, right, SIZE - 1], (16, 32), _GROUND)
+
+
+def _draw_window(draw, box, style):
+    left, top, right, bottom = box
+    draw.rectangle(box, fill=(46, 60, 82))
     middle = (left + right) // 2
-    draw.polygon([left, top, middle, top, left, (top + bottom) // 2], fill=(92, 116, 146))
-    draw.rectangle(box, outline=(236, 232, 222), width=2)
-    draw.line([middle, top, middle, bottom], fill=(236, 232, 222), width=2)
-    upper = top + (bottom - top) // 3
-    draw.line([left, upper, right, upper], fill=(236, 232, 222), width=2)
+    draw.polygon([left, top, right, top, left, (top + 2 * bottom) // 3], fill=(104, 132, 164))
+    draw.rectangle(box, outline=style.frame, width=3)
+    if right - left > 30:  # two panes side by side, or one above the other
+        draw.line([middle, top, middle, bottom], fill=style.frame, width=3)
+    else:
+        upper = top + (bottom - top) // 3
+        draw.line([left, upper, right, upper], fill=style.frame, width=3)
 
 
-def _draw_door(draw, box):
+def _draw_door(draw, box, style):
     left, top, right, bottom = box
-    draw.rectangle(box, fill=(70, 42, 26), outline=(226, 214, 190), width=3)
-    middle = (left + right) // 2
-    draw.line([middle, top, middle, bottom], fill=(40, 24, 14), width=2)
-    draw.rectangle([left + 3, top + 3, right - 3, top + 12], fill=(120, 140, 150))
+    draw.rectangle(box, fill=style.door, outline=(230, 222, 204), width=3)
+    draw.rectangle([left + 4, top + 4, right - 4, top + 12], fill=(250, 222, 150))  # lamplight
+    panel = _shade(style.door, 1.4)
+    middle = (top + 16 + bottom) // 2
+    for upper, lower in ((top + 17, middle - 2), (middle + 2, bottom - 4)):
+        if right - left > 12 and lower > upper:
+            draw.rectangle([left + 6, upper, right - 6, lower], outline=panel)
+    draw.rectangle([right - 7, middle - 1, right - 6, middle + 1], fill=(236, 204, 110))  # handle
 
 
-def _draw_cornice(draw, box):
-    left, _, right, bottom = box
-    draw.rectangle(box, fill=(224, 210, 182))
-    draw.rectangle([left, bottom + 1, right, bottom + 2], fill=(104, 54, 42))
-
-
-def _draw_balcony(draw, box):
+def _draw_cornice(draw, box, style):
     left, top, right, bottom = box
-    draw.rectangle([left, top, right, top + 1], fill=(28, 28, 30))
-    for x in range(left, right + 1, 4):
-        draw.line([x, top, x, bottom], fill=(28, 28, 30))
-    draw.rectangle([left, bottom - 3, right, bottom], fill=(150, 146, 138))
+    draw.rectangle(box, fill=(236, 228, 208))
+    draw.line([left, top, right, top], fill=(250, 246, 234))
+    draw.rectangle([left, bottom + 1, right, bottom + 2], fill=_shade(style.color, 0.6))
 
 
-def _draw_shop(draw, box):
+def _draw_balcony(draw, box, style):
     left, top, right, bottom = box
-    draw.rectangle(box, fill=(58, 66, 66))
-    draw.polygon([left, bottom, right, top, right, bottom], fill=(84, 96, 96))
-    draw.rectangle([left, top, right, top + 9], fill=(34, 96, 62))
-    draw.rectangle(box, outline=(34, 70, 50), width=2)
+    for x in range(left, right + 1, 7):
+        draw.line([x, top, x, bottom], fill=(34, 34, 38))
+    draw.rectangle([left, top, right, top + 1], fill=(34, 34, 38))
+    draw.rectangle([left, bottom - 3, right, bottom], fill=_shade(style.color, 0.75))
+
+
+def _draw_shop(draw, box, style):
+    left, top, right, bottom = box
+    draw.rectangle(box, fill=(58, 68, 74), outline=style.frame, width=2)
+    draw.polygon([left + 2, bottom - 2, right - 2, top, right - 2, bottom - 2], fill=(92, 108, 114))
+    draw.rectangle([left, top, right, top + 11], fill=style.door)  # an awning
+    draw.rectangle([left, top + 10, right, top + 11], fill=(240, 236, 226))

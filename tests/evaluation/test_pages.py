@@ -11,9 +11,11 @@ from PIL import Image
 from support import chromium
 from support.helpers import serving, write_pair
 
-from pix2pix_tf import images
+from pix2pix_tf import images, options_file
+from pix2pix_tf.config import Config
 from pix2pix_tf.evaluation import pages
 from pix2pix_tf.evaluation.report import report_on
+from pix2pix_tf.pairs import find
 from pix2pix_tf.system.errors import Pix2PixError
 
 NAMES = ['1', '10', '<script>alert(1)<', 'a"b\'c&d', 'x % y#?é']
@@ -64,6 +66,87 @@ def test_samples_are_shown_beside_the_triplet(tmp_path):
     assert shown == [
         f'1-{kind}.png' for kind in ('inputs', 'outputs', 'targets', 'outputs-2', 'outputs-3')
     ]
+
+
+def gallery(out, **source):
+    """The text of a gallery of one pair."""
+    source = dict({'checkpoint': 'm', 'step': 7, 'data': 'v', 'seed': 1, 'samples': 1}, **source)
+    row = {'name': '1', 'L1': 0.1, 'MS-SSIM': 0.5, 'diversity': 0.02}
+    pages.write_gallery(report_on(source, [row], {'FID': 12.5}), str(out), (16, 16))
+    return (out / 'index.html').read_text(encoding='utf-8')
+
+
+def test_each_metric_says_which_way_is_better(tmp_path):
+    page = gallery(tmp_path)
+    arrow = '<span title="{} is closer to the target">{}</span>'
+    cells = dict(re.findall('<td>(FID|L1|MS-SSIM|diversity)(.*)</td><td>', page))
+    assert {name: cell.split('</td>')[0].strip() for name, cell in cells.items()} == {
+        'L1': arrow.format('lower', '↓'),
+        'FID': arrow.format('lower', '↓'),
+        'MS-SSIM': arrow.format('higher', '↑'),
+        'diversity': '',
+    }
+
+
+def test_metrics_that_prefer_a_blur_are_named_and_none_is_called_best(tmp_path):
+    page = gallery(tmp_path)
+    assert re.search('L1 prefers? a blurred image', page)
+    assert 'best' not in page.lower()
+
+
+@pytest.mark.parametrize('place', ['same', 'moved', 'other', 'unknown'])
+def test_the_gallery_says_whether_its_pairs_were_trained_on(tmp_path, place):
+    folders = {'same': 'mine/train', 'moved': 'moved/train', 'other': 'mine/val', 'unknown': 'v'}
+    shown = tmp_path / folders[place]
+    for folder, side in (('mine/train', 16), ('moved/train', 16), ('mine/val', 24)):
+        write_pair(tmp_path / folder / '1.png', width=side, height=side)
+    trained = str(tmp_path / 'mine' / 'train')
+    described = options_file.describe_data(trained, find.find_images(trained)[0])
+    options_file.save(Config(), str(tmp_path), described)
+    page = gallery(tmp_path, checkpoint=str(tmp_path / 'model-7'), data=str(shown))
+    told = re.search('step 7(.*)</p>', page).group(1)
+    assert (
+        told
+        == {
+            'same': '; trained on these pairs',
+            'moved': '; trained on these pairs',
+            'other': '; not trained on these pairs, but on mine/train',
+            'unknown': '',
+        }[place]
+    )
+
+
+def test_the_gallery_links_the_pages_beside_it_and_says_how_to_draw(tmp_path):
+    page = gallery(tmp_path, checkpoint='out/my model/model-7')
+    assert 'make serve MODEL=&#39;out/my model&#39;' in page
+    assert 'development.html' not in page and 'curves.png' not in page
+    for name in ('development.html', 'curves.png'):
+        (tmp_path / name).write_bytes(b'')
+    page = gallery(tmp_path)
+    assert re.findall('<a href="(development.html|curves.png)"', page) == [
+        'development.html',
+        'curves.png',
+    ]
+
+
+def test_the_model_of_an_export_from_a_saved_model_is_its_folder(tmp_path):
+    page = gallery(tmp_path, checkpoint='out/saved/1000/variables/variables')
+    assert 'make serve MODEL=out/saved/1000<' in page
+
+
+def test_the_newest_column_comes_first(out):
+    page = (out / 'development.html').read_text(encoding='utf-8')
+    assert re.findall('<th>([^<]*)</th>', page) == ['input', 'target', 'step 2000', '100']
+    kinds = re.findall('<img src="development/1-([^"]*).png"', page)
+    assert kinds == ['inputs', 'targets', '2000', '100']
+
+
+@pytest.mark.parametrize('running', [True, False])
+def test_only_the_page_of_a_running_training_reloads_itself(tmp_path, running):
+    pages.write_development(str(tmp_path), 'development', ['1'], [1], (16, 16), running)
+    page = (tmp_path / 'development.html').read_text(encoding='utf-8')
+    assert page.count('<meta http-equiv="refresh" content="10">') == running
+    assert ('reloads itself' in page) == running
 
 
 @pytest.fixture(scope='module')
@@ -131,6 +214,13 @@ def test_every_image_exists_and_loads_lazily(open_page, page, address):
     page.wait('[...document.images].every(image => image.complete)')
     widths = page.run('[...document.images].map(image => image.naturalWidth)')
     assert widths == [16] * count
+
+
+@pytest.mark.parametrize('device', [dict(chromium.PHONE, width=390), chromium.DESKTOP])
+def test_pictures_are_on_the_first_screen(open_page, page, device):
+    open_page('index.html', device)
+    box = '(() => { const b = document.images[1].getBoundingClientRect(); return b.bottom; })()'
+    assert page.run(box) <= device['height']
 
 
 def test_the_gallery_fits_on_a_phone(open_page, page):

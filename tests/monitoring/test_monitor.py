@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +23,7 @@ from support.helpers import (
 )
 
 from pix2pix_tf import training
+from pix2pix_tf.evaluation import pages
 from pix2pix_tf.monitoring import csv_log
 from pix2pix_tf.system.errors import DataError
 
@@ -114,8 +116,27 @@ def test_development_has_a_column_for_each_step_and_none_of_steps_that_were_lost
     assert set(os.listdir(folder)) == names | mine
     with open(os.path.join(out, 'development.html')) as file:
         page = file.read()
-    assert re.findall('<th>([0-9]+)</th>', page) == ['4', '5']
+    assert re.findall('<th>(?:step )?([0-9]+)</th>', page) == ['5', '4']
     assert set(re.findall('<img src="development/([^"]*)"', page)) == names
+
+
+@pytest.mark.parametrize('stopped', [False, True])
+def test_development_reloads_itself_while_the_training_runs(pairs, tmp_path, monkeypatch, stopped):
+    write, seen = pages.write_development, []
+
+    def write_and_see(*arguments):
+        path = write(*arguments)
+        with open(path) as file:
+            seen.append('http-equiv="refresh"' in file.read())
+        if len(seen) == 1 and stopped:
+            os.kill(os.getpid(), signal.SIGINT)
+        return path
+
+    monkeypatch.setattr(pages, 'write_development', write_and_see)
+    config = replace(WATCHED, max_steps=1000 if stopped else 4)
+    result = training.train(pairs, str(tmp_path), config, val_data=pairs)
+    assert result.step < 1000
+    assert seen[:-1] == [True] * (result.step // 2) and not seen[-1]
 
 
 def test_images_differ_by_the_weights_alone(pairs, tmp_path):
