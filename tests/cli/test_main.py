@@ -62,7 +62,10 @@ def test_an_unknown_command_is_one_line(exit_status, capsys, command, hint):
 
 def test_errors_have_the_name_of_the_installed_command(exit_status, capsys):
     assert exit_status('train', '--ngf=0') == 2
-    assert capsys.readouterr().err == 'pix2pix-train: --ngf is 0: it must be at least 1 and at most 16384\n'
+    assert (
+        capsys.readouterr().err
+        == 'pix2pix-train: --ngf is 0: it must be at least 1 and at most 16384\n'
+    )
 
 
 def test_a_bug_keeps_its_traceback(exit_status, monkeypatch):
