@@ -89,7 +89,7 @@ def test_the_source_distribution_is_the_repository_and_its_readme_leads_there(so
     metadata = email.message_from_string(text)
     assert metadata['Home-page'] == address
     assert f'name: {metadata["Author"]}' in citation.read_text()
-    assert f'![]({address}/raw/main/docs/images/facades-1-input.jpg)' in text
+    assert f'![Label map]({address}/raw/main/docs/images/facades-1-input.jpg)' in text
     assert f']({address}/blob/main/docs/datasets.md)' in text
     assert not re.findall(r'\]\((?!https:)|src="(?!https:)', text)
     found = re.findall(r"versions='(.*)'", (source / 'bin' / 'find-python').read_text())
