@@ -215,6 +215,8 @@ def test_keys_work_after_a_click_on_a_control(page, control):
     choose(page, 'tool', 'brush')  # it has a size
     page.click('#clear')  # there is something to undo
     page.click(control)
+    # An example is drawn when it has been loaded
+    page.wait(f'drawings.length === {3 if control in ("#clear", "#examples button") else 2}')
     for key, name, value in (
         ('f', 'tool', 'fill'),
         ('R', 'tool', 'rectangle'),
