@@ -1,4 +1,4 @@
-"""`training.train` on several processes, out of its own pieces (not in the post).
+"""`training.train` on several processes, built from the functions of training.py.
 
 Each process, a worker, computes a replica of the graph on its part of the pairs. Worker 0, the
 chief, also does what `training.train` does around its steps: it reports, evaluates and saves.
