@@ -155,6 +155,8 @@ def test_a_tilde_is_the_home_folder(make, tmp_path):
 def test_commands_for_a_trained_generator_get_what_was_typed(make):
     [predict], _ = make('predict', IN="kid's/a$b.png", TO='to  there', ARGS='--seed=1')
     assert predict[2:] == ['--model=out/facades', '--to=to  there', '--seed=1', "kid's/a$b.png"]
+    [predict], _ = make('predict', IN='a.png', INPUT='auto')
+    assert predict[2:] == ['--model=out/facades', '--input=auto', 'a.png']
     [convert], _ = make('convert', MODEL='/m', FORMAT='onnx')
     assert convert[1:] == ['bin/pix2pix-convert', '--model=/m', '--format=onnx']
     [serve], _ = make('serve', DATA='maps', PORT=9000, TO='/nowhere')

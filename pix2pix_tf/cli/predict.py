@@ -10,7 +10,7 @@ from absl import flags
 
 from pix2pix_tf import config
 from pix2pix_tf.cli import common
-from pix2pix_tf.pairs import find
+from pix2pix_tf.pairs import find, halves, inputs, record
 from pix2pix_tf.system import shard
 from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import Pix2PixError, UsageError
@@ -44,6 +44,13 @@ flags.DEFINE_integer(
     'Side in pixels beyond which `fit`=whole works in tiles; the default depends on free memory.',
     flag_values=FLAGS,
 )
+flags.DEFINE_enum(
+    'input',
+    'file',
+    ['file', 'auto'],
+    'auto: computes the input of each photo as `make pairs` did for the training.',
+    flag_values=FLAGS,
+)
 flags.DEFINE_integer('samples', 1, 'Outputs per input.', flag_values=FLAGS)
 flags.DEFINE_string(
     'shard',
@@ -71,22 +78,22 @@ def main(paths: typing.Sequence[str]) -> None:
         raise UsageError('no image is given: add files or folders')
 
     to = FLAGS.to or os.path.join(common.folder_of(FLAGS.model), 'predictions')
-    inputs, others = find.walk_images(paths, leave_out=to)
+    images, others = find.walk_images(paths, leave_out=to)
     for line in find.left_out(others):
         print_line(line)
-    if not inputs:
+    if not images:
         raise Pix2PixError(f'no image in {", ".join(paths)}')
 
     files, generator = common.load('inference.files'), common.load('inference.generator')
     if any(os.path.realpath(path) == os.path.realpath(to) for path in paths):
-        earlier = files.earlier_results(inputs, to)
-        inputs = [one for one in inputs if one[0] not in earlier]
-        if not inputs:
+        earlier = files.earlier_results(images, to)
+        images = [one for one in images if one[0] not in earlier]
+        if not images:
             raise Pix2PixError(f'all images in {to} are results of an earlier run')
-    planned = files.plan(inputs, to, FLAGS.name, FLAGS.samples)
+    planned = files.plan(images, to, FLAGS.name, FLAGS.samples)
     results = dict(part.take(list(planned.items())))
     settings = files.PredictionSettings(
-        FLAGS.samples, FLAGS.fit, FLAGS.tile, FLAGS.keep_size, part.total == 1
+        FLAGS.samples, FLAGS.fit, FLAGS.tile, FLAGS.keep_size, part.total == 1, _input_of()
     )
     with generator.load(FLAGS.model, **changes) as loaded:
         done = files.predict_files(loaded, results, to, settings)
@@ -98,3 +105,46 @@ def main(paths: typing.Sequence[str]) -> None:
     if done.failures:
         of_all = f'{len(done.failures)} of {count(len(results), "image")}'
         raise Pix2PixError(f'{of_all} failed, as named above')
+
+
+_KINDS = {'labels': 'label maps', 'lines': 'line drawings', 'photos': 'photos'}
+
+
+def _input_of():
+    """A function from an image to the input of the model in it, and what to say about it.
+
+    Prints what the model was trained on.
+
+    Raises:
+        UsageError: the pairs of the training were not made from photos.
+    """
+    canvas, palette = common.load('serve.canvas'), common.load('serve.palette')
+    model = common.load('inference.trained').find(FLAGS.model)
+    folder = canvas.folder_of_training(model, lambda line: None)
+    recipe = record.recipe_of(folder) if folder else {}
+    is_computed = (
+        recipe.get('command') == 'make'
+        and inputs.current_name(str(recipe.get('input'))) in inputs.KINDS
+    )
+    if FLAGS.input == 'auto':
+        if not is_computed:
+            raise UsageError(
+                f'`input`=auto requires a model of pairs that `make pairs` has made from photos, '
+                f'and that are still there: {FLAGS.model} is not one'
+            )
+        return lambda image: (halves.computed_input(image, recipe), None)
+    drawn = canvas.prepare(model, notify=lambda line: None)
+    kind = _KINDS.get(drawn.palette.kind)
+    if kind:
+        print_line(f'{FLAGS.model} was trained on {kind}')
+    advice = ': compute it with `input`=auto' if is_computed else ''
+
+    def input_of(image):
+        half, is_pair = drawn.input_of(image)
+        if is_pair:
+            return half, f'is a pair: its {drawn.input_half} half is the input'
+        if not palette.fits(image, drawn.palette):
+            return image, f'does not look like the {kind} that the model was trained on{advice}'
+        return image, None
+
+    return input_of

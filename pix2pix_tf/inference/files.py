@@ -4,7 +4,7 @@ import concurrent.futures
 import io
 import os
 import re
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 from PIL import Image
@@ -31,6 +31,8 @@ class PredictionSettings(NamedTuple):
     tile: Optional[int] = None
     keep_size: bool = False  # after 'scale': the result is scaled to the size of its input
     page: bool = True  # whether index.html is written
+    # From an image of mode RGB to the input of the network, and what to say about it (or None)
+    input_of: Optional[Callable[[Image.Image], Tuple[Image.Image, Optional[str]]]] = None
 
 
 class Predictions(NamedTuple):
@@ -199,6 +201,9 @@ def _predict(generator, path, result, preview, settings):
     """
     contents = read.read_file(path)
     image, doubt = generator.read(contents, path), read.doubt_of(contents, path)
+    if settings.input_of:
+        image, note = settings.input_of(image)
+        doubt = doubt or (note and f'{path} {note}')
     outputs = _outputs(generator, np.asarray(image), settings)
     if settings.keep_size:
         outputs = [

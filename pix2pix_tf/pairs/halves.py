@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import io
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
@@ -89,6 +89,25 @@ def both_halves(options: PairOptions, source: PairFiles) -> Tuple[bytes, ...]:
     """
     panels = _panels(source.paths[0], 'ab')
     return tuple(encoded(panels[side], 'png') for side in 'ab')
+
+
+def computed_input(photo: Image.Image, recipe: Dict[str, Any]) -> Image.Image:
+    """The input that `pair_of_photo` computes from a photo by the `recipe` of a record.
+
+    Both are of mode RGB. The places of a mask are drawn from the pixels.
+
+    Raises:
+        DataError: the recipe is invalid.
+    """
+    try:
+        shape = Shape(*(recipe[name] for name in Shape._fields))
+        values = {name: recipe[name] for name in inputs.Parameters._fields}
+        kind = inputs.KINDS[inputs.current_name(recipe['input'])]
+        photo = resized(photo, shape)
+        rng = np.random.RandomState(list(hashlib.sha256(photo.tobytes()).digest()))
+        return kind(photo, inputs.Parameters(**values), rng)
+    except (LookupError, TypeError, ValueError) as error:
+        raise DataError(f'the recipe in pairs.json is invalid ({error!r})') from error
 
 
 class Look(NamedTuple):

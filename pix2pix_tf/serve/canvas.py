@@ -4,7 +4,7 @@ import contextlib
 import io
 import os
 import random
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 from PIL import Image
@@ -62,20 +62,24 @@ class Canvas(NamedTuple):
         }
 
 
-def prepare(source: Trained, data: Optional[str] = None) -> Canvas:
+def prepare(
+    source: Trained,
+    data: Optional[str] = None,
+    notify: Callable[[str], object] = print_line,
+) -> Canvas:
     """The Canvas of a model: from the pairs in `data`, by default those of its training.
 
     Examples come from val/ next to that folder, or else from the folder itself. The folder of the
     training counts only if it still has the files of the training: options.json may come from a
     stranger, and name any folder of this machine. Otherwise, the Canvas has a few plain colors and
-    no examples.
+    no examples, and `notify` is called with a line that says so.
 
     Raises:
         DataError: the folder `data` has no pairs.
     """
     size = source.config.crop_size[::-1]
     half = 'right' if source.config.direction == 'BtoA' else 'left'
-    folder = data or _folder_of_training(source)
+    folder = data or folder_of_training(source, notify) or ''
     try:
         inputs = _inputs(folder, source.config, _SAMPLED) if folder else []
     except DataError:
@@ -94,8 +98,13 @@ def prepare(source: Trained, data: Optional[str] = None) -> Canvas:
     return Canvas(*size, found, sheet, half, [_png(image, size) for image in examples])
 
 
-def _folder_of_training(source):
-    """The folder recorded in options.json, if it has the files recorded there, or else None."""
+def folder_of_training(
+    source: Trained, notify: Callable[[str], object] = print_line
+) -> Optional[str]:
+    """The folder recorded in options.json, if it has the files recorded there, or else None.
+
+    `notify` is called with a line if it has other files.
+    """
     recorded = options_file.load_data(source.folder)
     if not recorded:
         return None
@@ -108,7 +117,7 @@ def _folder_of_training(source):
             return recorded.folder
     except (DataError, OSError, ValueError):  # no such folder, or no name of one
         return None
-    print_line(
+    notify(
         f'{recorded.folder} has other files than when {source.checkpoint} was trained: the page '
         'has plain colors and no examples; choose a folder with `data`'
     )

@@ -134,6 +134,12 @@ def is_pair(a: Image.Image, b: Image.Image, found: Palette) -> bool:
     return colored >= _OF_LINES and 1 - other > 2 * (1 - colored) + 0.05  # photos on white, too
 
 
+def fits(image: Image.Image, found: Palette) -> bool:
+    """Whether an image of mode RGB looks like an input of a model with that palette."""
+    least = {LABELS: _OF_LABELS, LINES: _OF_LINES}.get(found.kind, 0)
+    return _share_of_palette(image, found) >= least
+
+
 def _share_of_palette(image, found):
     """The share of the pixels that have about a color of the palette."""
     colors = np.array([_rgb(color.color) for color in found.colors])
