@@ -55,7 +55,7 @@ help:
 	@echo '  make convert      convert a trained generator to FORMAT: saved_model, onnx or tflite'
 	@echo '  make serve        serve a trained generator over HTTP, with a page to draw on'
 	@echo '  make page         write that page and its model for a static web host'
-	@echo '  make demo         train, export and plot on drawn facades, in two and a half minutes'
+	@echo '  make demo         train, export and plot on drawn facades, in two to five minutes'
 	@echo '  make plot         plot the losses and metrics of a training'
 	@echo '  make tensorboard  watch a training in TensorBoard'
 	@echo '  make data         only download DATA'
