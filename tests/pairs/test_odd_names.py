@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 from support.helpers import NARROW_FLAGS, contents, pair_pixels, run_real_command, write_pair
 
+from pix2pix_tf.images import UNFINISHED
+
 # As in the base of the image with LC_ALL=C: Python 3.7 and later would choose UTF-8 by themselves
 ASCII = {'LC_ALL': 'C', 'PYTHONUTF8': '0', 'PYTHONCOERCECLOCALE': '0'}
 
@@ -43,7 +45,7 @@ def run(data, tmp_path_factory):
     """A training and an export of `data`: (output folder, [the result of each], data unchanged)."""
     out = tmp_path_factory.mktemp('out')
     (out / 'images').mkdir()
-    for name in STALE + OTHERS:
+    for name in [*STALE, *OTHERS, UNFINISHED]:  # of an export that was killed
         (out / 'images' / name).write_bytes(b'')
     before = snapshot(data)
     flags = [f'--data={data}', f'--out={out}']
