@@ -113,7 +113,7 @@ def test_lines_are_blended_when_they_are_scaled_so_that_none_vanishes(tmp_path):
     dark = (row < 230) & (row <= np.roll(row, 1)) & (row < np.roll(row, -1))
     assert dark.sum() == 102  # one for each line
     resumed = run_pairs('combine', *flags, '--size=256').stdout
-    assert 'B: line drawings' in resumed and '1 were there' in resumed
+    assert 'B: line drawings' in resumed and '1 was there' in resumed
 
 
 @pytest.mark.parametrize(
