@@ -137,7 +137,9 @@ def test_development_reloads_itself_while_the_training_runs(pairs, tmp_path, mon
     config = replace(WATCHED, max_steps=1000 if stopped else 4)
     result = training.train(pairs, str(tmp_path), config, val_data=pairs)
     assert result.step < 1000
-    assert seen[:-1] == [True] * (result.step // 2) and not seen[-1]
+    assert len(seen) > 1 and all(seen[:-1]) and not seen[-1]
+    if not stopped:  # a signal may come between a step and its display
+        assert len(seen) == 3
 
 
 def test_images_differ_by_the_weights_alone(pairs, tmp_path):
