@@ -13,7 +13,7 @@ from pix2pix_tf.cli import common
 from pix2pix_tf.pairs import find, halves, inputs, record
 from pix2pix_tf.system import shard
 from pix2pix_tf.system.console import count, print_line
-from pix2pix_tf.system.errors import Pix2PixError, UsageError
+from pix2pix_tf.system.errors import DataError, Pix2PixError, UsageError
 
 ARGUMENTS = 'FILE_OR_FOLDER'
 
@@ -113,7 +113,7 @@ _KINDS = {'labels': 'label maps', 'lines': 'line drawings', 'photos': 'photos'}
 def _input_of():
     """A function from an image to the input of the model in it, and what to say about it.
 
-    Prints what the model was trained on.
+    None if the pairs of the training are gone. Prints what the model was trained on.
 
     Raises:
         UsageError: the pairs of the training were not made from photos.
@@ -133,7 +133,12 @@ def _input_of():
                 f'and that are still there: {FLAGS.model} is not one'
             )
         return lambda image: (halves.computed_input(image, recipe), None)
-    drawn = canvas.prepare(model, notify=lambda line: None)
+    if not folder:
+        return None
+    try:
+        drawn = canvas.prepare(model, folder, most_examples=0)
+    except DataError:  # none of its pairs can be read any more
+        return None
     kind = _KINDS.get(drawn.palette.kind)
     if kind:
         print_line(f'{FLAGS.model} was trained on {kind}')

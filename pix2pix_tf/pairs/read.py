@@ -124,7 +124,7 @@ def describe_ids(ids: np.ndarray) -> str:
 
 
 def read_ids(path: str) -> Optional[np.ndarray]:
-    """The class ids in a gray file, [height, width]; None if it has colors of its own.
+    """The class ids in a gray file, [height, width]; None if it has colors.
 
     Raises:
         DataError: it cannot be read; the message begins with the path.

@@ -21,7 +21,6 @@ from pix2pix_tf.system.errors import DataError
 PAGE = os.path.join(os.path.dirname(__file__), 'page')  # its files
 
 _SAMPLED = 60  # training inputs whose colors are counted
-_EXAMPLES = 12
 
 
 class Canvas(NamedTuple):
@@ -62,24 +61,20 @@ class Canvas(NamedTuple):
         }
 
 
-def prepare(
-    source: Trained,
-    data: Optional[str] = None,
-    notify: Callable[[str], object] = print_line,
-) -> Canvas:
+def prepare(source: Trained, data: Optional[str] = None, most_examples: int = 12) -> Canvas:
     """The Canvas of a model: from the pairs in `data`, by default those of its training.
 
     Examples come from val/ next to that folder, or else from the folder itself. The folder of the
     training counts only if it still has the files of the training: options.json may come from a
     stranger, and name any folder of this machine. Otherwise, the Canvas has a few plain colors and
-    no examples, and `notify` is called with a line that says so.
+    no examples, and a line says so.
 
     Raises:
         DataError: the folder `data` has no pairs.
     """
     size = source.config.crop_size[::-1]
     half = 'right' if source.config.direction == 'BtoA' else 'left'
-    folder = data or folder_of_training(source, notify) or ''
+    folder = data or folder_of_training(source) or ''
     try:
         inputs = _inputs(folder, source.config, _SAMPLED) if folder else []
     except DataError:
@@ -88,13 +83,15 @@ def prepare(
         inputs = []
     if not inputs:
         return Canvas(*size, palette.PLAIN, palette.layout([], palette.PLAIN), half, [])
-    try:
-        validation = os.path.join(os.path.dirname(os.path.abspath(folder)), 'val')
-        examples = _inputs(validation, source.config, _EXAMPLES)
-    except DataError:
-        examples = inputs[:_EXAMPLES]
     found = palette.find(inputs)
     sheet = palette.layout(inputs, found)
+    if not most_examples:
+        return Canvas(*size, found, sheet, half, [])
+    try:
+        validation = os.path.join(os.path.dirname(os.path.abspath(folder)), 'val')
+        examples = _inputs(validation, source.config, most_examples)
+    except DataError:
+        examples = inputs[:most_examples]
     return Canvas(*size, found, sheet, half, [_png(image, size) for image in examples])
 
 
