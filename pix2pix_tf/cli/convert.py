@@ -12,9 +12,7 @@ from pix2pix_tf.cli import common
 from pix2pix_tf.system.console import print_line
 
 FLAGS = flags.FlagValues()
-flags.DEFINE_string(
-    'model', 'out/facades', 'Folder of a training, or a checkpoint.', flag_values=FLAGS
-)
+flags.DEFINE_string('model', 'out/facades', common.MODEL, flag_values=FLAGS)
 flags.DEFINE_enum(
     'format', 'saved_model', ['saved_model', 'onnx', 'tflite'], 'What to write.', flag_values=FLAGS
 )
@@ -43,7 +41,10 @@ def main() -> None:
     convert, trained = common.load('convert.convert'), common.load('inference.trained')
     source = trained.find(FLAGS.model)
     to = FLAGS.to or os.path.join(common.folder_of(FLAGS.model), FLAGS.format)
-    done = convert.convert(source, FLAGS.format, to, FLAGS.weights, FLAGS.masks)
+    drawing = None
+    if FLAGS.format == 'onnx':
+        drawing = common.load('serve.canvas').prepare(source).embedded()
+    done = convert.convert(source, FLAGS.format, to, FLAGS.weights, FLAGS.masks, drawing)
     checked = _describe(done.difference)
     print_line(f'wrote {done.path} ({checked}), with README.md and options.json')
 

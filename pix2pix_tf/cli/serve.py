@@ -79,8 +79,8 @@ def main() -> None:
     if token and not all(' ' < character <= '~' for character in token):
         raise UsageError('`token` must consist of ASCII letters, digits and signs, without blanks')
     common.require('serve', 'prometheus_client', 'waitress', 'werkzeug')
-    access = _read_access(common.load('serve.access'), token)
-    server = common.load('serve.server')
+    access = _read_access(common.load('serve.access', FLAGS.model), token)
+    server = common.load('serve.server', FLAGS.model)
     name = FLAGS.name or common.model_name(FLAGS.model)
     limits = server.Limits(pixels=FLAGS.max_pixels, queue=FLAGS.queue, seconds=FLAGS.seconds)
     server.serve(FLAGS.model, name, access, limits, FLAGS.data, FLAGS.watch, **changes)
