@@ -86,7 +86,7 @@ def serve(  # noqa: PLR0913 - what the command can be told
 
 
 def _has_display():
-    """Whether a browser can open a window here; without one, Python may open one in the terminal."""
+    """Whether a browser can open a window here; Python would else open one in the terminal."""
     return sys.platform == 'darwin' or bool({'DISPLAY', 'WAYLAND_DISPLAY'} & set(os.environ))
 
 

@@ -18,7 +18,7 @@ from pix2pix_tf.inference.generator import Generator
 from pix2pix_tf.inference.tensorflow_network import TensorFlowNetwork
 from pix2pix_tf.inference.trained import find
 from pix2pix_tf.serve import canvas, palette
-from pix2pix_tf.system.errors import CheckpointError, UsageError
+from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, UsageError
 
 onnx = pytest.importorskip('pix2pix_tf.convert.onnx')  # the library is missing on Python 3.6
 
@@ -152,9 +152,8 @@ def test_other_files_are_refused_by_name(files, tmp_path):
         (b'', 'is not an ONNX file of pix2pix_tf'),
     ):
         foreign.write_bytes(contents)
-        with pytest.raises(pix2pix_tf.system.errors.Pix2PixError, match=words) as error:
-            with pix2pix_tf.load(str(foreign)) as generator:
-                generator(pair_pixels(1, 64, 64), seed=1)
+        with pytest.raises(Pix2PixError, match=words) as error:
+            pix2pix_tf.load(str(foreign))(pair_pixels(1, 64, 64), seed=1)
         assert str(foreign) in str(error.value) and '\n' not in str(error.value)
 
 
@@ -193,6 +192,19 @@ def test_a_name_comes_before_a_path_unless_it_is_written_as_one(shipped, files):
         'float32-False, float32-True, int8-True',
     ):
         find('int9')
+
+
+@pytest.mark.parametrize('name', trained.shipped())
+def test_a_generator_of_the_package_is_small_and_complete(name):
+    path = trained.shipped()[name]
+    assert os.path.getsize(path) <= 15 * 10**6
+    assert os.path.exists(path[: -len('.onnx')] + '.md')
+    assert find(name).config.dropout > 0
+    drawing = canvas.prepare(find(name))
+    assert drawing.palette.kind != palette.UNKNOWN and len(drawing.examples) >= 4
+    with pix2pix_tf.load(name) as generator:
+        output = generator(generator.read(drawing.examples[0]), seed=1)
+    assert np.asarray(output).std() > 10
 
 
 def test_a_folder_with_an_onnx_file_is_that_file_unless_it_has_a_training(source, tmp_path):
