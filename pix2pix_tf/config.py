@@ -38,6 +38,10 @@ BELOW_1 = Range('at least 0 and below 1', lambda value: 0 <= value < 1)
 SEED = Range('0 or more and below 2**31', lambda value: 0 <= value < 2**31)
 SWITCH = Range('true or false', lambda value: True)
 DIRECTION = Range('BtoA or AtoB', lambda value: value in ('BtoA', 'AtoB'))
+METRIC = Range(
+    'none, L1, RMSE, PSNR, SSIM, MS-SSIM or LPIPS',
+    lambda value: value in ('none', 'L1', 'RMSE', 'PSNR', 'SSIM', 'MS-SSIM', 'LPIPS'),
+)
 GENERATOR_SIZE = Range(
     f'a multiple of {GENERATOR_STRIDE}, because the generator halves its input 8 times',
     lambda value: value > 0 and value % GENERATOR_STRIDE == 0,
@@ -123,6 +127,11 @@ class Config:
         0, COUNT, 'Seconds between two checkpoints, in addition to `save_freq`; 0: never.'
     )
     keep: int = _changeable(1, AT_LEAST_1, 'Number of newest checkpoints to keep.')
+    keep_best: str = _changeable(
+        'none',
+        METRIC,
+        'Validation metric whose best checkpoint is kept as well, in the folder best of `out`.',
+    )
     seed: typing.Optional[int] = _changeable(
         None, SEED, 'Makes a run repeatable on a CPU. By default every run differs.'
     )

@@ -15,6 +15,7 @@ from pix2pix_tf import checkpoints, dataset, diagnosis, images, options_file, sa
 from pix2pix_tf.config import Config, describe_size
 from pix2pix_tf.evaluation import pages
 from pix2pix_tf.model import Model, build_model
+from pix2pix_tf.monitoring import best_checkpoint, csv_log
 from pix2pix_tf.monitoring.monitor import Monitor
 from pix2pix_tf.monitoring.progress import Progress, is_due
 from pix2pix_tf.monitoring.tensorboard import EventWriter
@@ -76,6 +77,7 @@ def train(
     with signals.stopping_on_signals(print_line) as stop, output_folder(out) as lock:
         checkpoint = find_resumed(out, config, None if override else described)
         check_files(out, config, checkpoint, watched)
+        best = best_checkpoint.find(out, config, watched)
         for line in [describe(pairs.sizes, config), *notes_on(pairs, watched, val_data)]:
             print_line(line)
         session.prepare(config, print_line)
@@ -124,8 +126,11 @@ def train(
                         progress.show(step, results['checked'])
                         if is_due(config.progress_freq, step, steps):
                             progress.report(step, results['checked'], results['averages'])
-                        monitor.record(sess, step, results, progress.recent_rate(), stop)
+                        rate = progress.recent_rate()
+                        evaluated = monitor.record(sess, step, results, rate, stop)
 
+                        if best and evaluated:
+                            best.offer(saves, step, evaluated)
                         if saves.is_due(step, steps):
                             saves.save(step)
                 monitor.end()
@@ -158,7 +163,9 @@ def find_watched(
 
     Raises:
         DataError: the folder `val_data` cannot be used.
+        UsageError: `keep_best` is a metric of them, and they are not evaluated by it.
     """
+    best_checkpoint.check_possible(config, val_data, csv_log.VALIDATION.values())
     if not val_data:
         return None
     if not (config.display_freq or config.eval_freq):
@@ -291,7 +298,7 @@ def conclude(saves: saving.Saves, steps: range, step: int, stop: threading.Event
     """Saves the last `step` of a run, unless that is done, and prints how the run ended.
 
     Raises:
-        CheckpointError: the last save failed.
+        CheckpointError: the last save failed, or the last one of the best checkpoint.
         Pix2PixError: standard output was closed.
     """
     if steps.start < step < steps.stop and saves.saved_step != step:
@@ -305,3 +312,5 @@ def conclude(saves: saving.Saves, steps: range, step: int, stop: threading.Event
         raise Pix2PixError(f'standard output was closed: stopped at step {step}{saved}')
     elif stop.is_set():
         print_line(f'stopped at step {step} of {steps.stop}{saved}; the same command resumes it')
+    if saves.best_error:
+        raise saves.best_error

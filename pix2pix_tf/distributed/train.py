@@ -14,6 +14,7 @@ from pix2pix_tf.config import Config
 from pix2pix_tf.distributed.peers import Cluster
 from pix2pix_tf.distributed.replica import Replica
 from pix2pix_tf.model import build_model
+from pix2pix_tf.monitoring import best_checkpoint
 from pix2pix_tf.monitoring.monitor import Monitor
 from pix2pix_tf.monitoring.progress import Progress, is_due
 from pix2pix_tf.monitoring.validation import Validation
@@ -44,13 +45,14 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(signals.stopping_on_signals(print_line))
         replica = stack.enter_context(Replica(cluster, stop))
-        checkpoint = watched = described = lock = None
+        checkpoint = watched = described = lock = best = None
         if cluster.is_chief:
             watched = training.find_watched(val_data, config, skip_bad_files)
             described = options_file.describe_data(data, pairs.paths)
             lock = stack.enter_context(training.output_folder(out))
             checkpoint = training.find_resumed(out, config, None if override else described)
             training.check_files(out, config, checkpoint, watched)
+            best = best_checkpoint.find(out, config, watched)
             print_line(training.describe(pairs.sizes, config))
             for note in training.notes_on(pairs, watched, val_data):
                 print_line(note)
@@ -115,7 +117,10 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
                                 progress.show(step, results['checked'])
                                 if is_due(config.progress_freq, step, steps):
                                     progress.report(step, results['checked'], results['averages'])
-                                monitor.record(sess, step, results, progress.recent_rate(), stop)
+                                rate = progress.recent_rate()
+                                evaluated = monitor.record(sess, step, results, rate, stop)
+                                if best and evaluated:
+                                    best.offer(saves, step, evaluated)
                                 if saves.is_due(step, steps):
                                     saves.save(step)
                         monitor.end()

@@ -83,10 +83,11 @@ class Monitor:
 
     def record(
         self, session: tf.Session, step: int, results: Results, rate: float, stop: threading.Event
-    ) -> None:
+    ) -> typing.Dict[str, float]:
         """Writes the `results` that are due, and evaluates and displays the validation images.
 
         `rate` is in images per second. Once `stop` is set, no validation image is evaluated.
+        Returns the metrics of the evaluation, {name: value}; {} without one.
         """
         for name in self.summaries:
             if name in results:
@@ -107,6 +108,7 @@ class Monitor:
         displaying = is_due(self.config.display_freq, step, self.steps) and not stop.is_set()
         if self.validation and displaying:
             self.validation.display(session, step)
+        return {csv_log.VALIDATION[column]: value for column, value in evaluated.items()}
 
     def end(self) -> None:
         """Ends the records of a training that is complete, or was stopped."""
