@@ -10,7 +10,7 @@ from absl import flags
 
 from pix2pix_tf import config
 from pix2pix_tf.cli import common
-from pix2pix_tf.pairs import find, halves, inputs, record
+from pix2pix_tf.pairs import find, halves, inputs, palette, record
 from pix2pix_tf.system import shard
 from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import DataError, Pix2PixError, UsageError
@@ -118,7 +118,7 @@ def _input_of():
     Raises:
         UsageError: the pairs of the training were not made from photos.
     """
-    canvas, palette = common.load('serve.canvas'), common.load('serve.palette')
+    canvas = common.load('serve.canvas')
     model = common.load('inference.trained').find(FLAGS.model)
     folder = canvas.folder_of_training(model, lambda line: None)
     recipe = record.recipe_of(folder) if folder else {}

@@ -1,4 +1,4 @@
-"""The palette of the page, and its cleared sheet: the most frequent colors of training inputs."""
+"""The most frequent colors of label maps or line drawings, and a cleared sheet to draw one on."""
 
 import colorsys
 import itertools
@@ -56,7 +56,7 @@ class Color(NamedTuple):
 
 
 class Palette(NamedTuple):
-    """The colors to draw with."""
+    """The colors of a set of images."""
 
     kind: str  # LABELS, LINES, PHOTOS or UNKNOWN
     background: str  # '#0000aa'
