@@ -147,7 +147,8 @@ def _print_and_save(report, out):
 
 
 def _in_common(test_set, config, measures):
-    return shard_files.in_common(test_set.names.values(), as_written(config), measures.network)
+    names, options = test_set.names.values(), as_written(config)
+    return shard_files.in_common(names, options, measures.network, measures.optional)
 
 
 class TestSet(NamedTuple):

@@ -13,7 +13,8 @@ import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import checkpoints, dataset, diagnosis, images, options_file, saving, session
 from pix2pix_tf.config import Config, describe_size
-from pix2pix_tf.evaluation import pages
+from pix2pix_tf.evaluation import image_metrics, pages
+from pix2pix_tf.evaluation.image_metrics import OptionalMetrics
 from pix2pix_tf.model import Model, build_model
 from pix2pix_tf.monitoring import best_checkpoint, csv_log
 from pix2pix_tf.monitoring.monitor import Monitor
@@ -45,13 +46,14 @@ class TrainingResult(NamedTuple):
     checkpoint: Optional[str]  # the newest one in the output folder
 
 
-def train(
+def train(  # noqa: PLR0913 - what the command has as flags
     data: str,
     out: str,
     config: Config = Config(),
     val_data: Optional[str] = None,
     skip_bad_files: bool = False,
     override: bool = False,
+    optional: OptionalMetrics = OptionalMetrics(),
 ) -> TrainingResult:
     """Trains on the side-by-side pairs in the folder `data`; writes to the folder `out`.
 
@@ -61,14 +63,15 @@ def train(
 
     On a terminal, a live line shows the progress; elsewhere the post's lines do. The losses are
     written to losses.csv and to TensorBoard's events. With the folder `val_data`, some of its pairs
-    are evaluated and displayed during the training.
+    are evaluated and displayed during the training, also by the `optional` metrics.
 
     Raises:
         DataError: a folder cannot be used, or some of its files cannot and `skip_bad_files` is off;
             the message names them.
         CheckpointError: the checkpoint in `out` does not fit, or the last save failed.
         TrainingError: a loss or gradient was not finite; nothing was saved after it.
-        Pix2PixError: `out` cannot be written or is in use, or there is too little memory.
+        Pix2PixError: `out` cannot be written or is in use, a file that an optional metric needs
+            cannot be used, or there is too little memory.
     """
     compat.use_graph_mode()
     pairs = find.find_pairs(data, skip_bad_files)
@@ -81,7 +84,8 @@ def train(
         for line in [describe(pairs.sizes, config), *notes_on(pairs, watched, val_data)]:
             print_line(line)
         session.prepare(config, print_line)
-        with tf.Graph().as_default(), diagnosis.explained(pairs.paths):
+        measuring = image_metrics.opened(optional)
+        with measuring as compare, tf.Graph().as_default(), diagnosis.explained(pairs.paths):
             first_step = checkpoints.step_of(checkpoint)
             if config.seed is not None:
                 # A resumed run must not see the same images in the same order again
@@ -93,7 +97,7 @@ def train(
             steps = range(first_step, max_steps)
 
             saver = tf.train.Saver(max_to_keep=None)  # `saving` removes old checkpoints
-            validation = watched and Validation(watched.paths, out, config, first_step)
+            validation = watched and Validation(watched.paths, out, config, first_step, compare)
             monitor = Monitor(batches, model, out, config, steps, validation)
 
             def restore(sess):

@@ -13,6 +13,8 @@ from pix2pix_tf import checkpoints, dataset, diagnosis, options_file, saving, se
 from pix2pix_tf.config import Config
 from pix2pix_tf.distributed.peers import Cluster
 from pix2pix_tf.distributed.replica import Replica
+from pix2pix_tf.evaluation import image_metrics
+from pix2pix_tf.evaluation.image_metrics import OptionalMetrics
 from pix2pix_tf.model import build_model
 from pix2pix_tf.monitoring import best_checkpoint
 from pix2pix_tf.monitoring.monitor import Monitor
@@ -33,6 +35,7 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
     val_data: Optional[str] = None,
     skip_bad_files: bool = False,
     override: bool = False,
+    optional: OptionalMetrics = OptionalMetrics(),
 ) -> TrainingResult:
     """`training.train` as one of the workers of `cluster`. Only the chief writes to `out`.
 
@@ -48,6 +51,7 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
         checkpoint = watched = described = lock = best = None
         if cluster.is_chief:
             watched = training.find_watched(val_data, config, skip_bad_files)
+            compare = stack.enter_context(image_metrics.opened(optional))
             described = options_file.describe_data(data, pairs.paths)
             lock = stack.enter_context(training.output_folder(out))
             checkpoint = training.find_resumed(out, config, None if override else described)
@@ -80,7 +84,7 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
             replica.build()
             monitor = None
             if cluster.is_chief:
-                validation = watched and Validation(watched.paths, out, config, first_step)
+                validation = watched and Validation(watched.paths, out, config, first_step, compare)
                 monitor = Monitor(batches, model, out, config, steps, validation)
 
             def restore(sess):

@@ -6,7 +6,8 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 import numpy as np
 
-from pix2pix_tf.evaluation import features, metrics
+from pix2pix_tf.evaluation import features, image_metrics, metrics
+from pix2pix_tf.evaluation.image_metrics import OptionalMetrics
 from pix2pix_tf.evaluation.report import EvaluationReport, report_on
 from pix2pix_tf.system.shard import Shard
 
@@ -17,15 +18,16 @@ class Measures(NamedTuple):
     samples: int = 1  # outputs per input, which differ in their dropout noise; above 1: diversity
     network: Optional[features.FeatureNetwork] = None  # its features give FID and KID
     shard: Shard = Shard()
+    optional: OptionalMetrics = OptionalMetrics()
 
 
 class Evaluator:
     """Collects the metrics of batches and, with a feature network, the features of their images.
 
-    `names` is {path: name in the report}. Use it as a context manager: it keeps the network open.
+    `names` is {path: name in the report}. Use it as a context manager: it keeps networks open.
 
     Raises:
-        Pix2PixError: the network is unusable.
+        Pix2PixError: a network is unusable.
     """
 
     def __init__(self, names: Dict[str, str], measures: Measures) -> None:
@@ -33,6 +35,7 @@ class Evaluator:
         self.rows: List[Dict[str, Any]] = []
         self.features: Dict[str, list] = {'outputs': [], 'targets': []}
         self._open = contextlib.ExitStack()
+        self._compare = self._open.enter_context(image_metrics.opened(measures.optional))
         self._extract = measures.network and self._open.enter_context(
             features.opened(measures.network)
         )
@@ -52,9 +55,7 @@ class Evaluator:
         outputs, targets = batch['outputs_pixels'], batch['targets_pixels']
         outputs = outputs.reshape((-1, self.samples) + outputs.shape[1:])
         for path, samples, target in zip(batch['paths'], outputs, targets):
-            row = dict(
-                {'name': self.names[os.fsdecode(path)]}, **metrics.compare(samples[0], target)
-            )
+            row = dict({'name': self.names[os.fsdecode(path)]}, **self._compare(samples[0], target))
             if self.samples > 1:
                 row[metrics.DIVERSITY] = metrics.diversity(samples)
             self.rows.append(row)

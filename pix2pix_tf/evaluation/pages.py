@@ -71,7 +71,7 @@ def _better(name):
     """'lower' or 'higher'; '' for a metric that says nothing about quality."""
     if name == metrics.DIVERSITY:
         return ''
-    return 'higher' if name in metrics.NAMES and name not in metrics.LOWER_IS_BETTER else 'lower'
+    return 'lower' if name in metrics.LOWER_IS_BETTER else 'higher'
 
 
 def _model(source):

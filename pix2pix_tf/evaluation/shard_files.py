@@ -18,6 +18,7 @@ import numpy as np
 
 from pix2pix_tf.config import Size
 from pix2pix_tf.evaluation import metrics, pages
+from pix2pix_tf.evaluation.image_metrics import OptionalMetrics
 from pix2pix_tf.evaluation.report import EvaluationReport, check_replaceable, report_on, save_report
 from pix2pix_tf.system import files, parsing
 from pix2pix_tf.system.errors import Pix2PixError
@@ -36,15 +37,20 @@ def in_common(
     names: Iterable[str],
     options: Dict[str, Any],
     network: Optional[Any],
+    optional: OptionalMetrics = OptionalMetrics(),
 ) -> Dict[str, Any]:
     """The values that all shards of an export must agree on.
 
     They are a digest of the `names` of all pairs, and what determines the outputs and their
-    features: some of `options`, and the fields of the feature `network`.
+    features: some of `options`, and the fields of the feature `network`; and which `optional`
+    metrics are measured.
     """
     given = {name: options[name] for name in _DETERMINING}
     for name, value in (network._asdict() if network else {}).items():
         given['features ' + name] = value
+    for name, value in optional._asdict().items():
+        if value:  # perhaps the path of a file, which may differ between machines
+            given[name] = True
     digest = hashlib.sha256(json.dumps(sorted(names)).encode()).hexdigest()
     return {'pairs': digest, 'options': given}
 

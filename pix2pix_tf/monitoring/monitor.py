@@ -116,7 +116,8 @@ class Monitor:
             self.validation.end()
 
     def _describe(self, step, evaluated):
-        values = '  '.join(f'{n} {evaluated[col]:.4f}' for col, n in csv_log.VALIDATION.items())
+        names = {**csv_log.VALIDATION, **csv_log.OPTIONAL}
+        values = '  '.join(f'{names[column]} {value:.4f}' for column, value in evaluated.items())
         best = csv_log.best_step(self.log.rows)
         number = count(len(self.validation.paths), 'image')
         where = 'so far' if best == step else f'was at step {best}'

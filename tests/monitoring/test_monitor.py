@@ -70,7 +70,7 @@ def test_everything_that_is_due_is_written(watched_run):
     printed = [line for line in watched_run.printed.splitlines() if 'validation' in line]
     caveat, first, second = printed
     assert 'L1 and RMSE are of values from 0 to 1, gen_loss_L1 is of values from -1 to 1' in caveat
-    assert 'All but MS-SSIM prefer a blurred image' in caveat
+    assert 'L1, RMSE, PSNR and SSIM prefer a blurred image' in caveat
     assert first.endswith('on 4 images, the highest MS-SSIM so far')
     assert 'on 4 images, the highest MS-SSIM ' in second
 
