@@ -16,7 +16,7 @@ from pix2pix_tf.config import Config, describe_size
 from pix2pix_tf.evaluation import image_metrics, pages
 from pix2pix_tf.evaluation.image_metrics import OptionalMetrics
 from pix2pix_tf.model import Model, build_model
-from pix2pix_tf.monitoring import best_checkpoint, csv_log
+from pix2pix_tf.monitoring import best_checkpoint
 from pix2pix_tf.monitoring.monitor import Monitor
 from pix2pix_tf.monitoring.progress import Progress, is_due
 from pix2pix_tf.monitoring.tensorboard import EventWriter
@@ -68,6 +68,7 @@ def train(  # noqa: PLR0913 - what the command has as flags
     Raises:
         DataError: a folder cannot be used, or some of its files cannot and `skip_bad_files` is off;
             the message names them.
+        UsageError: `keep_best` is a metric that the validation does not measure.
         CheckpointError: the checkpoint in `out` does not fit, or the last save failed.
         TrainingError: a loss or gradient was not finite; nothing was saved after it.
         Pix2PixError: `out` cannot be written or is in use, a file that an optional metric needs
@@ -75,6 +76,7 @@ def train(  # noqa: PLR0913 - what the command has as flags
     """
     compat.use_graph_mode()
     pairs = find.find_pairs(data, skip_bad_files)
+    best_checkpoint.check_possible(config, val_data, optional)
     watched = find_watched(val_data, config, skip_bad_files)
     described = options_file.describe_data(data, pairs.paths)
     with signals.stopping_on_signals(print_line) as stop, output_folder(out) as lock:
@@ -167,9 +169,7 @@ def find_watched(
 
     Raises:
         DataError: the folder `val_data` cannot be used.
-        UsageError: `keep_best` is a metric of them, and they are not evaluated by it.
     """
-    best_checkpoint.check_possible(config, val_data, csv_log.VALIDATION.values())
     if not val_data:
         return None
     if not (config.display_freq or config.eval_freq):

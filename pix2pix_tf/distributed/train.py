@@ -50,6 +50,7 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
         replica = stack.enter_context(Replica(cluster, stop))
         checkpoint = watched = described = lock = best = None
         if cluster.is_chief:
+            best_checkpoint.check_possible(config, val_data, optional)
             watched = training.find_watched(val_data, config, skip_bad_files)
             compare = stack.enter_context(image_metrics.opened(optional))
             described = options_file.describe_data(data, pairs.paths)

@@ -1,7 +1,7 @@
 """The metrics of one pair of images: those of every evaluation, and those that are asked for."""
 
 import contextlib
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -15,6 +15,12 @@ class OptionalMetrics(NamedTuple):
     """Which of `metrics.OPTIONAL_NAMES` are measured, and with what."""
 
     lpips: Optional[str] = None  # path of the weights, as `lpips_weights.fetch` writes them
+
+
+def names_with(optional: OptionalMetrics) -> Tuple[str, ...]:
+    """The metrics that `opened` measures."""
+    chosen = [name for name in metrics.OPTIONAL_NAMES if getattr(optional, name.lower())]
+    return (*metrics.NAMES, *chosen)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ import tensorflow.compat.v1 as tf
 from pix2pix_tf import checkpoints, options_file, saving
 from pix2pix_tf.config import Config, size_as_written
 from pix2pix_tf.evaluation import metrics
+from pix2pix_tf.evaluation.image_metrics import OptionalMetrics, names_with
 from pix2pix_tf.pairs.find import Pairs
 from pix2pix_tf.system import files, locks, parsing
 from pix2pix_tf.system.console import print_line
@@ -25,23 +26,20 @@ _OTHER_BASENAME = 'model-again'
 
 
 def check_possible(
-    config: Config, val_data: typing.Optional[str], computed: typing.Iterable[str]
+    config: Config, val_data: typing.Optional[str], optional: OptionalMetrics = OptionalMetrics()
 ) -> None:
-    """Checks that `keep_best` is none or one of the metrics `computed` of validation images.
+    """Checks that `keep_best` is none, or a metric that the validation measures.
 
     Raises:
-        UsageError: it is not, or none are evaluated.
+        UsageError: it is not.
     """
     name = config.keep_best
     if name == 'none':
         return
     if not (val_data and config.eval_freq):
         raise UsageError(f'`keep_best` is {name}: it needs `val_data`, and `eval_freq` above 0')
-    if name not in computed:
-        raise UsageError(
-            f'`keep_best` is {name}: the validation of this training does not compute it, but '
-            f'{", ".join(computed)}'
-        )
+    if name not in names_with(optional):
+        raise UsageError(f'`keep_best` is {name}: it needs `{name.lower()}` as well')
 
 
 def find(

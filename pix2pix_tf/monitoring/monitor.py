@@ -17,6 +17,8 @@ from pix2pix_tf.monitoring.validation import Validation
 from pix2pix_tf.system import files
 from pix2pix_tf.system.console import count, print_line
 
+_NAMES = {**csv_log.VALIDATION, **csv_log.OPTIONAL}  # of metrics, by their columns
+
 Results = typing.Dict[str, typing.Any]
 
 
@@ -108,7 +110,7 @@ class Monitor:
         displaying = is_due(self.config.display_freq, step, self.steps) and not stop.is_set()
         if self.validation and displaying:
             self.validation.display(session, step)
-        return {csv_log.VALIDATION[column]: value for column, value in evaluated.items()}
+        return {_NAMES[column]: value for column, value in evaluated.items()}
 
     def end(self) -> None:
         """Ends the records of a training that is complete, or was stopped."""
@@ -116,8 +118,7 @@ class Monitor:
             self.validation.end()
 
     def _describe(self, step, evaluated):
-        names = {**csv_log.VALIDATION, **csv_log.OPTIONAL}
-        values = '  '.join(f'{names[column]} {value:.4f}' for column, value in evaluated.items())
+        values = '  '.join(f'{_NAMES[column]} {value:.4f}' for column, value in evaluated.items())
         best = csv_log.best_step(self.log.rows)
         number = count(len(self.validation.paths), 'image')
         where = 'so far' if best == step else f'was at step {best}'

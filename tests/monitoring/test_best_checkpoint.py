@@ -17,6 +17,7 @@ from support.helpers import (
 from pix2pix_tf import checkpoints, options_file, saving, training
 from pix2pix_tf.config import Config, create
 from pix2pix_tf.evaluation import metrics
+from pix2pix_tf.evaluation.image_metrics import OptionalMetrics
 from pix2pix_tf.inference.generator import load
 from pix2pix_tf.inference.trained import find
 from pix2pix_tf.monitoring import best_checkpoint
@@ -84,12 +85,13 @@ def test_a_training_keeps_the_best_and_its_options(pairs, tmp_path, monkeypatch)
         assert generator.config.ngf == SMALL.ngf
 
 
-@pytest.mark.parametrize('metric', metrics.NAMES)
+@pytest.mark.parametrize('metric', [*metrics.NAMES, *metrics.OPTIONAL_NAMES])
 def test_each_metric_has_its_direction(saves, start, tmp_path, metric):
     best = start(Config(keep_best=metric))
     for step, value in enumerate([0.3, 0.3, 0.2, 0.4], 1):
         best.offer(saves, step, values(**{metric: value}))
-    assert kept(tmp_path) == ('model-3' if metric in ('L1', 'RMSE') else 'model-4')
+    lower_is_better = metric in ('L1', 'RMSE', 'LPIPS')
+    assert kept(tmp_path) == ('model-3' if lower_is_better else 'model-4')
 
 
 def test_a_resumed_run_compares_with_the_former_best(saves, start, tmp_path, capsys):
@@ -196,12 +198,12 @@ def test_a_metric_that_is_not_computed_is_an_error_of_one_line(pairs, tmp_path):
     assert not (tmp_path / 'out').exists()
     for config, words in (
         (replace(SSIM, eval_freq=0), '`keep_best` is SSIM: it needs `val_data`, and `eval_freq`'),
-        (Config(keep_best='LPIPS'), '`keep_best` is LPIPS: the validation of this training does'),
+        (Config(keep_best='LPIPS'), '`keep_best` is LPIPS: it needs `lpips` as well'),
     ):
         with pytest.raises(UsageError) as error:
             training.train(pairs, str(tmp_path / 'out'), config, val_data=pairs)
         assert str(error.value).startswith(words)
     with pytest.raises(UsageError, match='`keep_best` is beauty: it must be none, L1, RMSE, PSNR'):
         create(keep_best='beauty')
-    for name in (*metrics.NAMES, 'LPIPS'):
-        best_checkpoint.check_possible(create(keep_best=name), 'val', (*metrics.NAMES, 'LPIPS'))
+    for name in (*metrics.NAMES, *metrics.OPTIONAL_NAMES):
+        best_checkpoint.check_possible(create(keep_best=name), 'val', OptionalMetrics('a.npz'))
