@@ -24,7 +24,9 @@ from pix2pix_tf.evaluation.report import (
 from pix2pix_tf.inference import noise
 from pix2pix_tf.inference.trained import Trained, find
 from pix2pix_tf.model import build_generator
+from pix2pix_tf.pairs import label_colors
 from pix2pix_tf.pairs.find import find_pairs
+from pix2pix_tf.pairs.palette import Color
 from pix2pix_tf.system import files
 from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import CheckpointError, DataError, UsageError
@@ -208,9 +210,12 @@ def test(
     were written to `folder`.
     """
     names = {path: test_set.names[path] for path in test_set.paths}
+    colors: List[Color] = []
+    if measures.labels:  # those of all pairs, not of a shard
+        colors = label_colors.find(measures.labels, list(test_set.names), trained.config.direction)
     written = 0
     run = running(test_set.paths, trained, measures.samples, write_images)
-    with Evaluator(names, measures) as evaluator, run as (restored, batches):
+    with Evaluator(names, measures, colors) as evaluator, run as (restored, batches):
         files.prepare_directory(folder)
         if write_images:
             files.write_whole(os.path.join(folder, images.UNFINISHED), b'')

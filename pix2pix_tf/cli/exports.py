@@ -65,6 +65,13 @@ _FLAGS = (
     ),
     (
         flags.DEFINE_string,
+        'labels',
+        None,
+        'Also measures the label accuracy of label maps. auto: their colors are looked for in the '
+        'targets; or a file with a line for each, such as #0000de background.',
+    ),
+    (
+        flags.DEFINE_string,
         'features',
         None,
         'Frozen graph or SavedModel of a feature network; FID and KID use its features.',
@@ -132,7 +139,7 @@ def call(function: str, flag_values: flags.FlagValues) -> None:
         common.load('inference.trained').find(model, **given).config,
         flag_values.checkpoint,
         flag_values.skip_bad_files,
-        exporting.Measures(flag_values.samples, network, parsed, optional),
+        exporting.Measures(flag_values.samples, network, parsed, optional, flag_values.labels),
     )
 
 

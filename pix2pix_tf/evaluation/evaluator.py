@@ -2,13 +2,15 @@
 
 import contextlib
 import os
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
 from pix2pix_tf.evaluation import features, image_metrics, metrics
 from pix2pix_tf.evaluation.image_metrics import OptionalMetrics
+from pix2pix_tf.evaluation.label_accuracy import PER_PIXEL, ConfusionCounter
 from pix2pix_tf.evaluation.report import EvaluationReport, report_on
+from pix2pix_tf.pairs.palette import Color
 from pix2pix_tf.system.shard import Shard
 
 
@@ -19,6 +21,7 @@ class Measures(NamedTuple):
     network: Optional[features.FeatureNetwork] = None  # its features give FID and KID
     shard: Shard = Shard()
     optional: OptionalMetrics = OptionalMetrics()
+    labels: Optional[str] = None  # 'auto' or a file of colors: label accuracy (`label_colors.find`)
 
 
 class Evaluator:
@@ -26,14 +29,19 @@ class Evaluator:
 
     `names` is {path: name in the report}. Use it as a context manager: it keeps networks open.
 
+    With `colors`, those of the labels, it also counts the labels of the images.
+
     Raises:
         Pix2PixError: a network is unusable.
     """
 
-    def __init__(self, names: Dict[str, str], measures: Measures) -> None:
+    def __init__(
+        self, names: Dict[str, str], measures: Measures, colors: Sequence[Color] = ()
+    ) -> None:
         self.names, self.samples, self.shard = names, measures.samples, measures.shard
         self.rows: List[Dict[str, Any]] = []
         self.features: Dict[str, list] = {'outputs': [], 'targets': []}
+        self._counter = ConfusionCounter(colors) if colors else None
         self._open = contextlib.ExitStack()
         self._compare = self._open.enter_context(image_metrics.opened(measures.optional))
         self._extract = measures.network and self._open.enter_context(
@@ -56,6 +64,8 @@ class Evaluator:
         outputs = outputs.reshape((-1, self.samples) + outputs.shape[1:])
         for path, samples, target in zip(batch['paths'], outputs, targets):
             row = dict({'name': self.names[os.fsdecode(path)]}, **self._compare(samples[0], target))
+            if self._counter:
+                row[PER_PIXEL] = self._counter.add(samples[0], target)
             if self.samples > 1:
                 row[metrics.DIVERSITY] = metrics.diversity(samples)
             self.rows.append(row)
@@ -73,4 +83,5 @@ class Evaluator:
         if self._extract and self.shard.total == 1:
             sets = [np.concatenate(self.features[kind]) for kind in ('outputs', 'targets')]
             distances = metrics.distances(*sets)
-        return report_on(source, self.rows, distances)
+        confusion = self._counter.confusion() if self._counter else None
+        return report_on(source, self.rows, distances, confusion)

@@ -47,6 +47,7 @@ def write_gallery(report: EvaluationReport, out: str, size: Size) -> str:
     """
     source = report.source
     rows = [_gallery_row(row, source['samples']) for row in report.images]
+    figures = report.labels.figures if report.labels else {}
     return _write(
         os.path.join(out, GALLERY_FILE),
         'gallery.html',
@@ -55,8 +56,10 @@ def write_gallery(report: EvaluationReport, out: str, size: Size) -> str:
         **_sides(size),
         rows=rows,
         summaries=report.summaries,
+        figures=figures,
         distances=report.distances,
-        better={name: _better(name) for name in (*report.summaries, *report.distances)},
+        classes=report.labels.classes if report.labels else [],
+        better={name: _better(name) for name in (*report.summaries, *figures, *report.distances)},
         blurring=[
             name for name in metrics.NAMES if name in report.summaries and name != _LIKES_SHARP
         ],
