@@ -3,7 +3,7 @@ DATA ?= facades
 DATA_ROOT ?= data/pix2pix
 # The programs in bin/ get these from the environment, as they were typed. In a recipe, make and the
 # shell would interpret quotes, blanks and $, and make expands the variables that it exports itself.
-TYPED := DATA DATA_ROOT DATA_URL OUT PHOTOS INPUT A B IN MODEL TO FORMAT PORT EPOCHS STEPS WORKERS PYTHON
+TYPED := DATA DATA_ROOT DATA_URL OUT PHOTOS INPUT A B IN MODEL TO FORMAT PORT EPOCHS STEPS WORKERS LPIPS PYTHON
 unexport $(TYPED) ARGS
 $(foreach name,$(TYPED),$(eval export PIX2PIX_$(name) := $$(value $(name))))
 export PIX2PIX_DATA_ORIGIN := $(origin DATA)
@@ -18,7 +18,7 @@ endif
 # Commands run the code of this folder, even in a copy of a clone
 export PYTHONPATH := $(CURDIR)$(if $(value PYTHONPATH),:$(value PYTHONPATH))
 # The targets that bin/on-dataset runs
-ON_DATASET := data pairs check-pairs train export evaluate reproduce predict convert serve page plot tensorboard demo
+ON_DATASET := data lpips pairs check-pairs train export evaluate reproduce predict convert serve page plot tensorboard demo
 NEED_RUNTIME := $(filter $(ON_DATASET) setup test test-all bench reference,$(MAKECMDGOALS))
 ifndef RUNTIME
 RUNTIME := tf1
@@ -59,6 +59,7 @@ help:
 	@echo '  make plot         plot the losses and metrics of a training'
 	@echo '  make tensorboard  watch a training in TensorBoard'
 	@echo '  make data         only download DATA'
+	@echo '  make lpips        fetch the weights of LPIPS, a metric that follows the eye (64 MB)'
 	@echo '  make pairs        make the dataset DATA from PHOTOS, or from the folders A and B'
 	@echo '  make check-pairs  look for problems in DATA that would spoil a training'
 	@echo '  make setup        only install the environment, .venv/RUNTIME'
@@ -86,6 +87,8 @@ help:
 	@echo '  FORMAT=saved_model      the format for make convert'
 	@echo '  PORT=8000               the port for make serve'
 	@echo '  EPOCHS=200, STEPS=N     the length of a training'
+	@echo '  LPIPS=1                 also measure LPIPS, in make train, export and evaluate; or a file'
+	@echo '                          of its weights'
 	@echo '  WORKERS=N               number of processes that train one model on this machine'
 	@echo '  ARGS="--flag=value"     flags of the command; docs/reference.md lists them'
 	@echo '  RUNTIME=tf1 or tf2      TensorFlow 1.15 or 2.x'
@@ -106,7 +109,7 @@ setup: $(STAMP)
 train reproduce: data
 
 $(ON_DATASET): setup
-	@bin/on-dataset $(RUN) $@ $(if $(filter data,$@),,$(value ARGS))
+	@bin/on-dataset $(RUN) $@ $(if $(filter data lpips,$@),,$(value ARGS))
 
 test: setup
 	@$(RUN) -m pytest -n $(JOBS) -m 'not slow' $(value ARGS)
@@ -137,5 +140,5 @@ docker-train docker-export docker-evaluate:
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist *.egg-info && find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: start help setup data pairs check-pairs train export evaluate reproduce predict convert serve page plot tensorboard demo test test-all bench lint format \
+.PHONY: start help setup data lpips pairs check-pairs train export evaluate reproduce predict convert serve page plot tensorboard demo test test-all bench lint format \
 	reference docker docker-train docker-export docker-evaluate clean

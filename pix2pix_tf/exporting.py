@@ -18,6 +18,7 @@ from pix2pix_tf.evaluation.evaluator import Evaluator, Measures
 from pix2pix_tf.evaluation.report import (
     EvaluationReport,
     check_replaceable,
+    explain,
     format_table,
     save_report,
 )
@@ -137,15 +138,20 @@ def join(out: str) -> EvaluationReport:
         Pix2PixError: a shard is missing, or they do not belong together.
     """
     report, page = shard_files.join(out)
-    print_line(format_table(report))
+    _print(report)
     opened = f'; open {page}' if page else ''
     print_line(f'joined {count(len(report.images), "pair")} in {out}{opened}')
     return report
 
 
 def _print_and_save(report, out):
-    print_line(format_table(report))  # first, so that a full disk cannot lose the table
+    _print(report)  # first, so that a full disk cannot lose the table
     save_report(report, out)
+
+
+def _print(report):
+    for line in [format_table(report), *explain(report)]:
+        print_line(line)
 
 
 def _in_common(test_set, config, measures):

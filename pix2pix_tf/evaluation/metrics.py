@@ -9,6 +9,7 @@ import numpy as np
 
 NAMES = ('L1', 'RMSE', 'PSNR', 'SSIM', 'MS-SSIM')
 OPTIONAL_NAMES = ('LPIPS',)  # measured only if asked for: see `image_metrics`
+PREFER_BLUR = ('L1', 'RMSE', 'PSNR', 'SSIM')  # a blurred image to a sharp and plausible one
 LOWER_IS_BETTER = ('L1', 'RMSE', 'LPIPS', 'FID', 'KID')
 DIVERSITY = 'diversity'  # says nothing about quality
 

@@ -109,6 +109,31 @@ def save_report(report: EvaluationReport, directory: str) -> None:
     )
 
 
+def explain(report: EvaluationReport) -> List[str]:
+    """Lines below the table: which of its figures are worth comparing, and how to get LPIPS."""
+    telling = [
+        name
+        for name in report.summaries
+        if name not in metrics.PREFER_BLUR and name != metrics.DIVERSITY
+    ]
+    telling += report.labels.figures if report.labels else []
+    blurring = [name for name in metrics.PREFER_BLUR if name in report.summaries]
+    lines = [
+        f'worth comparing, on the same pairs: {_listed(telling)}; {_listed(blurring)} prefer a '
+        'blurred image. What others reach: docs/results.md, "Published figures"'
+    ]
+    if 'LPIPS' not in report.summaries:
+        lines.append(
+            'LPIPS follows the eye more than these: make lpips fetches its weights, and LPIPS=1 '
+            'measures it (without make: pix2pix-data --lpips=FILE, then --lpips=FILE)'
+        )
+    return lines
+
+
+def _listed(names):
+    return ' and '.join(filter(None, (', '.join(names[:-1]), names[-1])))
+
+
 def format_table(report: EvaluationReport) -> str:
     """The summaries as lines for a terminal."""
     lines = [f'{"":10}{"mean":>10}{"std":>10}   95% interval of the mean']

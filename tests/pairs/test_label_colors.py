@@ -62,9 +62,10 @@ def test_auto_finds_the_labels_of_either_half(tmp_path, extension):
             paths.append(str(path))
     for direction in ('AtoB', 'BtoA'):
         found = label_colors.find('auto', [p for p in paths if direction in p], direction)
-        colors = sorted(palette.rgb(color.color) for color in found)
-        assert np.array(colors) == pytest.approx(np.array(sorted(expected)), abs=6)
-        assert extension == 'jpg' or colors == sorted(expected)
+        colors = np.array([palette.rgb(color.color) for color in found])
+        distances = np.abs(np.array(expected)[:, None] - colors).max(axis=2)
+        assert len(colors) == len(expected)
+        assert distances.min(axis=1).max() <= (4 if extension == 'jpg' else 0)
         assert {'background', 'wall', 'window'} <= {color.name for color in found}
         with pytest.raises(UsageError, match='`labels` is auto, but the targets are not label'):
             label_colors.find('auto', [p for p in paths if direction not in p], direction)
