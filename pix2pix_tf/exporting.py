@@ -65,8 +65,8 @@ def export(
         DataError: the folder or some of its files are unusable (files only if `skip_bad_files` is
             off); the message names them.
         CheckpointError: there is no checkpoint, or it does not fit.
-        UsageError: there are fewer pairs than shards, or `out` has files of another program that
-            would be replaced.
+        UsageError: there are fewer pairs than shards, the colors of the labels are unknown, or
+            `out` has files of another program that would be replaced.
         Pix2PixError: a file cannot be written, the feature network is unusable, or there is too
             little memory.
     """
@@ -113,7 +113,8 @@ def evaluate(
         DataError: the folder or some of its files are unusable (files only if `skip_bad_files` is
             off); the message names them.
         CheckpointError: there is no checkpoint, or it does not fit.
-        UsageError: there are fewer pairs than shards, or `out` has metrics of another program.
+        UsageError: there are fewer pairs than shards, the colors of the labels are unknown, or
+            `out` has metrics of another program.
         Pix2PixError: a file cannot be written, the feature network is unusable, or there is too
             little memory.
     """
