@@ -57,6 +57,10 @@ def test_joined_shards_of_an_export_equal_a_single_process(trained, pairs, tmp_p
         and f'joined 5 pairs in {out}; open {out}/index.html' in joined.stdout
     )
     assert results(str(out)) == whole
+    assert (
+        b'<span class="color" style="background: #ff0000"></span> red</td>'
+        in whole[0]['index.html']
+    )
     labels = json.loads(whole[0]['metrics.json'].decode())['labels']
     assert [row['name'] for row in labels['classes']][:2] == ['red', 'green']
     assert np.sum(labels['confusion']) == 5 * 256 * 256
