@@ -10,6 +10,7 @@ import numpy as np
 
 from pix2pix_tf.pairs import palette
 from pix2pix_tf.pairs.palette import Color
+from pix2pix_tf.system.errors import UsageError
 
 PER_PIXEL = 'per-pixel'  # also of each image
 PER_CLASS, CLASS_IOU = 'per-class', 'class IoU'  # of the whole set
@@ -64,7 +65,13 @@ class ConfusionCounter:
         self._counts: List[np.ndarray] = []
 
     def add(self, output: np.ndarray, target: np.ndarray) -> float:
-        """The share of the pixels of a pair, [height, width, 3] uint8, with equal labels."""
+        """The share of the pixels of a pair, [height, width, 3] uint8, with equal labels.
+
+        Raises:
+            UsageError: the images are not of RGB with 8 bits.
+        """
+        if target.shape[2] != 3 or target.dtype != np.uint8:
+            raise UsageError('`labels` needs outputs that are one RGB image of 8 bits')
         size = len(self.colors)
         matrix = np.zeros_like(self._matrix)
         output, target = output.reshape(-1, 3), target.reshape(-1, 3)

@@ -10,6 +10,7 @@ from pix2pix_tf.evaluation.label_accuracy import ConfusionCounter, accuracy, nea
 from pix2pix_tf.evaluation.report import check_replaceable, format_table, report_on, save_report
 from pix2pix_tf.pairs import draw, palette
 from pix2pix_tf.pairs.palette import Color
+from pix2pix_tf.system.errors import UsageError
 
 RGB = np.array([(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)], np.uint8)
 COLORS = palette.named([tuple(map(int, color)) for color in RGB])
@@ -105,6 +106,13 @@ def test_the_result_does_not_depend_on_the_pixels_at_a_time(facades, monkeypatch
     parts = measure(maps[1:], maps[:-1], colors, [np.arange(3)[None]])
     assert whole[0] == parts[0] and whole[1].figures == parts[1].figures
     assert (whole[1].confusion.matrix == parts[1].confusion.matrix).all()
+
+
+@pytest.mark.parametrize('channels, kind', [(1, np.uint8), (6, np.uint8), (3, np.uint16)])
+def test_images_other_than_rgb_have_no_labels(channels, kind):
+    image = np.zeros((4, 4, channels), kind)
+    with pytest.raises(UsageError, match='`labels` needs outputs that are one RGB image'):
+        ConfusionCounter(COLORS).add(image, image)
 
 
 def test_a_report_has_the_figures_of_the_set_and_a_line_for_each_label(tmp_path):
