@@ -65,7 +65,7 @@ def export(
         CheckpointError: there is no checkpoint, or it does not fit.
         UsageError: there are fewer pairs than shards, or `out` has files of another program that
             would be replaced.
-        Pix2PixError: a file cannot be written, the feature network is unusable, or there is too
+        Pix2PixError: a file cannot be written, a network is unusable, or there is too
             little memory.
     """
     test_set = find_test_set(data, skip_bad_files, measures)
@@ -112,7 +112,7 @@ def evaluate(
             off); the message names them.
         CheckpointError: there is no checkpoint, or it does not fit.
         UsageError: there are fewer pairs than shards, or `out` has metrics of another program.
-        Pix2PixError: a file cannot be written, the feature network is unusable, or there is too
+        Pix2PixError: a file cannot be written, a network is unusable, or there is too
             little memory.
     """
     test_set = find_test_set(data, skip_bad_files, measures)
