@@ -67,7 +67,7 @@ def export(
         CheckpointError: there is no checkpoint, or it does not fit.
         UsageError: there are fewer pairs than shards, the colors of the labels are unknown, or
             `out` has files of another program that would be replaced.
-        Pix2PixError: a file cannot be written, the feature network is unusable, or there is too
+        Pix2PixError: a file cannot be written, a network is unusable, or there is too
             little memory.
     """
     test_set = find_test_set(data, skip_bad_files, measures)
@@ -115,7 +115,7 @@ def evaluate(
         CheckpointError: there is no checkpoint, or it does not fit.
         UsageError: there are fewer pairs than shards, the colors of the labels are unknown, or
             `out` has metrics of another program.
-        Pix2PixError: a file cannot be written, the feature network is unusable, or there is too
+        Pix2PixError: a file cannot be written, a network is unusable, or there is too
             little memory.
     """
     test_set = find_test_set(data, skip_bad_files, measures)

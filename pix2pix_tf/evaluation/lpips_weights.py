@@ -62,7 +62,7 @@ def load(path: str) -> Dict[str, np.ndarray]:
         Pix2PixError: there is no such file, or it does not have these arrays.
     """
     try:
-        with np.load(path) as file:
+        with np.load(path, allow_pickle=False) as file:  # numpy 1.16.0 would allow it
             arrays = {name: file[name] for name in SHAPES}
         for name, array in arrays.items():
             if array.shape != SHAPES[name] or array.dtype != np.float32:
