@@ -14,7 +14,7 @@ import tensorflow.compat.v1 as tf
 from pix2pix_tf import checkpoints, dataset, diagnosis, images, options_file, saving, session
 from pix2pix_tf.config import Config, describe_size
 from pix2pix_tf.evaluation import pages
-from pix2pix_tf.model import Model, build_model
+from pix2pix_tf.model import Model, build_model, learning_rate_schedule
 from pix2pix_tf.monitoring.monitor import Monitor
 from pix2pix_tf.monitoring.progress import Progress, is_due
 from pix2pix_tf.monitoring.tensorboard import EventWriter
@@ -85,10 +85,15 @@ def train(
                 # A resumed run must not see the same images in the same order again
                 tf.set_random_seed(config.seed + first_step)
             batches = dataset.load_data(pairs.paths, config)
-            loss_scale = session.loss_scale(config)
-            model = build_model(batches.inputs, batches.targets, config, loss_scale=loss_scale)
             max_steps = config.max_steps or config.max_epochs * batches.steps_per_epoch
             steps = range(first_step, max_steps)
+            model = build_model(
+                batches.inputs,
+                batches.targets,
+                config,
+                loss_scale=session.loss_scale(config),
+                learning_rate=learning_rate_schedule(config, max_steps),
+            )
 
             saver = tf.train.Saver(max_to_keep=None)  # `saving` removes old checkpoints
             validation = watched and Validation(watched.paths, out, config, first_step)

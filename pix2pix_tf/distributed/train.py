@@ -13,7 +13,7 @@ from pix2pix_tf import checkpoints, dataset, diagnosis, options_file, saving, se
 from pix2pix_tf.config import Config
 from pix2pix_tf.distributed.peers import Cluster
 from pix2pix_tf.distributed.replica import Replica
-from pix2pix_tf.model import build_model
+from pix2pix_tf.model import build_model, learning_rate_schedule
 from pix2pix_tf.monitoring.monitor import Monitor
 from pix2pix_tf.monitoring.progress import Progress, is_due
 from pix2pix_tf.monitoring.validation import Validation
@@ -66,13 +66,17 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
                 tf.set_random_seed(config.seed + first_step + replica.seed)
             path_queue = replica.path_queue(pairs.paths)
             batches = dataset.load_data(pairs.paths, config, path_queue=path_queue)
-            loss_scale = session.loss_scale(config)
-            model = build_model(
-                batches.inputs, batches.targets, config, replica.average, loss_scale
-            )
             steps_per_epoch = -(-batches.steps_per_epoch // replica.size)
             max_steps = config.max_steps or config.max_epochs * steps_per_epoch
             steps = range(first_step, max_steps)
+            model = build_model(
+                batches.inputs,
+                batches.targets,
+                config,
+                replica.average,
+                session.loss_scale(config),
+                learning_rate_schedule(config, max_steps),
+            )
 
             saver = tf.train.Saver(max_to_keep=None)
             replica.build()
