@@ -80,7 +80,7 @@ class Config:
         'height (512x256).',
     )
     flip: bool = _option(
-        False, SWITCH, 'Mirrors both halves of a pair, left to right, in half of the steps.'
+        False, SWITCH, 'Mirrors half of the pairs at random, left to right, both halves alike.'
     )
     direction: str = _option(
         'BtoA',

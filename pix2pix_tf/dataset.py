@@ -80,7 +80,7 @@ def random_offset(config: Config = Config()) -> tf.Tensor:
 
 
 def random_coin() -> tf.Tensor:
-    """A scalar bool, true in half of the steps."""
+    """A scalar bool, true half of the time."""
     return tf.random_uniform([]) < 0.5
 
 
