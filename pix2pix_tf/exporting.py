@@ -222,7 +222,7 @@ def test(
         restored._asdict(), data=test_set.data, seed=trained.config.seed, samples=measures.samples
     )
     if not trained.config.dropout:
-        source['dropout'] = 0.0  # reports have no such value otherwise
+        source['dropout'] = 0.0  # named only where it is off
     return evaluator.report(source), evaluator.features, written
 
 

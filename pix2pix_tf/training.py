@@ -208,10 +208,12 @@ def describe(sizes: Sequence[find.WidthHeight], config: Config) -> str:
     """One line about what a training learns from files of these (width, height), and how."""
     learns = {'BtoA': 'left half from the right', 'AtoB': 'right half from the left'}
     other = {'BtoA': 'AtoB', 'AtoB': 'BtoA'}[config.direction]
+    mirrored = '; half of the pairs are mirrored at random' if config.flip else ''
     return (
         f'direction {config.direction}: learns the {learns[config.direction]} ({other} is the '
         f'reverse); halves of {find.describe_halves(sizes)} are scaled to '
         f'{describe_size(config.scale_size)} and cropped to {describe_size(config.crop_size)}'
+        f'{mirrored}'
     )
 
 

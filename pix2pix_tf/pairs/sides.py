@@ -57,7 +57,7 @@ def asymmetry(pairs: Sequence[bytes]) -> float:
 
     For the difference d of an image and its mirror image, it is |mean d|^2 / mean |d|^2: the mean
     image compared with its own mirror image. Chance alone makes that 1 / n for n pairs, which is
-    subtracted.
+    subtracted; less than chance is 0.
     """
     images = np.stack([_small(one) for one in pairs[:: -(-len(pairs) // _MOST)]])
     shares = []
@@ -67,7 +67,7 @@ def asymmetry(pairs: Sequence[bytes]) -> float:
         common = np.square(differences.mean(axis=0)).sum()
         expected = 1 / len(images)
         shares.append((common / total - expected) / (1 - expected) if total else 0.0)
-    return float(max(shares))
+    return float(max(0.0, *shares))
 
 
 def _small(pair):
