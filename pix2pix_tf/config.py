@@ -83,6 +83,9 @@ class Config:
         'Pixels of the images in the networks, in training a random crop: a side, or width x '
         'height (512x256).',
     )
+    flip: bool = _option(
+        False, SWITCH, 'Mirrors half of the pairs at random, left to right, both halves alike.'
+    )
     direction: str = _option(
         'BtoA',
         DIRECTION,
@@ -114,6 +117,12 @@ class Config:
         100.0, NOT_NEGATIVE, 'Weight of the L1 loss in the loss of the generator.'
     )
     learning_rate: float = _option(0.0002, POSITIVE, 'Learning rate of both Adam optimizers.')
+    decay_from: typing.Optional[int] = _option(
+        None,
+        COUNT,
+        'Step from which the learning rate falls linearly, to 0 at the last step. By default it '
+        'never falls.',
+    )
     beta1: float = _option(0.5, BELOW_1, 'First-moment decay of both Adam optimizers.')
     ema_decay: float = _option(0.99, BELOW_1, 'Decay of the moving averages of the losses.')
     # Train

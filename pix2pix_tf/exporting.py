@@ -234,6 +234,8 @@ def test(
     source = dict(
         restored._asdict(), data=test_set.data, seed=trained.config.seed, samples=measures.samples
     )
+    if not trained.config.dropout:
+        source['dropout'] = 0.0  # named only where it is off
     return evaluator.report(source), evaluator.features, written
 
 

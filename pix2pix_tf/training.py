@@ -15,7 +15,7 @@ from pix2pix_tf import checkpoints, dataset, diagnosis, images, options_file, sa
 from pix2pix_tf.config import Config, describe_size
 from pix2pix_tf.evaluation import image_metrics, pages
 from pix2pix_tf.evaluation.image_metrics import OptionalMetrics
-from pix2pix_tf.model import Model, build_model
+from pix2pix_tf.model import Model, build_model, learning_rate_schedule
 from pix2pix_tf.monitoring import best_checkpoint
 from pix2pix_tf.monitoring.monitor import Monitor
 from pix2pix_tf.monitoring.progress import Progress, is_due
@@ -93,10 +93,15 @@ def train(  # noqa: PLR0913 - what the command has as flags
                 # A resumed run must not see the same images in the same order again
                 tf.set_random_seed(config.seed + first_step)
             batches = dataset.load_data(pairs.paths, config)
-            loss_scale = session.loss_scale(config)
-            model = build_model(batches.inputs, batches.targets, config, loss_scale=loss_scale)
             max_steps = config.max_steps or config.max_epochs * batches.steps_per_epoch
             steps = range(first_step, max_steps)
+            model = build_model(
+                batches.inputs,
+                batches.targets,
+                config,
+                loss_scale=session.loss_scale(config),
+                learning_rate=learning_rate_schedule(config, max_steps),
+            )
 
             saver = tf.train.Saver(max_to_keep=None)  # `saving` removes old checkpoints
             validation = watched and Validation(watched.paths, out, config, first_step, compare)
@@ -214,10 +219,12 @@ def describe(sizes: Sequence[find.WidthHeight], config: Config) -> str:
     """One line about what a training learns from files of these (width, height), and how."""
     learns = {'BtoA': 'left half from the right', 'AtoB': 'right half from the left'}
     other = {'BtoA': 'AtoB', 'AtoB': 'BtoA'}[config.direction]
+    mirrored = '; half of the pairs are mirrored at random' if config.flip else ''
     return (
         f'direction {config.direction}: learns the {learns[config.direction]} ({other} is the '
         f'reverse); halves of {find.describe_halves(sizes)} are scaled to '
         f'{describe_size(config.scale_size)} and cropped to {describe_size(config.crop_size)}'
+        f'{mirrored}'
     )
 
 

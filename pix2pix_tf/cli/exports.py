@@ -107,6 +107,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     """Defines the flags of a command that runs the generator on validation pairs."""
     for define, name, default, meaning in _FLAGS:
         define(name, default, meaning, flag_values=flag_values)
+    common.define_dropout_at_test(flag_values)
     common.define_changes(flag_values, _CHANGEABLE)
 
 

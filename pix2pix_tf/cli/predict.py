@@ -58,6 +58,7 @@ flags.DEFINE_string(
     'Takes only a part of the images: 2/3 is the second of three. No page is written.',
     flag_values=FLAGS,
 )
+common.define_dropout_at_test(FLAGS)
 common.define_changes(FLAGS, ('crop_size', 'seed', 'xla', 'mixed_precision', 'memory_growth'))
 
 

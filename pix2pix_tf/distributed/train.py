@@ -15,7 +15,7 @@ from pix2pix_tf.distributed.peers import Cluster
 from pix2pix_tf.distributed.replica import Replica
 from pix2pix_tf.evaluation import image_metrics
 from pix2pix_tf.evaluation.image_metrics import OptionalMetrics
-from pix2pix_tf.model import build_model
+from pix2pix_tf.model import build_model, learning_rate_schedule
 from pix2pix_tf.monitoring import best_checkpoint
 from pix2pix_tf.monitoring.monitor import Monitor
 from pix2pix_tf.monitoring.progress import Progress, is_due
@@ -73,13 +73,17 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
                 tf.set_random_seed(config.seed + first_step + replica.seed)
             path_queue = replica.path_queue(pairs.paths)
             batches = dataset.load_data(pairs.paths, config, path_queue=path_queue)
-            loss_scale = session.loss_scale(config)
-            model = build_model(
-                batches.inputs, batches.targets, config, replica.average, loss_scale
-            )
             steps_per_epoch = -(-batches.steps_per_epoch // replica.size)
             max_steps = config.max_steps or config.max_epochs * steps_per_epoch
             steps = range(first_step, max_steps)
+            model = build_model(
+                batches.inputs,
+                batches.targets,
+                config,
+                replica.average,
+                session.loss_scale(config),
+                learning_rate_schedule(config, max_steps),
+            )
 
             saver = tf.train.Saver(max_to_keep=None)
             replica.build()

@@ -76,8 +76,8 @@ class Evaluator:
     def report(self, source: Dict[str, Any]) -> EvaluationReport:
         """The report on all batches; `source` says which checkpoint and pairs they are from.
 
-        It has 'checkpoint', 'step', 'data', 'seed' and 'samples'. FID and KID need all features, so
-        the report of a single shard has none.
+        It has 'checkpoint', 'step', 'data', 'seed' and 'samples', and without noise 'dropout', 0.
+        FID and KID need all features, so the report of a single shard has none.
         """
         distances = {}
         if self._extract and self.shard.total == 1:

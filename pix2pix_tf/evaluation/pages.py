@@ -53,7 +53,9 @@ def write_gallery(report: EvaluationReport, out: str, size: Size) -> str:
         os.path.join(out, GALLERY_FILE),
         'gallery.html',
         title=f'{count(len(rows), "pair")} of {source["data"]}',
-        subtitle=f'{source["checkpoint"]}, step {source["step"]}{_training_data(source)}',
+        subtitle=f'{source["checkpoint"]}, step {source["step"]}'
+        + (', without dropout' if 'dropout' in source else '')
+        + _training_data(source),
         **_sides(size),
         rows=rows,
         summaries=report.summaries,

@@ -52,6 +52,8 @@ class Monitor:
             'predict_real': model.predict_real,
             'predict_fake': model.predict_fake,
         }
+        if config.decay_from is not None:
+            self.scalars['learning_rate'] = model.learning_rate
         self.summaries = {}  # {name: (freq, op)}
         if config.display_freq:
             op = tensorboard.build_images(batches.inputs, batches.targets, model)
@@ -96,7 +98,8 @@ class Monitor:
                 self.writer.add_summary(results[name], step)
         row = {}
         if is_due(self.config.summary_freq, step, self.steps):
-            row = csv_log.row_of(results, rate, self.config.learning_rate)
+            learning_rate = results.get('learning_rate', self.config.learning_rate)
+            row = csv_log.row_of(results, rate, learning_rate)
         evaluated = {}
         if self.validation and is_due(self.config.eval_freq, step, self.steps):
             evaluated = self.validation.evaluate(session, stop)
