@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 import tensorflow.compat.v1 as tf
 from tqdm import tqdm
 
-from pix2pix_tf import checkpoints, dataset, diagnosis, images, session
+from pix2pix_tf import checkpoints, dataset, diagnosis, image_names, images, session
 from pix2pix_tf.config import Config, as_written
 from pix2pix_tf.evaluation import pages, shard_files
 from pix2pix_tf.evaluation.evaluator import Evaluator, Measures
@@ -23,6 +23,7 @@ from pix2pix_tf.evaluation.report import (
     save_report,
 )
 from pix2pix_tf.inference import noise
+from pix2pix_tf.inference.generator import random_seed
 from pix2pix_tf.inference.trained import Trained, find
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.pairs import label_colors
@@ -183,7 +184,7 @@ def find_test_set(
     if measures.network and len(pairs.paths) < 2:
         raise DataError(f'FID and KID need at least two pairs, and {data} has only one')
     names = images.output_names(pairs.paths)
-    images.check_names(names, f'-outputs-{measures.samples}.png')
+    image_names.check_names(names, f'-outputs-{measures.samples}.png')
     paths = measures.shard.take(pairs.paths)
     if not paths:
         raise UsageError(f'`shard`: {data} has only {count(len(pairs.paths), "pair")}')
@@ -293,7 +294,7 @@ def _restore(saver, sess, trained):
 
 def _fetches(batches, config, samples, encode):
     """The tensors of a batch, by the names that `running` lists."""
-    seed = noise.random_seed() if config.seed is None else config.seed
+    seed = random_seed() if config.seed is None else config.seed
     seeds = noise.image_seeds(batches.inputs, seed, samples)
     outputs = build_generator(noise.repeat(batches.inputs, samples), config, seeds)
     fetches = {'paths': batches.paths}

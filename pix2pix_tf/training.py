@@ -11,7 +11,16 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Se
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import checkpoints, dataset, diagnosis, images, options_file, saving, session
+from pix2pix_tf import (
+    checkpoints,
+    dataset,
+    diagnosis,
+    image_names,
+    images,
+    options_file,
+    saving,
+    session,
+)
 from pix2pix_tf.config import Config, describe_size
 from pix2pix_tf.evaluation import image_metrics, pages
 from pix2pix_tf.evaluation.image_metrics import OptionalMetrics
@@ -181,7 +190,7 @@ def find_watched(
         find.find_images(val_data, 'val_data')  # or a typo would remain unnoticed
         return None
     watched = find.find_pairs(val_data, skip_bad_files, 'val_data', config.eval_images)
-    images.check_names(images.output_names(watched.paths), LONGEST_STEP + '.png')
+    image_names.check_names(images.output_names(watched.paths), LONGEST_STEP + '.png')
     return watched
 
 

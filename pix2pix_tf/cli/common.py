@@ -5,15 +5,20 @@ import importlib
 import os
 import sys
 from types import ModuleType
-from typing import Any, Container, Dict, List, Sequence
+from typing import Any, Container, Dict, List, Optional, Sequence
 
 from absl import flags
 
 from pix2pix_tf.config import OPTIONS, Option, Size, check
+from pix2pix_tf.inference import trained
 from pix2pix_tf.system.errors import Pix2PixError, UsageError, how_to_install
 
 # The meaning of --model
-MODEL = 'Folder of a training, a checkpoint, or a SavedModel that pix2pix-convert has written.'
+MODEL = (
+    'Folder of a training, a checkpoint, a SavedModel or an ONNX file that pix2pix-convert has '
+    'written, or the name of a generator in this package, such as facades.'
+)
+_OF_SHIPPED = os.path.join('out', 'models')  # the folder for what they make
 
 _DEFINE = {
     int: flags.DEFINE_integer,
@@ -102,24 +107,31 @@ def require(extra: str, *modules: str) -> None:
 
 
 def folder_of(model: str) -> str:
-    """The folder of a model: `model` itself, or where its checkpoint is."""
+    """The folder of a model: `model` itself, or where its file is; below out/ for a name."""
+    if trained.is_shipped(model):
+        return os.path.join(_OF_SHIPPED, model)
     return model if os.path.isdir(model) else os.path.dirname(model)
 
 
 def model_name(model: str) -> str:
-    """The default name of a model: that of its folder."""
+    """The default name of a model: that of its folder, or of its ONNX file."""
+    name, extension = os.path.splitext(os.path.basename(model))
+    if extension == '.onnx' and os.path.basename(model) != trained.ONNX:
+        return name
     return os.path.basename(os.path.abspath(folder_of(model)))
 
 
-def load(module: str) -> ModuleType:
+def load(module: str, model: Optional[str] = None) -> ModuleType:
     """Imports a module of pix2pix_tf that needs TensorFlow, whose start-up messages are hidden.
 
     They would bury the line that says what went wrong. TF_CPP_MIN_LOG_LEVEL=0 in the environment
-    shows them.
+    shows them. TensorFlow is not imported for a `model` that runs without it.
 
     Raises:
         Pix2PixError: TensorFlow is missing, or does not fit the packages installed next to it.
     """
+    if model is not None and not trained.needs_tensorflow(model):
+        return importlib.import_module('pix2pix_tf.' + module)
     # TensorFlow 2.x would load all of Keras 3, which takes a second and is not used here
     os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
     hidden = 'TF_CPP_MIN_LOG_LEVEL' not in os.environ

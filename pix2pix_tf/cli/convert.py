@@ -13,9 +13,7 @@ from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import UsageError
 
 FLAGS = flags.FlagValues()
-flags.DEFINE_string(
-    'model', 'out/facades', 'Folder of a training, or a checkpoint.', flag_values=FLAGS
-)
+flags.DEFINE_string('model', 'out/facades', common.MODEL, flag_values=FLAGS)
 flags.DEFINE_enum(
     'format', 'saved_model', ['saved_model', 'onnx', 'tflite'], 'What to write.', flag_values=FLAGS
 )
@@ -53,7 +51,10 @@ def main() -> None:
     source = trained.find(FLAGS.model, **changes)
     to = FLAGS.to or os.path.join(common.folder_of(FLAGS.model), format)
     masks = format == 'onnx' and dropout == 'on'
-    done = convert.convert(source, format, to, FLAGS.weights, masks)
+    drawing = None
+    if format == 'onnx':
+        drawing = common.load('serve.canvas').prepare(source).embedded()
+    done = convert.convert(source, format, to, FLAGS.weights, masks, drawing)
     checked = _describe(done.difference)
     print_line(f'wrote {done.path} ({checked}), with README.md and options.json')
 

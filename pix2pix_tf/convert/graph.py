@@ -1,24 +1,14 @@
 """The graph of the generator alone, in TensorFlow's plain ops, for other machines."""
 
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import checkpoints, dataset, images, kernels
-from pix2pix_tf.config import Config
+from pix2pix_tf import dataset, images, kernels
 from pix2pix_tf.inference import noise
 from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.system import compat
-
-MASKED = (8, 7, 6)  # decoders with dropout, in the order of the data
-
-
-def mask_shape(decoder: int, config: Config) -> Tuple[int, int, int]:
-    """(height, width, channels) of what a decoder with dropout computes, and so of its mask."""
-    height, width = config.crop_size
-    stride = 2 ** (decoder - 1)
-    return height // stride, width // stride, 8 * config.ngf
 
 
 class Exported(NamedTuple):
@@ -70,12 +60,3 @@ def _random_seeds(batch):
 
 def _zeros(batch):
     return tf.zeros(tf.shape(batch)[:1], tf.int64)  # instead of seeds, without noise
-
-
-def restore(source: Trained, session: tf.Session) -> None:
-    """Sets the variables of the default graph to their values in the checkpoint.
-
-    Raises:
-        CheckpointError: the checkpoint is missing or damaged, or does not fit.
-    """
-    checkpoints.restore(tf.train.Saver(), session, source.checkpoint, tf.global_variables())

@@ -3,6 +3,7 @@
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.convert import graph
+from pix2pix_tf.inference import variables
 from pix2pix_tf.inference.trained import Trained
 
 
@@ -19,7 +20,7 @@ def write(source: Trained, path: str) -> None:
     """
     with tf.Graph().as_default(), tf.Session() as session:
         exported = graph.build(source)
-        graph.restore(source, session)
+        variables.restore(source, session)
         image_bytes = {'image_bytes': exported.image_bytes}
         signatures = {
             'serving_default': _signature(image_bytes, output_bytes=exported.output_bytes),

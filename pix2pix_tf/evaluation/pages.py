@@ -8,7 +8,7 @@ import shlex
 import urllib.parse
 from typing import List, NamedTuple, Sequence
 
-from pix2pix_tf import images, options_file
+from pix2pix_tf import image_names, options_file
 from pix2pix_tf.config import Size
 from pix2pix_tf.evaluation import metrics
 from pix2pix_tf.evaluation.report import EvaluationReport
@@ -104,9 +104,9 @@ def _training_data(source):
 
 def _gallery_row(row, samples):
     name = row['name']
-    shown = [(kind.rstrip('s'), images.filename(name, kind)) for kind in images.KINDS]
+    shown = [(kind.rstrip('s'), image_names.filename(name, kind)) for kind in image_names.KINDS]
     shown += [
-        (f'output {number}', images.filename(name, 'outputs', number))
+        (f'output {number}', image_names.filename(name, 'outputs', number))
         for number in range(2, samples + 1)
     ]
     return {
@@ -139,7 +139,8 @@ def write_development(
         {
             'name': name,
             'images': [
-                (label, _address(directory, images.filename(name, kind))) for label, kind in kinds
+                (label, _address(directory, image_names.filename(name, kind)))
+                for label, kind in kinds
             ],
         }
         for name in names

@@ -7,8 +7,7 @@ import numpy as np
 from werkzeug import exceptions
 
 from pix2pix_tf.config import GENERATOR_STRIDE
-from pix2pix_tf.inference.generator import Generator
-from pix2pix_tf.inference.noise import random_seed
+from pix2pix_tf.inference.generator import Generator, random_seed
 from pix2pix_tf.pairs import read
 from pix2pix_tf.serve import job_queue
 

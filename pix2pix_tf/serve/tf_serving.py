@@ -11,8 +11,7 @@ from typing import Any, Dict, Tuple
 import numpy as np
 from werkzeug import exceptions
 
-from pix2pix_tf.inference.generator import Generator
-from pix2pix_tf.inference.noise import random_seed
+from pix2pix_tf.inference.generator import Generator, random_seed
 from pix2pix_tf.serve import image_request
 from pix2pix_tf.serve.image_request import Limits
 from pix2pix_tf.system.parsing import parse_json

@@ -90,7 +90,7 @@ def test_files_for_other_programs_are_named_with_what_can_be_run(trained, tmp_pa
         'cannot be run here: `model` takes the folder of a training, a checkpoint, or the folder'
     )
     for model, words in (
-        ('x.onnx', f'{tmp_path}/x.onnx {takes}'),
+        ('x.onnx', f'{tmp_path}/x.onnx is not an ONNX file of pix2pix_tf: `model` takes those'),
         ('folder', f'{tmp_path}/folder/model.tflite {takes}'),
         ('folder/model.tflite', f'{tmp_path}/folder/model.tflite {takes}'),
         (
@@ -102,7 +102,7 @@ def test_files_for_other_programs_are_named_with_what_can_be_run(trained, tmp_pa
         with pytest.raises(CheckpointError, match=re.escape(words)):
             find(str(tmp_path / model))
     result = run_command('serve', f'--model={tmp_path}/x.onnx')
-    assert 'cannot be run here: --model takes the folder of a training' in error_line(result, 1)
+    assert 'x.onnx is not an ONNX file of pix2pix_tf: --model takes' in error_line(result, 1)
     assert find(os.path.join(trained, 'model-2.index')).step == 2
 
 
