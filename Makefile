@@ -38,6 +38,8 @@ PRINT_CHOICE := [ -z "$$PIX2PIX_CHOICE" ] || echo "$$PIX2PIX_CHOICE"
 IMAGE ?= pix2pix_tf
 GPUS ?= all
 JOBS ?= 2
+# Without it, Material for MkDocs prints an advertisement of its successor
+MKDOCS = NO_MKDOCS_2_WARNING=1 .venv/lint/bin/mkdocs
 
 start:
 	@echo 'make demo                  draw facades, train on them and see the results'
@@ -67,6 +69,7 @@ help:
 	@echo '  make reproduce    the training and the tables of docs/results.md; the same command resumes'
 	@echo '  make lint         check the code; make format: format it'
 	@echo '  make reference    write docs/reference.md from the table of options'
+	@echo '  make docs         serve the documentation as a site, which follows changes'
 	@echo '  make docker       build the image'
 	@echo '  make docker-train, make docker-export, make docker-evaluate   these commands in a container'
 	@echo '  make clean        remove .venv and caches, and keep data and out'
@@ -84,7 +87,7 @@ help:
 	@echo '  MODEL=OUT               the model to use: a training, a checkpoint or a SavedModel'
 	@echo '  TO=folder               the folder to write to; by default one in MODEL'
 	@echo '  FORMAT=saved_model      the format for make convert'
-	@echo '  PORT=8000               the port for make serve'
+	@echo '  PORT=8000               the port for make serve and make docs'
 	@echo '  EPOCHS=200, STEPS=N     the length of a training'
 	@echo '  WORKERS=N               number of processes that train one model on this machine'
 	@echo '  ARGS="--flag=value"     flags of the command; docs/reference.md lists them'
@@ -121,6 +124,11 @@ lint: .venv/lint/.installed
 	.venv/lint/bin/ruff check . && .venv/lint/bin/ruff format --check .
 	.venv/lint/bin/mypy
 	.venv/lint/bin/lint-imports
+	.venv/lint/bin/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(MKDOCS) build --strict --config-file=docs/site/mkdocs.yml
+
+docs: .venv/lint/.installed
+	$(MKDOCS) serve --config-file=docs/site/mkdocs.yml --livereload --dev-addr=127.0.0.1:$${PIX2PIX_PORT:-8000}
 
 format: .venv/lint/.installed
 	.venv/lint/bin/ruff check --fix . ; .venv/lint/bin/ruff format .
@@ -138,4 +146,4 @@ clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist *.egg-info && find . -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: start help setup data pairs check-pairs train export evaluate reproduce predict convert serve page plot tensorboard demo test test-all bench lint format \
-	reference docker docker-train docker-export docker-evaluate clean
+	reference docs docker docker-train docker-export docker-evaluate clean
