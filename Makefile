@@ -39,7 +39,8 @@ IMAGE ?= pix2pix_tf
 GPUS ?= all
 JOBS ?= 2
 # Without it, Material for MkDocs prints an advertisement of its successor
-MKDOCS = NO_MKDOCS_2_WARNING=1 .venv/lint/bin/mkdocs
+MKDOCS := NO_MKDOCS_2_WARNING=1 .venv/lint/bin/mkdocs
+SITE := --config-file=docs/site/mkdocs.yml
 
 start:
 	@echo 'make demo                  draw facades, train on them and see the results'
@@ -69,7 +70,7 @@ help:
 	@echo '  make reproduce    the training and the tables of docs/results.md; the same command resumes'
 	@echo '  make lint         check the code; make format: format it'
 	@echo '  make reference    write docs/reference.md from the table of options'
-	@echo '  make docs         serve the documentation as a site, which follows changes'
+	@echo '  make docs         serve the documentation as a site; make site: write it to out/site'
 	@echo '  make docker       build the image'
 	@echo '  make docker-train, make docker-export, make docker-evaluate   these commands in a container'
 	@echo '  make clean        remove .venv and caches, and keep data and out'
@@ -125,10 +126,13 @@ lint: .venv/lint/.installed
 	.venv/lint/bin/mypy
 	.venv/lint/bin/lint-imports
 	.venv/lint/bin/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	$(MKDOCS) build --strict --config-file=docs/site/mkdocs.yml
+	$(MKDOCS) build --strict $(SITE)
 
 docs: .venv/lint/.installed
-	$(MKDOCS) serve --config-file=docs/site/mkdocs.yml --livereload --dev-addr=127.0.0.1:$${PIX2PIX_PORT:-8000}
+	$(MKDOCS) serve $(SITE) --livereload --dev-addr=127.0.0.1:$${PIX2PIX_PORT:-8000}
+
+site: .venv/lint/.installed
+	$(MKDOCS) build --strict $(SITE)
 
 format: .venv/lint/.installed
 	.venv/lint/bin/ruff check --fix . ; .venv/lint/bin/ruff format .
@@ -146,4 +150,4 @@ clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist *.egg-info && find . -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: start help setup data pairs check-pairs train export evaluate reproduce predict convert serve page plot tensorboard demo test test-all bench lint format \
-	reference docs docker docker-train docker-export docker-evaluate clean
+	reference docs site docker docker-train docker-export docker-evaluate clean

@@ -25,6 +25,8 @@ COMMANDS = (
 ONNX = ["onnx>=1.14; python_version >= '3.7'", 'onnxruntime>=1.16; ' + TF2]
 SERVE = ['werkzeug>=2.0', 'waitress>=2.0', 'prometheus-client>=0.14']
 PLOT = ['matplotlib>=3.3']
+# CUDA as wheels; TensorFlow 1.15 and 2.13, that of Python 3.8, have no such extra
+GPU = ["tensorflow[and-cuda]>=2.14; python_version >= '3.9' and sys_platform == 'linux'"]
 
 
 def read(path):
@@ -107,6 +109,7 @@ setup(
         'numpy; ' + TF2,
     ],
     extras_require={
+        'gpu': GPU,
         'onnx': ONNX,
         'serve': SERVE,
         'plot': PLOT,
