@@ -38,6 +38,9 @@ PRINT_CHOICE := [ -z "$$PIX2PIX_CHOICE" ] || echo "$$PIX2PIX_CHOICE"
 IMAGE ?= pix2pix_tf
 GPUS ?= all
 JOBS ?= 2
+# Without it, Material for MkDocs prints an advertisement of its successor
+MKDOCS := NO_MKDOCS_2_WARNING=1 .venv/lint/bin/mkdocs
+SITE := --config-file=docs/site/mkdocs.yml
 
 start:
 	@echo 'make draw                  draw a facade in the browser, and see a photo of it'
@@ -71,6 +74,7 @@ help:
 	@echo '  make reproduce    the training and the tables of docs/results.md; the same command resumes'
 	@echo '  make lint         check the code; make format: format it'
 	@echo '  make reference    write docs/reference.md from the table of options'
+	@echo '  make docs         serve the documentation as a site; make site: write it to out/site'
 	@echo '  make docker       build the image'
 	@echo '  make docker-train, make docker-export, make docker-evaluate   these commands in a container'
 	@echo '  make clean        remove .venv and caches, and keep data and out'
@@ -89,7 +93,7 @@ help:
 	@echo '                          or the name of a generator in this package, such as facades'
 	@echo '  TO=folder               the folder to write to; by default one in MODEL'
 	@echo '  FORMAT=saved_model      the format for make convert'
-	@echo '  PORT=8000               the port for make serve and make draw'
+	@echo '  PORT=8000               the port for make serve, make draw and make docs'
 	@echo '  EPOCHS=200, STEPS=N     the length of a training'
 	@echo '  LPIPS=1                 also measure LPIPS, in make train, export and evaluate; or a file'
 	@echo '                          of its weights'
@@ -131,6 +135,14 @@ lint: .venv/lint/.installed
 	.venv/lint/bin/ruff check . && .venv/lint/bin/ruff format --check .
 	.venv/lint/bin/mypy
 	.venv/lint/bin/lint-imports
+	.venv/lint/bin/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(MKDOCS) build --strict $(SITE)
+
+docs: .venv/lint/.installed
+	$(MKDOCS) serve $(SITE) --livereload --dev-addr=127.0.0.1:$${PIX2PIX_PORT:-8000}
+
+site: .venv/lint/.installed
+	$(MKDOCS) build --strict $(SITE)
 
 format: .venv/lint/.installed
 	.venv/lint/bin/ruff check --fix . ; .venv/lint/bin/ruff format .
@@ -148,4 +160,4 @@ clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist *.egg-info && find . -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: start help setup data lpips pairs check-pairs train export evaluate reproduce predict convert serve page draw generator plot tensorboard demo test test-all bench lint format \
-	reference docker docker-train docker-export docker-evaluate clean
+	reference docs site docker docker-train docker-export docker-evaluate clean
