@@ -102,6 +102,22 @@ def test_limits_and_flags_are_passed_on(make):
     assert evaluate == ['python', 'bin/pix2pix-evaluate', '--out=out/facades', '--join']
 
 
+def test_lpips_is_fetched_to_a_file_that_other_targets_use(make, tmp_path):
+    weights = '--lpips=data/lpips-alex.npz'
+    assert make('lpips', ARGS='--seed=1')[0] == [['python', 'bin/pix2pix-data', weights]]
+    path = tmp_path / "kid's"
+    assert make('lpips', LPIPS=str(path))[0][0][2:] == [f'--lpips={path}']
+    for target in ('train', 'export', 'evaluate'):
+        assert weights in make(target, LPIPS=1)[0][-1]
+        assert f'--lpips={path}' in make(target, LPIPS=str(path))[0][-1]
+        assert not [word for word in make(target)[0][-1] if 'lpips' in word]
+    commands, result = make('docker-evaluate', LPIPS=str(path), OUT=str(tmp_path))
+    assert commands == [] and f'LPIPS: there is no {path}: run make lpips first' in result.stderr
+    path.write_text('')
+    evaluate = make('docker-evaluate', LPIPS=str(path), OUT=str(tmp_path))[0][-1]
+    assert f'{path}:/lpips.npz:ro' in evaluate and evaluate[-1] == '--lpips=/lpips.npz'
+
+
 @pytest.mark.parametrize('target', ['export', 'evaluate'])
 def test_a_folder_of_a_training_is_enough(make, tmp_path, target):
     out = tmp_path / "kid's"

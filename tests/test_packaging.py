@@ -433,3 +433,30 @@ def test_a_python_on_the_path_that_does_not_run_is_skipped(tmp_path):
         shim.chmod(0o755)
     result = find_python('tf1', path=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (1, '', '')
+
+
+@pytest.mark.parametrize(
+    'tag, heading, words',
+    [
+        ('v1.2.0', '1.2.0', ''),
+        ('v1.2.0', '1.2.0 - 2026-12-01', ''),
+        (
+            '1.2.0',
+            '1.2.0',
+            "the tag is '1.2.0', but __version__ in pix2pix_tf/__init__.py is 1.2.0",
+        ),
+        ('v1.2', '1.2.0', "the tag is 'v1.2', but"),
+        ('v1.2.0', 'Unreleased', "CHANGELOG.md begins with 'Unreleased': its first heading must"),
+        ('v1.2.0', '1.2.0rc1', "CHANGELOG.md begins with '1.2.0rc1'"),
+    ],
+)
+def test_a_release_needs_a_tag_and_a_changelog_of_its_version(tmp_path, tag, heading, words):
+    (tmp_path / 'pix2pix_tf').mkdir()
+    (tmp_path / 'pix2pix_tf/__init__.py').write_text("x = 1\n__version__ = '1.2.0'\n")
+    (tmp_path / 'CHANGELOG.md').write_text(f'# Changelog\n\n## {heading}\n\n## 1.2.0\n')
+    program = os.path.join(ROOT, 'bin', 'check-release')
+    result = subprocess.run(
+        [program, tag], cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert result.returncode == (1 if words else 0) and result.stdout == b''
+    assert result.stderr.decode().startswith(words) and result.stderr.count(b'\n') == bool(words)

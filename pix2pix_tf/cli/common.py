@@ -11,7 +11,7 @@ from absl import flags
 
 from pix2pix_tf.config import OPTIONS, Option, Size, check
 from pix2pix_tf.inference import trained
-from pix2pix_tf.system.errors import Pix2PixError, how_to_install
+from pix2pix_tf.system.errors import Pix2PixError, UsageError, how_to_install
 
 # The meaning of --model
 MODEL = (
@@ -55,8 +55,21 @@ def define_changes(flag_values: flags.FlagValues, names: Container[str]) -> None
     define_option_flags(flag_values, [o._replace(default=None) for o in OPTIONS if o.name in names])
 
 
+def define_dropout_at_test(flag_values: flags.FlagValues) -> None:
+    """Defines the flag with which a trained generator runs without dropout."""
+    flags.DEFINE_enum(
+        'dropout_at_test',
+        'on',
+        ['on', 'off'],
+        'on: dropout stays on, as in the training; off: no noise, so the same output every time.',
+        flag_values=flag_values,
+    )
+
+
 def given_changes(flag_values: flags.FlagValues) -> Dict[str, Any]:
-    """{name: value} of the options that were given a value.
+    """{name: value} of the options that differ from the saved ones.
+
+    These are the options that were given a value, and no `dropout` without `dropout_at_test`.
 
     Raises:
         UsageError: a value cannot be used; the message names its option.
@@ -64,7 +77,20 @@ def given_changes(flag_values: flags.FlagValues) -> Dict[str, Any]:
     given = {n: v for n, v in option_values(flag_values).items() if v is not None}
     for name, value in given.items():
         check(name, value)
+    if flag_values.dropout_at_test == 'off':
+        _check_noise_is_not_asked_for(flag_values, given)
+        given['dropout'] = 0.0
     return given
+
+
+def _check_noise_is_not_asked_for(flag_values, given):
+    asked = []
+    if 'seed' in given and not given.get('deterministic_ops'):  # which require one
+        asked.append('seed')
+    if 'samples' in flag_values and flag_values.samples > 1:
+        asked.append('samples')
+    for name in asked:
+        raise UsageError(f'`{name}` requires `dropout_at_test`=on: the only noise is dropout')
 
 
 def require(extra: str, *modules: str) -> None:

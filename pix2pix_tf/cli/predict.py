@@ -10,7 +10,7 @@ from absl import flags
 
 from pix2pix_tf import config
 from pix2pix_tf.cli import common
-from pix2pix_tf.pairs import find, halves, inputs, record
+from pix2pix_tf.pairs import find, halves, inputs, palette, record
 from pix2pix_tf.system import shard
 from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import DataError, Pix2PixError, UsageError
@@ -58,6 +58,7 @@ flags.DEFINE_string(
     'Takes only a part of the images: 2/3 is the second of three. No page is written.',
     flag_values=FLAGS,
 )
+common.define_dropout_at_test(FLAGS)
 common.define_changes(FLAGS, ('crop_size', 'seed', 'xla', 'mixed_precision', 'memory_growth'))
 
 
@@ -120,7 +121,6 @@ def _input_of():
         UsageError: the pairs of the training were not made from photos.
     """
     canvas = common.load('serve.canvas', FLAGS.model)
-    palette = common.load('serve.palette', FLAGS.model)
     model = common.load('inference.trained', FLAGS.model).find(FLAGS.model)
     folder = canvas.folder_of_training(model, lambda line: None)
     recipe = record.recipe_of(folder) if folder else {}

@@ -66,6 +66,7 @@ flags.DEFINE_string(
     "Folder of training images, for the palette of the page; by default the training's own.",
     flag_values=FLAGS,
 )
+common.define_dropout_at_test(FLAGS)
 common.define_changes(FLAGS, ('crop_size', 'xla', 'mixed_precision', 'memory_growth'))
 
 

@@ -34,7 +34,7 @@ _TOLERANCE_OF_PNGS = 2 / 127.5
 
 _USAGE = {
     'saved_model': 'Signatures: `serving_default` takes the bytes of image files and returns those '
-    'of PNG files, `seeded` also takes a seed per image, `floats` takes and returns float32 '
+    'of PNG files, {seeded}`floats` takes and returns float32 '
     '[batch, height, width, 3] in [-1, 1]. TensorFlow Serving serves this folder. Transparent '
     'parts of an image file become white, as in the training. Its EXIF orientation is not applied: '
     'turn images upright first, as the server of pix2pix_tf does.',
@@ -42,6 +42,7 @@ _USAGE = {
     'width are multiples of 256. pix2pix_tf takes the file as a model, by its metadata.',
     'tflite': 'Input and output are float32 [1, height, width, 3] in [-1, 1].',
 }
+_USAGE_OF_SEEDS = '`seeded` also takes a seed per image, '
 _USAGE_OF_MASKS = (
     ' `mask_8`, `mask_7` and `mask_6` are the noise: dropout multiplies by them, 0 or '
     '1 / (1 - dropout).'
@@ -63,7 +64,8 @@ def convert(
 ) -> Converted:
     """Writes the generator of `source` to the folder `to`, with a model card and options.json.
 
-    `format` is one of FORMATS; a SavedModel goes to a folder named after its step. `weights` (not
+    `format` is one of FORMATS; a SavedModel goes to a folder named after its step, and has the
+    dropout of `source.config`, which `trained.find(model, dropout=0)` turns off. `weights` (not
     for a SavedModel) is the type of the stored filters. `masks` (ONNX only) makes the noise an
     input, and `canvas` is what an ONNX file has for the page. The result is run on three images in
     a separate process and compared with the checkpoint; a result that differs or does not load is
@@ -107,7 +109,8 @@ def convert(
     finally:
         if is_new and not os.listdir(to):
             os.rmdir(to)
-    usage = _USAGE[format] + (_USAGE_OF_MASKS if masks else '')
+    usage = _USAGE[format].format(seeded=_USAGE_OF_SEEDS if source.config.dropout else '')
+    usage += _USAGE_OF_MASKS if masks else ''
     uses = dict(card.read_uses(to), **{format: f'`{name}`, step {source.step}: {usage}'})
     text = card.write(source, {one: uses[one] for one in FORMATS if one in uses})
     files.write_whole(card_path, text.encode())
@@ -176,7 +179,9 @@ def _expected(source, format, masks):
     if format == 'saved_model':
         with Generator(source, TensorFlowNetwork(source)) as generator:
             outputs = [generator(image, seed=int(n)) for n, image in zip(seeds, pixels)]
-        inputs = {'pixels': np.stack(pixels), 'seeds': seeds}
+        inputs = {'pixels': np.stack(pixels)}
+        if source.config.dropout:
+            inputs['seeds'] = seeds
         return inputs, np.stack(outputs) / np.float32(127.5) - 1
     images = np.stack(pixels) / np.float32(127.5) - 1
     config = source.config if masks else dataclasses.replace(source.config, dropout=0.0)

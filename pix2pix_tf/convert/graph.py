@@ -1,6 +1,6 @@
 """The graph of the generator alone, in TensorFlow's plain ops, for other machines."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 
@@ -15,11 +15,11 @@ class Exported(NamedTuple):
     """Placeholders and outputs; a batch has any size, and every image is computed alone."""
 
     image_bytes: tf.Tensor  # [batch] string: JPEG or PNG files
-    seed: tf.Tensor  # [batch] int64
+    seed: Optional[tf.Tensor]  # [batch] int64; None without noise
     inputs: tf.Tensor  # [batch, height, width, 3] float32 in [-1, 1]
     outputs: tf.Tensor  # [batch, height, width, 3] float32 in [-1, 1], with new noise every time
     output_bytes: tf.Tensor  # [batch] string: PNG files, with new noise every time
-    seeded_bytes: tf.Tensor  # [batch] string: PNG files, with the noise of `seed`
+    seeded_bytes: Optional[tf.Tensor]  # [batch] string: PNG files, with the noise of `seed`
 
 
 def build(source: Trained) -> Exported:
@@ -27,11 +27,13 @@ def build(source: Trained) -> Exported:
     config = source.config
     kernels.use_plain_ops()
     image_bytes = tf.placeholder(tf.string, [None], 'image_bytes')
-    seed = tf.placeholder(tf.int64, [None], 'seed')
+    seed = tf.placeholder(tf.int64, [None], 'seed') if config.dropout else None
     inputs = tf.placeholder(tf.float32, [None, *config.crop_size, 3], 'inputs')
 
     def generate(one):
         image, image_seed = one
+        if not config.dropout:
+            return build_generator(image[None], config)[0]
         return build_generator(image[None], config, noise.image_seeds(image[None], image_seed))[0]
 
     def generate_png(one):
@@ -41,15 +43,20 @@ def build(source: Trained) -> Exported:
         output = images.deprocess_image(generate((image, image_seed)))
         return images.encode_pngs(output[None])[0]
 
+    new_seeds = _random_seeds if config.dropout else _zeros
     return Exported(
         image_bytes,
         seed,
         inputs,
-        compat.map_fn(generate, (inputs, _random_seeds(inputs)), tf.float32),
-        compat.map_fn(generate_png, (image_bytes, _random_seeds(image_bytes)), tf.string),
-        compat.map_fn(generate_png, (image_bytes, seed), tf.string),
+        compat.map_fn(generate, (inputs, new_seeds(inputs)), tf.float32),
+        compat.map_fn(generate_png, (image_bytes, new_seeds(image_bytes)), tf.string),
+        None if seed is None else compat.map_fn(generate_png, (image_bytes, seed), tf.string),
     )
 
 
 def _random_seeds(batch):
     return tf.random_uniform(tf.shape(batch)[:1], 0, 2**31 - 1, tf.int64)
+
+
+def _zeros(batch):
+    return tf.zeros(tf.shape(batch)[:1], tf.int64)  # instead of seeds, without noise

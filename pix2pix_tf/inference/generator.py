@@ -81,6 +81,11 @@ class Generator:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def has_noise(self) -> bool:
+        """Whether outputs depend on a seed: the only noise is dropout."""
+        return self.config.dropout > 0
+
     def close(self) -> None:
         """Frees the network."""
         self._network.close()

@@ -15,9 +15,8 @@ from pix2pix_tf import options_file
 from pix2pix_tf.config import Config
 from pix2pix_tf.inference import onnx_file
 from pix2pix_tf.inference.trained import Trained
-from pix2pix_tf.pairs import find, halves, read
-from pix2pix_tf.serve import palette
-from pix2pix_tf.serve.palette import Color, Palette, Sheet
+from pix2pix_tf.pairs import find, halves, palette, read
+from pix2pix_tf.pairs.palette import Color, Palette, Sheet
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import CheckpointError, DataError
 

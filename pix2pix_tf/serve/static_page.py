@@ -73,7 +73,8 @@ def write(
         'masks': masks.shapes(source.config.crop_size, source.config.ngf) if has_masks else {},
         'webgpu': backend == 'auto',
     }
-    description = dict(drawing.describe(source.step), name=name, onnx=model)
+    noise = source.config.dropout > 0
+    description = dict(drawing.describe(source.step), name=name, noise=noise, onnx=model)
     # index.html first: it marks the folder as a page of this package
     written = {name: files.read(os.path.join(canvas.PAGE, name)) for name in _PAGE_FILES}
     written[MODEL] = contents
