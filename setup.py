@@ -23,6 +23,8 @@ COMMANDS = (
 )
 
 ONNX = ["onnx>=1.14; python_version >= '3.7'", 'onnxruntime>=1.16; ' + TF2]
+# With TensorFlow, as the package itself; `make draw` installs these without it
+DRAW = ['onnxruntime>=1.16; ' + TF2]
 SERVE = ['werkzeug>=2.0', 'waitress>=2.0', 'prometheus-client>=0.14']
 PLOT = ['matplotlib>=3.3']
 NOTEBOOK = ['nbclient; ' + TF2, 'ipykernel; ' + TF2]
@@ -85,7 +87,7 @@ setup(
     ],
     packages=find_packages(include=['pix2pix_tf', 'pix2pix_tf.*']),
     package_data={
-        'pix2pix_tf': ['py.typed'],
+        'pix2pix_tf': ['py.typed', 'models/*'],
         'pix2pix_tf.evaluation': ['templates/*.html'],
         'pix2pix_tf.pairs': ['templates/*.html'],
         'pix2pix_tf.serve': ['page/*'],
@@ -110,6 +112,7 @@ setup(
         'numpy; ' + TF2,
     ],
     extras_require={
+        'draw': [*DRAW, *SERVE],
         'gpu': GPU,
         'onnx': ONNX,
         'serve': SERVE,

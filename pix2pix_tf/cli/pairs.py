@@ -284,6 +284,7 @@ def _check(folder):
     page = check_page.write_page(findings, FLAGS.out)
     for line in findings.faults + findings.warnings:
         print_line(line)
+    print_line(with_flags(findings.flip))
     print_line(f'{count(findings.pairs, "pair")} checked; open {page}')
     if findings.faults:
         raise DataError(f'{folder} is not fit for a training, for the reasons above: repair it')

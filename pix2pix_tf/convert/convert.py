@@ -5,17 +5,20 @@ import importlib.util
 import os
 import subprocess
 import sys
-from typing import Dict, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple, Optional
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
 from pix2pix_tf import options_file, session
-from pix2pix_tf.convert import card, graph, saved_model, tflite
+from pix2pix_tf.convert import card, saved_model, tflite
+from pix2pix_tf.inference import variables
 from pix2pix_tf.inference.generator import Generator
+from pix2pix_tf.inference.masks import shapes as mask_shapes
 from pix2pix_tf.inference.noise import image_seeds
-from pix2pix_tf.inference.trained import Trained
+from pix2pix_tf.inference.tensorflow_network import TensorFlowNetwork
+from pix2pix_tf.inference.trained import Trained, saved_data, saved_options
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.ops import kept_values
 from pix2pix_tf.pairs import draw
@@ -31,13 +34,15 @@ _TOLERANCE_OF_PNGS = 2 / 127.5
 
 _USAGE = {
     'saved_model': 'Signatures: `serving_default` takes the bytes of image files and returns those '
-    'of PNG files, `seeded` also takes a seed per image, `floats` takes and returns float32 '
+    'of PNG files, {seeded}`floats` takes and returns float32 '
     '[batch, height, width, 3] in [-1, 1]. TensorFlow Serving serves this folder. Transparent '
     'parts of an image file become white, as in the training. Its EXIF orientation is not applied: '
     'turn images upright first, as the server of pix2pix_tf does.',
-    'onnx': '`input` and `output` are float32 [batch, height, width, 3] in [-1, 1].',
+    'onnx': '`input` and `output` are float32 [batch, height, width, 3] in [-1, 1]; height and '
+    'width are multiples of 256. pix2pix_tf takes the file as a model, by its metadata.',
     'tflite': 'Input and output are float32 [1, height, width, 3] in [-1, 1].',
 }
+_USAGE_OF_SEEDS = '`seeded` also takes a seed per image, '
 _USAGE_OF_MASKS = (
     ' `mask_8`, `mask_7` and `mask_6` are the noise: dropout multiplies by them, 0 or '
     '1 / (1 - dropout).'
@@ -50,14 +55,21 @@ class Converted(NamedTuple):
 
 
 def convert(
-    source: Trained, format: str, to: str, weights: str = 'float32', masks: bool = False
+    source: Trained,
+    format: str,
+    to: str,
+    weights: str = 'float32',
+    masks: bool = False,
+    canvas: Optional[Dict[str, Any]] = None,
 ) -> Converted:
     """Writes the generator of `source` to the folder `to`, with a model card and options.json.
 
-    `format` is one of FORMATS; a SavedModel goes to a folder named after its step. `weights` (not
+    `format` is one of FORMATS; a SavedModel goes to a folder named after its step, and has the
+    dropout of `source.config`, which `trained.find(model, dropout=0)` turns off. `weights` (not
     for a SavedModel) is the type of the stored filters. `masks` (ONNX only) makes the noise an
-    input. The result is run on three images in a separate process and compared with the checkpoint;
-    a result that differs or does not load is removed. Without onnxruntime an ONNX file is not run.
+    input, and `canvas` is what an ONNX file has for the page. The result is run on three images in
+    a separate process and compared with the checkpoint; a result that differs or does not load is
+    removed. Without onnxruntime an ONNX file is not run.
 
     Raises:
         UsageError: an argument is invalid, the result exists already, or `to` has another model or
@@ -74,8 +86,7 @@ def convert(
     if os.path.exists(os.path.join(to, 'checkpoint')) and not os.path.samefile(to, source.folder):
         raise UsageError(f'{to} is the folder of another training: choose another with `to`')
     files.check_ours(os.path.join(to, options_file.FILENAME), options_file.MARK)
-    saved = options_file.load(source.folder) or source.config
-    data = options_file.load_data(source.folder)
+    saved, data = saved_options(source), saved_data(source)
     others = options_file.differences(to, saved, data)
     if others:
         raise UsageError(f'{to} has another model ({others[0]}): choose another folder with `to`')
@@ -84,7 +95,7 @@ def convert(
     try:
         with temporary.folder_in(to, '.converting-') as folder:
             written = os.path.join(folder, name)
-            _write(source, format, written, weights, masks)
+            _write(source, format, written, weights, masks, canvas)
             difference = _compare(source, format, written, masks, folder)
             limit = _TOLERANCE_OF_PNGS if format == 'saved_model' else _TOLERANCES[weights]
             if difference is not None and not difference <= limit:
@@ -98,7 +109,8 @@ def convert(
     finally:
         if is_new and not os.listdir(to):
             os.rmdir(to)
-    usage = _USAGE[format] + (_USAGE_OF_MASKS if masks else '')
+    usage = _USAGE[format].format(seeded=_USAGE_OF_SEEDS if source.config.dropout else '')
+    usage += _USAGE_OF_MASKS if masks else ''
     uses = dict(card.read_uses(to), **{format: f'`{name}`, step {source.step}: {usage}'})
     text = card.write(source, {one: uses[one] for one in FORMATS if one in uses})
     files.write_whole(card_path, text.encode())
@@ -121,13 +133,13 @@ def _check(source, format, weights, masks):
     return {'saved_model': str(source.step), 'onnx': 'model.onnx', 'tflite': 'model.tflite'}[format]
 
 
-def _write(source, format, path, weights, masks):
+def _write(source, format, path, weights, masks, canvas):
     if format == 'saved_model':
         saved_model.write(source, path)
     elif format == 'onnx':
         from pix2pix_tf.convert import onnx  # here, because the library may be missing
 
-        onnx.write(source, path, weights, masks)
+        onnx.write(source, path, weights, masks, canvas)
     else:
         with open(path, 'wb') as file:
             file.write(tflite.build(source, weights))
@@ -165,9 +177,11 @@ def _expected(source, format, masks):
     ]
     pixels = [np.asarray(image.resize((width, height), Image.NEAREST)) for image in drawn]
     if format == 'saved_model':
-        with Generator(source) as generator:
+        with Generator(source, TensorFlowNetwork(source)) as generator:
             outputs = [generator(image, seed=int(n)) for n, image in zip(seeds, pixels)]
-        inputs = {'pixels': np.stack(pixels), 'seeds': seeds}
+        inputs = {'pixels': np.stack(pixels)}
+        if source.config.dropout:
+            inputs['seeds'] = seeds
         return inputs, np.stack(outputs) / np.float32(127.5) - 1
     images = np.stack(pixels) / np.float32(127.5) - 1
     config = source.config if masks else dataclasses.replace(source.config, dropout=0.0)
@@ -186,7 +200,7 @@ def _run_checkpoint(source, images, seeds, masks):
         fetches = {'output': build_generator(image, source.config, noise)}
         if masks:
             fetches.update(_masks(source.config, noise[0]))
-        graph.restore(source, sess)
+        variables.restore(source, sess)
         for one, number in zip(images, seeds):
             values = sess.run(fetches, {image: one[None], seed: number})
             for name, value in values.items():
@@ -198,7 +212,7 @@ def _run_checkpoint(source, images, seeds, masks):
 
 def _masks(config, seed):
     """The masks that `ops.dropout` applies with `seed`, [2] int64."""
-    for layer, decoder in enumerate(graph.MASKED):
-        shape = [1, *graph.mask_shape(decoder, config)]
-        kept = kept_values(shape, config.dropout, seed + [0, layer])
-        yield f'mask_{decoder}', tf.cast(kept, tf.float32) / (1 - config.dropout)
+    shapes = mask_shapes(config.crop_size, config.ngf)
+    for layer, (name, shape) in enumerate(shapes.items()):
+        kept = kept_values([1, *shape], config.dropout, seed + [0, layer])
+        yield name, tf.cast(kept, tf.float32) / (1 - config.dropout)

@@ -3,8 +3,8 @@
     python -m pix2pix_tf.convert.verify FORMAT PATH INPUTS.npz OUTPUTS.npz
 
 INPUTS.npz holds 'images', float32 [n, height, width, 3] in [-1, 1], and for ONNX the masks; for a
-SavedModel it holds 'pixels', uint8 [n, height, width, 3], and 'seeds' [n]. OUTPUTS.npz gets
-'outputs', float32 [n, height, width, 3] in [-1, 1].
+SavedModel it holds 'pixels', uint8 [n, height, width, 3], and 'seeds' [n] if it has noise.
+OUTPUTS.npz gets 'outputs', float32 [n, height, width, 3] in [-1, 1].
 """
 
 import io
@@ -18,16 +18,16 @@ Inputs = Dict[str, np.ndarray]
 
 
 def run_saved_model(path: str, inputs: Inputs) -> np.ndarray:
-    """Runs the signature 'seeded' on PNG files."""
+    """Runs the signature 'seeded', or without noise 'serving_default', on PNG files."""
     import tensorflow.compat.v1 as tf
 
     with tf.Graph().as_default(), tf.Session() as session:
         loaded = tf.saved_model.loader.load(session, [tf.saved_model.tag_constants.SERVING], path)
-        signature = loaded.signature_def['seeded']
-        feeds = {
-            signature.inputs['image_bytes'].name: [_png(pixels) for pixels in inputs['pixels']],
-            signature.inputs['seed'].name: inputs['seeds'],
-        }
+        signature = loaded.signature_def['seeded' if 'seeds' in inputs else 'serving_default']
+        pngs = [_png(pixels) for pixels in inputs['pixels']]
+        feeds = {signature.inputs['image_bytes'].name: pngs}
+        if 'seeds' in inputs:
+            feeds[signature.inputs['seed'].name] = inputs['seeds']
         pngs = session.run(signature.outputs['output_bytes'].name, feeds)
     pixels = np.stack([np.asarray(Image.open(io.BytesIO(png))) for png in pngs])
     return pixels / np.float32(127.5) - 1

@@ -8,8 +8,10 @@ from typing import Dict
 import numpy as np
 
 NAMES = ('L1', 'RMSE', 'PSNR', 'SSIM', 'MS-SSIM')
-LOWER_IS_BETTER = ('L1', 'RMSE')
-DIVERSITY = 'diversity'
+OPTIONAL_NAMES = ('LPIPS',)  # measured only if asked for: see `image_metrics`
+PREFER_BLUR = ('L1', 'RMSE', 'PSNR', 'SSIM')  # a blurred image to a sharp and plausible one
+LOWER_IS_BETTER = ('L1', 'RMSE', 'LPIPS', 'FID', 'KID')
+DIVERSITY = 'diversity'  # says nothing about quality
 
 PSNR_OF_EQUAL_IMAGES = 100.0  # dB, instead of infinity, which has no mean and is not JSON
 
