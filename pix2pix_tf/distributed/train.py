@@ -40,7 +40,7 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
         Pix2PixError: as in `training.train`; or a port of this worker cannot be used.
     """
     compat.use_graph_mode()
-    pairs = find.find_pairs(data, skip_bad_files)
+    pairs = find.find_pairs(data, skip_bad_files, panels=config.panels, bits=config.bits)
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(signals.stopping_on_signals(print_line))
         replica = stack.enter_context(Replica(cluster, stop))

@@ -8,6 +8,7 @@ import numpy as np
 
 from pix2pix_tf.evaluation import features, metrics
 from pix2pix_tf.evaluation.report import EvaluationReport, report_on
+from pix2pix_tf.pairs import panels
 from pix2pix_tf.system.shard import Shard
 
 
@@ -22,13 +23,14 @@ class Measures(NamedTuple):
 class Evaluator:
     """Collects the metrics of batches and, with a feature network, the features of their images.
 
-    `names` is {path: name in the report}. Use it as a context manager: it keeps the network open.
+    `names` is {path: name in the report}, `channels` is how many each panel has. Use it as a context manager: it keeps the network open.
 
     Raises:
         Pix2PixError: the network is unusable.
     """
 
-    def __init__(self, names: Dict[str, str], measures: Measures) -> None:
+    def __init__(self, names: Dict[str, str], measures: Measures, channels: int = 3) -> None:
+        self.channels = channels
         self.names, self.samples, self.shard = names, measures.samples, measures.shard
         self.rows: List[Dict[str, Any]] = []
         self.features: Dict[str, list] = {'outputs': [], 'targets': []}
@@ -47,7 +49,8 @@ class Evaluator:
         """Measures a batch of n pairs.
 
         It has 'paths', [n] bytes, 'targets_pixels', [n, height, width, 3] uint8, and
-        'outputs_pixels', [n * samples, height, width, 3] uint8, the samples of a pair side by side.
+        'outputs_pixels', [n * samples, height, width, 3] uint8, the samples of a pair side by side;
+        or uint16, and other channels.
         """
         outputs, targets = batch['outputs_pixels'], batch['targets_pixels']
         outputs = outputs.reshape((-1, self.samples) + outputs.shape[1:])
@@ -55,12 +58,13 @@ class Evaluator:
             row = dict(
                 {'name': self.names[os.fsdecode(path)]}, **metrics.compare(samples[0], target)
             )
+            row.update(metrics.compare_panels(samples[0], target, self.channels))
             if self.samples > 1:
                 row[metrics.DIVERSITY] = metrics.diversity(samples)
             self.rows.append(row)
         if self._extract:
-            self.features['outputs'].append(self._extract(outputs[:, 0]))
-            self.features['targets'].append(self._extract(targets))
+            for kind, pixels in (('outputs', outputs[:, 0]), ('targets', targets)):
+                self.features[kind].append(self._extract(panels.as_rgb(pixels)))
 
     def report(self, source: Dict[str, Any]) -> EvaluationReport:
         """The report on all batches; `source` says which checkpoint and pairs they are from.

@@ -99,8 +99,9 @@ def save_report(report: EvaluationReport, directory: str) -> None:
 
 def format_table(report: EvaluationReport) -> str:
     """The summaries as lines for a terminal."""
-    lines = [f'{"":10}{"mean":>10}{"std":>10}   95% interval of the mean']
+    width = max(10, *(len(name) + 1 for name in report.summaries))
+    lines = [f'{"":{width}}{"mean":>10}{"std":>10}   95% interval of the mean']
     for name, s in report.summaries.items():
-        lines.append(f'{name:10}{s.mean:10.4f}{s.std:10.4f}   {s.low:.4f} to {s.high:.4f}')
-    lines += [f'{name:10}{value:10.4f}' for name, value in report.distances.items()]
+        lines.append(f'{name:{width}}{s.mean:10.4f}{s.std:10.4f}   {s.low:.4f} to {s.high:.4f}')
+    lines += [f'{name:{width}}{value:10.4f}' for name, value in report.distances.items()]
     return '\n'.join(lines)

@@ -32,7 +32,8 @@ class Validation:
     def __init__(
         self, paths: typing.Sequence[str], out: str, config: Config, first_step: int = 0
     ) -> None:
-        self.paths, self.size, self.first_step = paths, config.crop_size, first_step
+        self.paths, self.first_step = paths, first_step
+        self.size = images.page_size(config)
         self.out, self.directory = out, os.path.join(out, DIRECTORY)
         names = images.output_names(paths)
         self.names = [names[path] for path in paths]
@@ -43,11 +44,11 @@ class Validation:
         seeds = noise.image_seeds(inputs, _SEED)
         outputs = build_generator(inputs, config, seeds)
         pixels = {
-            kind: images.deprocess_image(image)
+            kind: images.deprocess_image(image, config)
             for kind, image in zip(images.KINDS, (inputs, outputs, targets))
         }
         self.pixels = {kind: image[0] for kind, image in pixels.items()}
-        self.pngs = {kind: images.encode_pngs(image)[0] for kind, image in pixels.items()}
+        self.pngs = {kind: images.encode_pngs(image, config)[0] for kind, image in pixels.items()}
         self.steps: typing.List[int] = []  # of the images on disk
         self.evaluating, self.displaying = files.OptionalWrites(), files.OptionalWrites()
 

@@ -71,7 +71,7 @@ def _part(name, facts):
     kinds = collections.Counter(one.kind for one in good).most_common()
     return dict(
         row,
-        sizes=find.describe_halves([one.size for one in good]),
+        sizes=find.describe_panels([one.size for one in good]),
         formats=', '.join(f'{count} {kind}' for kind, count in kinds),
         brightness=', '.join(
             f'{np.mean(values):.2f}' for values in zip(*(one.brightness for one in good))
