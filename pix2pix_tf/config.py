@@ -180,6 +180,11 @@ class Config:
         return self.input_panels + self.output_panels
 
     @property
+    def is_rgb_pair(self) -> bool:
+        """Whether the input is one RGB image of 8 bits, and so is the output."""
+        return (self.panels, self.channels, self.bits) == (2, 3, 8)
+
+    @property
     def input_channels(self) -> int:
         """The channels of the generator's input: those of its panels, one after the other."""
         return self.input_panels * self.channels

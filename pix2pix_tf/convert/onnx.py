@@ -29,11 +29,11 @@ _SMALL = 0.01
 def write(source: Trained, path: str, weights: str = 'float32', masks: bool = False) -> None:
     """Writes the generator of `source` to the file `path`.
 
-    Its input 'input' and output 'output' are float32 [batch, height, width, 3] in [-1, 1]. With
-    `masks` it also has the inputs 'mask_8', 'mask_7' and 'mask_6', [batch, *mask_shape], which the
-    dropout layers multiply their values by: 0, or 1 / (1 - dropout). Without `masks`, there is no
-    dropout. `weights` is the type of the stored filters: float32, float16 or int8; with int8, the
-    smallest layers keep float16. The arithmetic is in float32.
+    Its input 'input' and output 'output' are float32 [batch, height, width, channels] in [-1, 1].
+    With `masks` it also has the inputs 'mask_8', 'mask_7' and 'mask_6', [batch, *mask_shape], which
+    the dropout layers multiply their values by: 0, or 1 / (1 - dropout). Without `masks`, there is
+    no dropout. `weights` is the type of the stored filters: float32, float16 or int8; with int8,
+    the smallest layers keep float16. The arithmetic is in float32.
 
     Raises:
         CheckpointError: the checkpoint is damaged, or does not fit.
@@ -65,6 +65,13 @@ class _Writer:
                 f'{source.checkpoint} does not fit: its generator does not begin with '
                 f'{self.config.ngf} filters, as its options say'
             )
+        last = shapes.get('generator/decoder_1/deconv/filter', [0] * 4)
+        channels = self.config.input_channels, self.config.output_channels
+        if channels != (first[2], last[2]):
+            raise CheckpointError(
+                f'{source.checkpoint} does not fit: its generator has {first[2]} channels in and '
+                f'{last[2]} out, not {channels[0]} and {channels[1]}, as its options say'
+            )
         self.count = sum(
             np.prod(shape)
             for name, shape in shapes.items()
@@ -75,7 +82,10 @@ class _Writer:
 
     def model(self, masks):
         height, width = self.config.crop_size
-        image = ['batch', height, width, 3]
+        image, output = (
+            ['batch', height, width, channels]
+            for channels in (self.config.input_channels, self.config.output_channels)
+        )
         inputs = [helper.make_tensor_value_info('input', TensorProto.FLOAT, image)]
         if masks:
             inputs += [
@@ -91,7 +101,7 @@ class _Writer:
             self.nodes,
             'generator',
             inputs,
-            [helper.make_tensor_value_info('output', TensorProto.FLOAT, image)],
+            [helper.make_tensor_value_info('output', TensorProto.FLOAT, output)],
             self.initializers,
         )
         model = helper.make_model(

@@ -23,7 +23,8 @@ class Measures(NamedTuple):
 class Evaluator:
     """Collects the metrics of batches and, with a feature network, the features of their images.
 
-    `names` is {path: name in the report}, `channels` is how many each panel has. Use it as a context manager: it keeps the network open.
+    `names` is {path: name in the report}, `channels` is how many each panel has. Use it as a
+    context manager: it keeps the network open.
 
     Raises:
         Pix2PixError: the network is unusable.

@@ -22,9 +22,9 @@ _WINDOW /= _WINDOW.sum()
 def compare(output: np.ndarray, target: np.ndarray) -> Dict[str, float]:
     """{name: value} of each metric in NAMES.
 
-    Both images are [height, width, channels], at least 176 pixels high and wide. L1 and RMSE are the
-    mean absolute and the root mean square difference, in [0, 1]. PSNR is in dB. SSIM (Wang et al.,
-    2004) and MS-SSIM (Wang et al., 2003) are at most 1: the mean over the channels and over
+    Both images are [height, width, channels], at least 176 pixels high and wide. L1 and RMSE are
+    the mean absolute and the root mean square difference, in [0, 1]. PSNR is in dB. SSIM (Wang et
+    al., 2004) and MS-SSIM (Wang et al., 2003) are at most 1: the mean over the channels and over
     all Gaussian windows of 11 pixels that lie completely inside the image.
     """
     output, target = map(_scaled, (output, target))

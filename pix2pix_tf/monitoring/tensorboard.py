@@ -21,8 +21,9 @@ def build_images(
 ) -> tf.Tensor:
     """A summary of the first pair of a batch: its images and the discriminator's answers.
 
-    One image has input | output | target side by side, each with all of its panels. Two more show the discriminator's answer to
-    each patch of the real and of the generated image; white means "real". Returns a string scalar.
+    One image has input | output | target side by side, each with all of its panels. Two more show
+    the discriminator's answer to each patch of the real and of the generated image; white means
+    "real". Returns a string scalar.
     """
     shown = [inputs[:1], model.outputs[:1], targets[:1]]
     side_by_side = tf.concat([images.side_by_side(image, config) for image in shown], axis=2)

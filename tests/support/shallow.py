@@ -33,7 +33,7 @@ def create_generator(generator_inputs, config=Config(), seed=None):
 def create_discriminator(discrim_inputs, discrim_targets, config=Config()):
     """The PatchGAN of `networks.create_discriminator`, with its first and last layer alone.
 
-    [batch, height, width, channels] twice => [batch, height / 16 - 1, width / 16 - 1, 1], in [0, 1].
+    [batch, height, width, any] twice => [batch, height / 16 - 1, width / 16 - 1, 1], in [0, 1].
     """
     inp = tf.concat([_shrink(discrim_inputs), _shrink(discrim_targets)], axis=3)
     with tf.variable_scope('layer_1'):
