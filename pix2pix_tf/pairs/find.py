@@ -7,7 +7,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from PIL import Image
 
-from pix2pix_tf.pairs import read
+from pix2pix_tf.pairs import read, record
 from pix2pix_tf.system.console import count
 from pix2pix_tf.system.errors import DataError
 
@@ -64,9 +64,16 @@ def find_pairs(
     `panels` is the number of images side by side in a file, `bits` that of their values.
 
     Raises:
-        DataError: there is no such folder, no image in it, or a bad file that is not skipped.
+        DataError: there is no such folder, no image in it, or a bad file that is not skipped; or
+            its pairs.json says that its files have another number of panels.
     """
     paths, notes = find_images(folder, option)
+    recorded = record.panels_in(folder)
+    if recorded and len(recorded) != panels:
+        raise DataError(
+            f'{folder} has files of {len(recorded)} images side by side, not {panels}: use '
+            + record.describe_flags(recorded)
+        )
     headers = {path: read_header(path, panels, bits) for path in paths[:limit]}
     good = check_headers(headers, skip_bad_files)
     if len(good) < len(headers):
@@ -110,18 +117,18 @@ def is_ignored(name: str) -> bool:
 
 
 def walk_images(
-    paths: Sequence[str], leave_out: Optional[str] = None
+    paths: Sequence[str], leave_out: Optional[str] = None, more: Sequence[str] = ()
 ) -> Tuple[List[Tuple[str, str]], List[str]]:
     """([(path, path below the folder that was given)], paths of other files) in `paths`.
 
     Folders are walked, in order of names; regular files in them count if their extension is one
-    that Pillow reads. The folder `leave_out` and what `is_ignored` do not count. A file that two of
-    `paths` contain counts once, for the last of them.
+    that Pillow reads, or one of `more`. The folder `leave_out` and what `is_ignored` do not count.
+    A file that two of `paths` contain counts once, for the last of them.
 
     Raises:
         DataError: a path does not exist or is a pipe or a device, or a folder cannot be read.
     """
-    extensions = _extensions()
+    extensions = {*_extensions(), *more}
     found, others = [], []
     for path in paths:
         if not os.path.isdir(path):
