@@ -22,7 +22,7 @@ from pix2pix_tf.evaluation import metrics
 from pix2pix_tf.inference.trained import find
 from pix2pix_tf.model import build_model
 from pix2pix_tf.pairs import panels
-from pix2pix_tf.serve import canvas
+from pix2pix_tf.serve import canvas, static_page
 from pix2pix_tf.serve.access import Access
 from pix2pix_tf.serve.app import Application
 from pix2pix_tf.serve.hot_reload import CurrentGenerator
@@ -339,6 +339,12 @@ def test_files_of_panels_are_served(triples, two_inputs):
     finally:
         jobs.close()
         current.generator.close()
+
+
+def test_the_page_without_a_server_is_for_rgb_alone(two_inputs, tmp_path):
+    with pytest.raises(UsageError, match='the page draws only one RGB image of 8 bits'):
+        static_page.write(find(two_inputs), str(tmp_path / 'page'), 'x')
+    assert os.listdir(str(tmp_path)) == []
 
 
 def test_metrics_are_of_all_panels_and_of_each():

@@ -76,7 +76,7 @@ for _flag in (
     (
         'range',
         None,
-        'combine: the values that become black and white, as in 0,1.5; floats need it.',
+        'combine: the values that become black and white, as in 0,4095; not of images of 8 bits.',
     ),
     ('out', 'out/check', 'check: folder for check.html and check.json.'),
 ):
@@ -221,9 +221,10 @@ def _make_stacks(found, output, sides):
     )
     made = make.make_pairs(found, build, _options('png', labels=FLAGS.labels), output, hash_of)
     _report(made)
-    options = [record.describe_flags(panels)] if 'a' in panels else []
-    options += [f'`{name}`={FLAGS[name].value}' for name in ('channels', 'bits')]
-    print_line(with_flags(f'train with {", ".join(options)}'))
+    flags = [record.describe_flags(panels)]
+    flags += [f'`{name}`={FLAGS[name].value}' for name in ('channels', 'bits')]
+    if 'a' in panels:
+        print_line(with_flags(f'train with {", ".join(flags)}'))
     _check_complete(made, found)
 
 

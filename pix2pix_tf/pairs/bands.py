@@ -48,7 +48,9 @@ def read_bands(path: str, srgb: bool = False) -> np.ndarray:
         return _numbers(np.array(_array(path)), path)
     contents = read.read_file(path)
     with read.opened(contents, path) as image:
-        _check_pixels(path, image.width * image.height * getattr(image, 'n_frames', 1))
+        with read.decoding(path):
+            pages = image.n_frames if image.format == 'TIFF' else 1
+        _check_pixels(path, image.width * image.height * pages)
         is_tiff = image.format == 'TIFF' and image.mode not in ('1', 'P', 'CMYK', 'YCbCr', 'LAB')
         is_fine_png = image.format == 'PNG' and contents[_PNG_BITS] == 16
         is_gray = image.mode in ('1', 'L', 'LA')

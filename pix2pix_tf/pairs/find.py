@@ -69,6 +69,8 @@ def find_pairs(
     """
     paths, notes = find_images(folder, option)
     recorded = record.panels_in(folder)
+    if recorded and 'a' not in recorded:
+        raise DataError(f'{folder} has inputs without targets, which only a prediction takes')
     if recorded and len(recorded) != panels:
         raise DataError(
             f'{folder} has files of {len(recorded)} images side by side, not {panels}: use '

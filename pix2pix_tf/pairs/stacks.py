@@ -18,7 +18,7 @@ class Stack(NamedTuple):
     sides: Tuple[str, ...]  # a or b, for each of the files of a source
     channels: int = 3
     bits: int = 8
-    range: Optional[Tuple[float, float]] = None  # the values that become black and white
+    range: Optional[Tuple[float, float]] = None  # what becomes black and white, but of 8 bits
 
 
 def parse_range(text: str) -> Tuple[float, float]:
@@ -113,7 +113,7 @@ def _luma(colors):
 def _values(stack, found, path):
     """The values of a file in the bits of the stack."""
     white = 2**stack.bits - 1
-    if stack.range:
+    if stack.range and found.dtype != np.uint8:
         low, high = stack.range
         scaled = np.nan_to_num((found.astype(np.float64) - low) / (high - low))
         return np.round(np.clip(scaled, 0, 1) * white).astype(f'uint{stack.bits}')

@@ -122,13 +122,14 @@ def test_floats_need_a_range(folders, tmp_path):
     values[0, 0] = np.nan
     for number in range(3):
         np.save(str(tmp_path / 'f' / f'{number}.npy'), values)
-    flags = [f'--a={folders}/depth', f'--b={tmp_path}/f', '--bits=16', '--channels=1']
+    flags = [f'--a={folders}/mask', f'--b={tmp_path}/f', '--bits=16', '--channels=1']
     line = error_line(combine(tmp_path / 'to', *flags), 1)
     assert f'{tmp_path}/f/0.npy has values of other types than uint8 and uint16' in line
     assert 'scale them with --range, as in 0,1' in line
     result = combine(tmp_path / 'to', *flags, '--range=0,1')
     assert result.returncode == 0, result.stderr
-    written = read_fine(tmp_path / 'to' / '0.png')[:, 48:, 0]
+    mask, written = np.split(read_fine(tmp_path / 'to' / '0.png')[..., 0], 2, axis=1)
+    assert set(np.unique(mask)) == {0, 65535}  # of 8 bits, which have their range
     want = np.round(np.clip(np.nan_to_num(values), 0, 1) * 65535)
     assert np.abs(written - want).max() <= 1
     with pytest.raises(UsageError, match="`range` is '1,0'"):
@@ -139,6 +140,8 @@ def test_inputs_alone_make_files_for_predictions(folders, tmp_path):
     flags = [f'--b={folders}/photo', f'--b={folders}/mask']
     assert combine(tmp_path / 'to', *flags).returncode == 0
     assert Image.open(str(tmp_path / 'to' / '1.png')).size == (96, 32)
+    with pytest.raises(DataError, match='/to has inputs without targets'):
+        find.find_pairs(str(tmp_path / 'to'))
     assert '--a is missing' in error_line(combine(tmp_path / 'x', f'--b={folders}/photo'), 2)
 
 
