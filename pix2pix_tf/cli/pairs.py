@@ -197,7 +197,7 @@ def _combine():
     output = _output('combine', *folders)
     output.recipe['sides'] = ','.join(sides)
     arrays = any(bands.is_array(path) for one in found.pairs for path in one.paths)
-    if arrays or len(folders) > 2 or any(FLAGS[name].present for name in _BANDS.split()):
+    if arrays or sides != ('a', 'b') or any(FLAGS[name].present for name in _BANDS.split()):
         _make_stacks(found, output, sides)
     else:
         _make_of_two(found, output)
