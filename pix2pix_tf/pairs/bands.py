@@ -49,13 +49,14 @@ def read_bands(path: str, srgb: bool = False) -> np.ndarray:
     contents = read.read_file(path)
     with read.opened(contents, path) as image:
         with read.decoding(path):
-            pages = image.n_frames if image.format == 'TIFF' else 1
-        _check_pixels(path, image.width * image.height * pages)
+            number = image.n_frames if image.format == 'TIFF' else 1
+        _check_pixels(path, image.width * image.height * number)
         is_tiff = image.format == 'TIFF' and image.mode not in ('1', 'P', 'CMYK', 'YCbCr', 'LAB')
         is_fine_png = image.format == 'PNG' and contents[_PNG_BITS] == 16
         is_gray = image.mode in ('1', 'L', 'LA')
     if is_tiff or is_fine_png:
-        bands = _numbers(np.concatenate(_by_opencv(contents, path), axis=2), path)
+        pages = _by_opencv(contents, path, number > 1)
+        bands = _numbers(np.concatenate(pages, axis=2), path)
         return _on_white(bands) if is_fine_png and bands.shape[2] == 4 else bands
     decoded = read.read_image(contents, path, srgb=srgb)
     return np.asarray(decoded.convert('L'))[..., None] if is_gray else np.asarray(decoded)
@@ -88,14 +89,17 @@ def _numbers(array, path):
     return array.astype(np.float64)
 
 
-def _by_opencv(contents, path):
+def _by_opencv(contents, path, has_pages):
     """[[height, width, bands]] of the pages of a file."""
     cv2 = load_opencv()
     try:
-        _, pages = cv2.imdecodemulti(np.frombuffer(contents, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
+        if has_pages:  # OpenCV 4.6 reads them from a file alone
+            _, pages = cv2.imreadmulti(path, flags=cv2.IMREAD_UNCHANGED)
+        else:
+            pages = [cv2.imdecode(np.frombuffer(contents, np.uint8), cv2.IMREAD_UNCHANGED)]
+    except (cv2.error, UnicodeError, TypeError):  # the latter are of names that are not UTF-8
         pages = ()
-    if not len(pages):
+    if not len(pages) or any(page is None for page in pages):
         name = os.path.basename(path)
         raise DataError(
             f'{path} cannot be read by OpenCV, which reads up to 4 bands per page: save its bands '
