@@ -159,7 +159,7 @@ class Generator:
         """[height, width, channels] uint16."""
         with read.opened(contents, name) as image:
             if image.format != 'PNG':
-                is_gray = image.mode.startswith('I;16')
+                is_gray = image.mode.startswith('I')
                 with read.decoding(name):
                     image.load()
                 return self._pixels_of(image if is_gray else self.read(contents, name))
@@ -173,9 +173,9 @@ class Generator:
     def _pixels_of(self, image):
         """[height, width, channels] of a PIL image, whose panels are side by side."""
         config = self.config
-        if config.bits == 16 and image.mode.startswith('I;16'):
-            pixels = np.asarray(image)[..., None]
-            return np.repeat(pixels.astype(np.uint16), config.channels, axis=2)
+        if config.bits == 16 and image.mode.startswith('I'):
+            pixels = np.clip(np.asarray(image), 0, config.white).astype(np.uint16)
+            return np.repeat(pixels[..., None], config.channels, axis=2)
         image = read.to_rgb(image)
         pixels = np.asarray(image if config.channels == 3 else image.convert('L'))
         return panels.to_bits(pixels.reshape((*pixels.shape[:2], config.channels)), config.bits)
