@@ -210,11 +210,11 @@ def _make_stacks(found, output, sides):
     if FLAGS.bits == '16' and FLAGS.format == 'jpg':
         raise UsageError('`format`=jpg has values of 8 bits: `bits`=16 needs png')
     values = FLAGS.range and stacks.parse_range(FLAGS.range)
-    stack = stacks.Stack(sides, int(FLAGS.channels), int(FLAGS.bits), values)
+    stack = stacks.Stack(sides, 0, int(FLAGS.channels), int(FLAGS.bits), values)
     found = _without_unusable(found)
-    recorded = record.read_record(FLAGS.to, output.recipe).found
-    panels = tuple(recorded.get('panels', '').split(',')) if recorded else ()
-    panels = panels or stacks.sides_of(stack, found.pairs)
+    listed = record.read_record(FLAGS.to, output.recipe).found.get('panels')
+    panels = tuple(listed.split(',')) if listed else stacks.sides_of(stack, found.pairs)
+    stack = stack._replace(panels=len(panels))
     output = output._replace(found={'panels': ','.join(panels)})
     build, hash_of = (
         functools.partial(function, stack) for function in (stacks.file_of_panels, stacks.hash_of)

@@ -16,6 +16,7 @@ class Stack(NamedTuple):
     """The panels of a file, and their values."""
 
     sides: Tuple[str, ...]  # a or b, for each of the files of a source
+    panels: int = 0  # of all of them; 0 if it is not known yet
     channels: int = 3
     bits: int = 8
     range: Optional[Tuple[float, float]] = None  # what becomes black and white, but of 8 bits
@@ -50,6 +51,12 @@ def file_of_panels(stack: Stack, options: PairOptions, source: PairFiles) -> Tup
         part if part.shape[:2] == (height, width) else _scaled(part, (width, height))
         for part in parts
     ]
+    number = sum(part.shape[2] for part in parts) // stack.channels
+    if stack.panels and number != stack.panels:
+        raise DataError(
+            f'{source.paths[0]} would be in a file of {number} panels, unlike the others of '
+            f'{stack.panels}: do all files have as many bands?'
+        )
     pixels = panels.side_by_side(np.concatenate(same, axis=2), stack.channels)
     if pixels.shape[0] * pixels.shape[1] > find.MAX_PIXELS:
         raise DataError(

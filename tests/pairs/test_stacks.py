@@ -104,6 +104,10 @@ def test_bands_of_tiff_files_and_arrays_become_panels(folders, tmp_path):
     written = read_fine(tmp_path / 'gray' / '0.png')
     want = [fine(5), fine(6), *np.split(fine(7, 3), 3, axis=2)]
     np.testing.assert_array_equal(written, np.concatenate(want, axis=1))
+    np.save(str(tmp_path / 'array' / '1.npy'), fine(7, 2))
+    result = combine(tmp_path / 'other', *flags, '--channels=1', '--partial')
+    assert '1.tif would be in a file of 4 panels, unlike the others of 5' in result.stdout
+    np.save(str(tmp_path / 'array' / '1.npy'), fine(7, 3))
     flags = [f'--a={tmp_path}/array', f'--b={folders}/depth', '--bits=16']
     assert combine(tmp_path / 'rgb', *flags).returncode == 0
     written = read_fine(tmp_path / 'rgb' / '0.png')
