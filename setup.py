@@ -23,8 +23,13 @@ COMMANDS = (
 )
 
 ONNX = ["onnx>=1.14; python_version >= '3.7'", 'onnxruntime>=1.16; ' + TF2]
+# With TensorFlow, as the package itself; `make draw` installs these without it
+DRAW = ['onnxruntime>=1.16; ' + TF2]
 SERVE = ['werkzeug>=2.0', 'waitress>=2.0', 'prometheus-client>=0.14']
 PLOT = ['matplotlib>=3.3']
+NOTEBOOK = ['nbclient; ' + TF2, 'ipykernel; ' + TF2]
+# CUDA as wheels; TensorFlow 1.15 and 2.13, that of Python 3.8, have no such extra
+GPU = ["tensorflow[and-cuda]>=2.14; python_version >= '3.9' and sys_platform == 'linux'"]
 
 
 def read(path):
@@ -82,7 +87,7 @@ setup(
     ],
     packages=find_packages(include=['pix2pix_tf', 'pix2pix_tf.*']),
     package_data={
-        'pix2pix_tf': ['py.typed'],
+        'pix2pix_tf': ['py.typed', 'models/*'],
         'pix2pix_tf.evaluation': ['templates/*.html'],
         'pix2pix_tf.pairs': ['templates/*.html'],
         'pix2pix_tf.serve': ['page/*'],
@@ -107,10 +112,21 @@ setup(
         'numpy; ' + TF2,
     ],
     extras_require={
+        'draw': [*DRAW, *SERVE],
+        'gpu': GPU,
         'onnx': ONNX,
         'serve': SERVE,
         'plot': PLOT,
         'pairs': OPENCV,
-        'test': [*OPENCV, *ONNX, *SERVE, *PLOT, 'pytest', 'pytest-timeout', 'pytest-xdist'],
+        'test': [
+            *OPENCV,
+            *ONNX,
+            *SERVE,
+            *PLOT,
+            *NOTEBOOK,
+            'pytest',
+            'pytest-timeout',
+            'pytest-xdist',
+        ],
     },
 )

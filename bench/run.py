@@ -1,6 +1,6 @@
 """`make bench`: the speed of the package next to that of the post's own code, in one run.
 
-    python bench/run.py [--rounds=15] [--data=FOLDER] [--torch=PYTHON] [--json=FILE]
+    python bench/run.py [--rounds=15] [--data=FOLDER] [--torch=PYTHON] [--json=FILE] [--kernels]
 
 Each program runs in its own process. In every round the processes take turns, one piece of work
 each, while the others are stopped, so that other load on the machine affects all of them equally.
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 
+import kernels_table
 import numpy as np
 from PIL import Image
 from table import Table, ratio
@@ -212,28 +213,12 @@ def write_pairs(directory, count):
         os.remove(path)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--rounds', type=int, default=15, help='the results are their medians')
-    parser.add_argument('--data', help='folder of JPEG pairs; drawn ones by default')
-    parser.add_argument('--torch', metavar='PYTHON', help='a Python that has PyTorch')
-    parser.add_argument('--json', metavar='FILE', help='also writes the results to this file')
-    args = parser.parse_args()
-    for name, exists in (('torch', shutil.which), ('data', os.path.isdir)):
-        value = getattr(args, name)
-        if value and not exists(value):
-            parser.error(f'--{name}={value} does not exist')
-    table = Table()
+def bench(table, args):
+    """All comparisons."""
     with tempfile.TemporaryDirectory() as drawn:
         if not args.data:
             write_pairs(drawn, DRAWN)
         data_dir = os.path.abspath(args.data or drawn)
-        code = 'import tensorflow; print(tensorflow.__version__)'
-        version = subprocess.check_output(
-            [sys.executable, '-c', code], stderr=subprocess.DEVNULL, universal_newlines=True
-        ).strip()
-        machine = f'TensorFlow {version}, {os.cpu_count()} cores of {platform.machine()}'
-        print(f'{machine}; medians of {args.rounds} rounds')
         bench_step(table, args.rounds, data_dir, args.torch)
         bench_bfloat16(table, args.rounds, args.torch)
         bench_pipeline(table, args.rounds, data_dir)
@@ -241,6 +226,33 @@ def main():
         bench_predict(table, args.rounds, data_dir)
         bench_pairs(table, args.rounds)
         bench_start(table, START_ROUNDS, data_dir)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--rounds', type=int, default=15, help='the results are their medians')
+    parser.add_argument('--data', help='folder of JPEG pairs; drawn ones by default')
+    parser.add_argument('--torch', metavar='PYTHON', help='a Python that has PyTorch')
+    parser.add_argument('--json', metavar='FILE', help='also writes the results to this file')
+    parser.add_argument(
+        '--kernels', action='store_true', help='only times every form of the convolutions'
+    )
+    args = parser.parse_args()
+    for name, exists in (('torch', shutil.which), ('data', os.path.isdir)):
+        value = getattr(args, name)
+        if value and not exists(value):
+            parser.error(f'--{name}={value} does not exist')
+    table = Table()
+    code = 'import tensorflow; print(tensorflow.__version__)'
+    version = subprocess.check_output(
+        [sys.executable, '-c', code], stderr=subprocess.DEVNULL, universal_newlines=True
+    ).strip()
+    machine = f'TensorFlow {version}, {os.cpu_count()} cores of {platform.machine()}'
+    print(f'{machine}; medians of {args.rounds} rounds')
+    if args.kernels:
+        kernels_table.bench_kernels(table, args.rounds)
+    else:
+        bench(table, args)
     if args.json:
         results = {'machine': machine, 'rounds': args.rounds, 'rows': table.rows}
         with open(args.json, 'w') as file:

@@ -22,10 +22,10 @@ class Table:
         self.title = title
         print(f'\n{title}', flush=True)
 
-    def row(self, name, value, unit, compared=None, peak=None):
+    def row(self, name, value, unit, compared=None, peak=None, note=''):
         """Prints a value; `compared` is (words, (median, low, high) of its ratio to another)."""
-        digits = {'s': 3, 'times': 2}.get(unit, 1)
-        words = f'  {name:34}{value:9.{digits}f} {unit:9}'
+        digits = {'s': 3, 'ms': 2, 'times': 2}.get(unit, 1)
+        words = f'  {name:34}{value:9.{digits}f} {unit:9}{note}'
         if compared:
             against, (median, low, high) = compared
             words += f'{median:.2f} times {against} ({low:.2f} to {high:.2f})'
@@ -37,4 +37,6 @@ class Table:
             row.update(against=against, ratio=compared[1])
         if peak:
             row['peak_mib'] = peak
+        if note:
+            row['note'] = note
         self.rows.append(row)

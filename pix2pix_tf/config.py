@@ -41,6 +41,10 @@ DIRECTION = Range('BtoA or AtoB', lambda value: value in ('BtoA', 'AtoB'))
 PANELS = _at_least_1(64)
 CHANNELS = Range('3 or 1', lambda value: value in (3, 1))
 BITS = Range('8 or 16', lambda value: value in (8, 16))
+METRIC = Range(
+    'none, L1, RMSE, PSNR, SSIM, MS-SSIM or LPIPS',
+    lambda value: value in ('none', 'L1', 'RMSE', 'PSNR', 'SSIM', 'MS-SSIM', 'LPIPS'),
+)
 GENERATOR_SIZE = Range(
     f'a multiple of {GENERATOR_STRIDE}, because the generator halves its input 8 times',
     lambda value: value > 0 and value % GENERATOR_STRIDE == 0,
@@ -82,6 +86,9 @@ class Config:
         'Pixels of the images in the networks, in training a random crop: a side, or width x '
         'height (512x256).',
     )
+    flip: bool = _option(
+        False, SWITCH, 'Mirrors half of the pairs at random, left to right, both halves alike.'
+    )
     direction: str = _option(
         'BtoA',
         DIRECTION,
@@ -121,6 +128,12 @@ class Config:
         100.0, NOT_NEGATIVE, 'Weight of the L1 loss in the loss of the generator.'
     )
     learning_rate: float = _option(0.0002, POSITIVE, 'Learning rate of both Adam optimizers.')
+    decay_from: typing.Optional[int] = _option(
+        None,
+        COUNT,
+        'Step from which the learning rate falls linearly, to 0 at the last step. By default it '
+        'never falls.',
+    )
     beta1: float = _option(0.5, BELOW_1, 'First-moment decay of both Adam optimizers.')
     ema_decay: float = _option(0.99, BELOW_1, 'Decay of the moving averages of the losses.')
     # Train
@@ -134,6 +147,11 @@ class Config:
         0, COUNT, 'Seconds between two checkpoints, in addition to `save_freq`; 0: never.'
     )
     keep: int = _changeable(1, AT_LEAST_1, 'Number of newest checkpoints to keep.')
+    keep_best: str = _changeable(
+        'none',
+        METRIC,
+        'Validation metric whose best checkpoint is kept as well, in the folder best of `out`.',
+    )
     seed: typing.Optional[int] = _changeable(
         None, SEED, 'Makes a run repeatable on a CPU. By default every run differs.'
     )

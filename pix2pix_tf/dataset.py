@@ -71,7 +71,10 @@ def flatten(image: tf.Tensor) -> tf.Tensor:
 
 
 def process_image(
-    image: tf.Tensor, offset: Optional[tf.Tensor], config: Config = Config()
+    image: tf.Tensor,
+    offset: Optional[tf.Tensor],
+    config: Config = Config(),
+    mirrored: Optional[tf.Tensor] = None,
 ) -> tf.Tensor:
     """[height, width, 3] uint8 => [*crop_size, 3] float32 in [-1, 1]; or with other channels.
 
@@ -79,6 +82,8 @@ def process_image(
     that offset. Without one it is scaled to crop_size and not cropped. The post draws the offset
     here, once per half with the same seed, so the halves match only while a single thread reads.
     One offset for both halves has the same distribution and always matches.
+
+    If `mirrored` (a scalar bool) is true, left and right change places after the crop.
     """
     # [0, 255] => [-1, 1]
     image = tf.cast(image, tf.float32) / (config.white / 2) - 1
@@ -86,6 +91,8 @@ def process_image(
     image = tf.image.resize_images(image, size, method=tf.image.ResizeMethod.AREA)
     if offset is not None:
         image = tf.image.crop_to_bounding_box(image, offset[0], offset[1], *config.crop_size)
+    if mirrored is not None:
+        image = tf.cond(mirrored, lambda: tf.reverse(image, [1]), lambda: image)
     return image
 
 
@@ -95,12 +102,21 @@ def random_offset(config: Config = Config()) -> tf.Tensor:
     return tf.cast(tf.floor(tf.random_uniform([2], 0, count)), tf.int32)
 
 
+def random_coin() -> tf.Tensor:
+    """A scalar bool, true half of the time."""
+    return tf.random_uniform([]) < 0.5
+
+
 def decode_pair(
-    contents: tf.Tensor, offset: Optional[tf.Tensor], config: Config = Config()
+    contents: tf.Tensor,
+    offset: Optional[tf.Tensor],
+    config: Config = Config(),
+    mirrored: Optional[tf.Tensor] = None,
 ) -> Tuple[tf.Tensor, tf.Tensor]:
     """The bytes of a pair => input and target, each [*crop_size, 3] float32 in [-1, 1].
 
-    Of several panels, the channels come one after the other. For `offset`, see `process_image`.
+    Of several panels, the channels come one after the other. For `offset` and `mirrored`, see
+    `process_image`.
     """
     raw_image = decode_image(contents, config)
     if config.panels == 2:
@@ -112,7 +128,10 @@ def decode_pair(
         left, right = (tf.concat(part, axis=2) for part in (panels[:middle], panels[middle:]))
     # BtoA is the post's direction, labels => photo: the input is the right half
     inputs, targets = (right, left) if config.direction == 'BtoA' else (left, right)
-    return process_image(inputs, offset, config), process_image(targets, offset, config)
+    return (
+        process_image(inputs, offset, config, mirrored),
+        process_image(targets, offset, config, mirrored),
+    )
 
 
 def load_data(
@@ -123,9 +142,9 @@ def load_data(
 ) -> Batches:
     """Batches of the side-by-side pairs in the files `input_paths`.
 
-    For training the batches are endless, shuffled and cropped at random. Otherwise each pair comes
-    once, in the given order and uncropped; the last batch may be smaller. If there is a
-    `path_queue`, the paths are read from it instead.
+    For training the batches are endless, shuffled and cropped at random, and mirrored at random
+    with `flip`. Otherwise each pair comes once, in the given order, uncropped and not mirrored; the
+    last batch may be smaller. If there is a `path_queue`, the paths are read from it instead.
     """
     if path_queue is None:
         path_queue = tf.train.string_input_producer(
@@ -136,7 +155,8 @@ def load_data(
     reader = tf.WholeFileReader()
     paths, contents = reader.read(path_queue)
     offset = random_offset(config) if training else None
-    inputs, targets = decode_pair(contents, offset, config)
+    mirrored = random_coin() if training and config.flip else None
+    inputs, targets = decode_pair(contents, offset, config, mirrored)
 
     # Several threads would not keep the order, which an export needs
     threads = reader_threads(config) if training else 1

@@ -11,20 +11,24 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 import tensorflow.compat.v1 as tf
 from tqdm import tqdm
 
-from pix2pix_tf import checkpoints, dataset, diagnosis, images, session
+from pix2pix_tf import checkpoints, dataset, diagnosis, image_names, images, session
 from pix2pix_tf.config import Config, as_written
 from pix2pix_tf.evaluation import pages, shard_files
 from pix2pix_tf.evaluation.evaluator import Evaluator, Measures
 from pix2pix_tf.evaluation.report import (
     EvaluationReport,
     check_replaceable,
+    explain,
     format_table,
     save_report,
 )
 from pix2pix_tf.inference import noise
+from pix2pix_tf.inference.generator import random_seed
 from pix2pix_tf.inference.trained import Trained, find
 from pix2pix_tf.model import build_generator
+from pix2pix_tf.pairs import label_colors
 from pix2pix_tf.pairs.find import find_pairs
+from pix2pix_tf.pairs.palette import Color
 from pix2pix_tf.system import files
 from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import CheckpointError, DataError, UsageError
@@ -62,9 +66,9 @@ def export(
         DataError: the folder or some of its files are unusable (files only if `skip_bad_files` is
             off); the message names them.
         CheckpointError: there is no checkpoint, or it does not fit.
-        UsageError: there are fewer pairs than shards, or `out` has files of another program that
-            would be replaced.
-        Pix2PixError: a file cannot be written, the feature network is unusable, or there is too
+        UsageError: there are fewer pairs than shards, the colors of the labels are unknown, or
+            `out` has files of another program that would be replaced.
+        Pix2PixError: a file cannot be written, a network is unusable, or there is too
             little memory.
     """
     trained = find_trained(checkpoint or out, config)
@@ -110,8 +114,9 @@ def evaluate(
         DataError: the folder or some of its files are unusable (files only if `skip_bad_files` is
             off); the message names them.
         CheckpointError: there is no checkpoint, or it does not fit.
-        UsageError: there are fewer pairs than shards, or `out` has metrics of another program.
-        Pix2PixError: a file cannot be written, the feature network is unusable, or there is too
+        UsageError: there are fewer pairs than shards, the colors of the labels are unknown, or
+            `out` has metrics of another program.
+        Pix2PixError: a file cannot be written, a network is unusable, or there is too
             little memory.
     """
     trained = find_trained(checkpoint or out, config)
@@ -135,19 +140,25 @@ def join(out: str) -> EvaluationReport:
         Pix2PixError: a shard is missing, or they do not belong together.
     """
     report, page = shard_files.join(out)
-    print_line(format_table(report))
+    _print(report)
     opened = f'; open {page}' if page else ''
     print_line(f'joined {count(len(report.images), "pair")} in {out}{opened}')
     return report
 
 
 def _print_and_save(report, out):
-    print_line(format_table(report))  # first, so that a full disk cannot lose the table
+    _print(report)  # first, so that a full disk cannot lose the table
     save_report(report, out)
 
 
+def _print(report):
+    for line in [format_table(report), *explain(report)]:
+        print_line(line)
+
+
 def _in_common(test_set, config, measures):
-    return shard_files.in_common(test_set.names.values(), as_written(config), measures.network)
+    names, options = test_set.names.values(), as_written(config)
+    return shard_files.in_common(names, options, measures.network, measures.optional)
 
 
 class TestSet(NamedTuple):
@@ -178,10 +189,12 @@ def find_test_set(
             f'`features`: FID and KID compare single images, and the model has '
             f'{config.output_panels} output panels'
         )
+    if measures.labels and not config.is_rgb_pair:
+        raise UsageError('`labels` is for pairs of two RGB images of 8 bits')
     if measures.network and len(pairs.paths) < 2:
         raise DataError(f'FID and KID need at least two pairs, and {data} has only one')
     names = images.output_names(pairs.paths)
-    images.check_names(names, f'-outputs-{measures.samples}.png')
+    image_names.check_names(names, f'-outputs-{measures.samples}.png')
     paths = measures.shard.take(pairs.paths)
     if not paths:
         raise UsageError(f'`shard`: {data} has only {count(len(pairs.paths), "pair")}')
@@ -215,10 +228,13 @@ def test(
     were written to `folder`.
     """
     names = {path: test_set.names[path] for path in test_set.paths}
+    colors: List[Color] = []
+    if measures.labels:  # those of all pairs, not of a shard
+        colors = label_colors.find(measures.labels, list(test_set.names), trained.config.direction)
     written = 0
     run = running(test_set.paths, trained, measures.samples, write_images)
     channels = trained.config.channels
-    with Evaluator(names, measures, channels) as evaluator, run as (restored, batches):
+    with Evaluator(names, measures, colors, channels) as evaluator, run as (restored, batches):
         files.prepare_directory(folder)
         if write_images:
             files.write_whole(os.path.join(folder, images.UNFINISHED), b'')
@@ -230,6 +246,8 @@ def test(
     source = dict(
         restored._asdict(), data=test_set.data, seed=trained.config.seed, samples=measures.samples
     )
+    if not trained.config.dropout:
+        source['dropout'] = 0.0  # named only where it is off
     return evaluator.report(source), evaluator.features, written
 
 
@@ -287,7 +305,7 @@ def _restore(saver, sess, trained):
 
 def _fetches(batches, config, samples, encode):
     """The tensors of a batch, by the names that `running` lists."""
-    seed = noise.random_seed() if config.seed is None else config.seed
+    seed = random_seed() if config.seed is None else config.seed
     seeds = noise.image_seeds(batches.inputs, seed, samples)
     outputs = build_generator(noise.repeat(batches.inputs, samples), config, seeds)
     fetches = {'paths': batches.paths}

@@ -1,21 +1,20 @@
 """The post's section "Evaluating": from the output of the network to PNG files."""
 
-import collections
 import glob
 import os
 import re
-from typing import Any, Dict, Iterable, List, Sequence, Tuple
+from typing import Any, Dict, Iterable, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.config import Config
+from pix2pix_tf.image_names import KINDS, filename, without_extensions
 from pix2pix_tf.system import compat, files
-from pix2pix_tf.system.errors import DataError, UsageError
+from pix2pix_tf.system.errors import UsageError
 
 # Level of zlib: photos take 5% more bytes than with the default, 6, and a quarter of the time
 _COMPRESSION = 1
 
-KINDS = ('inputs', 'outputs', 'targets')
 UNFINISHED = '.exporting'  # file in the folder of images, until all are written
 
 
@@ -55,40 +54,6 @@ def page_size(config: Config) -> Tuple[int, int, int]:
 def output_names(paths: Sequence[str]) -> Dict[str, str]:
     """{path: name of the images made from it}: the file name, mostly without its extension."""
     return dict(zip(paths, without_extensions([os.path.basename(path) for path in paths])))
-
-
-def without_extensions(names: Sequence[str]) -> List[str]:
-    """File names, without their extensions where that leaves all of them different.
-
-    The extension stays where two names would become equal (1.jpg and 1.png), and where a name would
-    become that of another file (1.jpg.png beside 1.jpg).
-    """
-    stems = [os.path.splitext(name)[0] for name in names]
-    files_with = collections.Counter(stems)
-    taken = set(names)
-    return [
-        stem if files_with[stem] == 1 and stem not in taken else name
-        for stem, name in zip(stems, names)
-    ]
-
-
-def check_names(names: Dict[str, str], suffix: str) -> None:
-    """Checks that `{name}{suffix}` can be the name of a file for all `names`, {path: name}.
-
-    Raises:
-        DataError: a name is too long; the message names its path.
-    """
-    for path, name in names.items():
-        excess = len(os.fsencode(name + suffix)) - files.MAX_NAME_BYTES
-        if excess > 0:
-            raise DataError(
-                f'{path} has too long a name for {suffix}: shorten it by {excess} bytes'
-            )
-
-
-def filename(name: str, kind: str, sample: int = 1) -> str:
-    """The file name of an image of a pair; from sample 2 on, it ends in the sample number."""
-    return f'{name}-{kind}.png' if sample == 1 else f'{name}-{kind}-{sample}.png'
 
 
 def check_replaceable(names: Iterable[str], out: str, image_dir: str) -> None:

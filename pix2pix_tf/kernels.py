@@ -1,8 +1,8 @@
 """The arithmetic of the post's convolutions.
 
 `plain_conv2d` and `plain_conv2d_transpose` are the definition, in TensorFlow's own ops. `conv2d`
-and `conv2d_transpose` compute the same, with matrix products where these are faster on a CPU. A GPU
-always computes the plain ops, because cuDNN is faster there, and so does a graph for other
+and `conv2d_transpose` compute the same, in the form that is faster on a CPU: `FORMS` has the sizes.
+A GPU always computes the plain ops, because cuDNN is faster there, and so does a graph for other
 machines (`use_plain_ops`).
 
 A convolution relates a large image [batch, height, width, channels] to a small one [batch, rows,
@@ -22,15 +22,30 @@ For an image of few pixels, most of the time goes into reading or writing the fi
 TensorFlow's ops copy and transpose them on the way.
 """
 
+from typing import NamedTuple
+
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.system import compat
 
-# The largest side of a small image, in pixels, for which the product is faster. Measured on two CPU
-# cores: change one and compare the "train step" rows of `make bench`.
-CONV_AS_MATMUL_UP_TO = 4
-DECONV_AS_MATMUL_UP_TO = 16
-FILTER_GRADIENT_AS_MATMUL_UP_TO = 8
+
+class Forms(NamedTuple):
+    """For which sizes a form other than TensorFlow's op is faster."""
+
+    # The largest side of the small image, in pixels, for a matrix product
+    small_image: int
+    large_image: int
+    filter_gradient: int
+    # The most channels of the large image for `_large_image_of_pairs`
+    channels_as_pairs: int
+
+
+# By the library in which TensorFlow computes convolutions. Measured on two CPU cores for the layers
+# of the post: `make bench ARGS=--kernels` prints the times of all forms.
+FORMS = {
+    'Eigen': Forms(small_image=4, large_image=16, filter_gradient=16, channels_as_pairs=0),
+    'oneDNN': Forms(small_image=8, large_image=16, filter_gradient=16, channels_as_pairs=8),
+}
 
 
 def plain_conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tensor:
@@ -83,6 +98,10 @@ def _needs_plain_ops():
     return compat.has_gpu() or bool(tf.get_collection(_PLAIN))
 
 
+def _forms():
+    return FORMS['oneDNN' if compat.has_onednn() else 'Eigen']
+
+
 def conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tensor:
     """`plain_conv2d`, computed in the fastest way for this shape and device."""
     _check(images, stride)
@@ -121,14 +140,23 @@ def conv2d_transpose(images: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
 def _small_image(large, filters):
     """S = P W: the small image."""
     rows, columns = (side // 2 for side in large.get_shape().as_list()[1:3])
-    if max(rows, columns) > CONV_AS_MATMUL_UP_TO:
+    if max(rows, columns) > _forms().small_image:
         return plain_conv2d(large, filters, 2)
     small = tf.matmul(_matrix(_patches(large)), _matrix(filters))
     return tf.reshape(small, [-1, rows, columns, filters.get_shape().as_list()[3]])
 
 
 def _large_image(small, filters):
-    """dP = S W^T: the large image, in which overlapping patches are summed.
+    """dP = S W^T: the large image, in which overlapping patches are summed."""
+    if max(small.get_shape().as_list()[1:3]) <= _forms().large_image:
+        return _large_image_as_product(small, filters)
+    if filters.get_shape().as_list()[2] <= _forms().channels_as_pairs:
+        return _large_image_of_pairs(small, filters)
+    return plain_conv2d_transpose(small, filters)
+
+
+def _large_image_as_product(small, filters):
+    """The large image as a matrix product.
 
     Along one axis, the 4 pixels of patch i lie at 2 i - 1 to 2 i + 2 of the large image:
 
@@ -140,8 +168,6 @@ def _large_image(small, filters):
     down and right, and adding the four images of pairs, sums the overlapping patches.
     """
     _, rows, columns, _ = small.get_shape().as_list()
-    if max(rows, columns) > DECONV_AS_MATMUL_UP_TO:
-        return plain_conv2d_transpose(small, filters)
     channels = filters.get_shape().as_list()[2]
     # Transposed, W S^T, so that W is read in the order in which it lies in memory
     patches = tf.matmul(_matrix(filters), _matrix(small), transpose_b=True)
@@ -158,10 +184,24 @@ def _large_image(small, filters):
     return tf.depth_to_space(tf.add_n(shifted), 2)[:, 1:-1, 1:-1]
 
 
+def _large_image_of_pairs(small, filters):
+    """The large image as a convolution at stride 1, whose pixels are pairs of pixels.
+
+    Pair i along an axis is the sum of pixels 2 and 3 of patch i - 1, and pixels 0 and 1 of patch i:
+    a 2x2 convolution of the small image, with the four pixels of a pair of pairs as channels.
+    """
+    _, _, channels, depth = filters.get_shape().as_list()
+    # [block down, row in the pair, block right, column in the pair, channels, depth]
+    blocks = tf.reverse(tf.reshape(filters, [2, 2, 2, 2, channels, depth]), [0, 2])
+    blocks = tf.reshape(tf.transpose(blocks, [0, 2, 5, 1, 3, 4]), [2, 2, depth, 4 * channels])
+    pairs = tf.nn.conv2d(_pad(small, 1), blocks, [1, 1, 1, 1], padding='VALID')
+    return tf.depth_to_space(pairs, 2)[:, 1:-1, 1:-1]
+
+
 def _filter_gradient(large, small):
     """dW = P^T dS: the gradient of the filters."""
     shape = [4, 4, large.get_shape().as_list()[3], small.get_shape().as_list()[3]]
-    if max(small.get_shape().as_list()[1:3]) > FILTER_GRADIENT_AS_MATMUL_UP_TO:
+    if max(small.get_shape().as_list()[1:3]) > _forms().filter_gradient:
         return tf.nn.conv2d_backprop_filter(large, shape, small, [1, 2, 2, 1], padding='SAME')
     product = tf.matmul(_matrix(_patches(large)), _matrix(small), transpose_a=True)
     return tf.reshape(product, shape)

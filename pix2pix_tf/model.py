@@ -1,13 +1,16 @@
 """The losses, the two optimizers and the op that runs a step (section "Loss & Optimizer")."""
 
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional, Union
 
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.config import Config
 from pix2pix_tf.networks import create_discriminator, create_generator
 from pix2pix_tf.system import compat
+from pix2pix_tf.system.errors import UsageError
 
+# A number, or a scalar float32 that depends on the step
+LearningRate = Union[float, tf.Tensor]
 # (gradients, 'generator' or 'discriminator') => tensors of the same shapes
 Average = Callable[[List[tf.Tensor], str], List[tf.Tensor]]
 
@@ -32,6 +35,7 @@ class Model(NamedTuple):
     predict_real: tf.Tensor  # [batch, height / 8 - 2, width / 8 - 2, 1] in (0, 1)
     predict_fake: tf.Tensor  # the same
     gradients: Dict[str, tf.Tensor]  # {trainable variable: tensor of its shape}
+    learning_rate: LearningRate  # of both updates in the step
 
 
 def build_generator(
@@ -61,12 +65,33 @@ def build_generator(
         )
 
 
+def learning_rate_schedule(config: Config, last_step: int) -> LearningRate:
+    """The learning rate of a training that ends at `last_step`.
+
+    It is constant without `decay_from`. With it, a step that follows `done` others has the rate
+    learning_rate * (last_step - done) / (last_step - decay_from), but at most `learning_rate`. The
+    last step follows last_step - 1 others, so its rate is above 0.
+
+    Raises:
+        UsageError: `decay_from` is not before the last step.
+    """
+    if config.decay_from is None:
+        return config.learning_rate
+    if config.decay_from >= last_step:
+        raise UsageError(
+            f'`decay_from` is {config.decay_from}: it must be below {last_step}, the last step'
+        )
+    remaining = tf.cast(last_step - tf.train.get_or_create_global_step(), tf.float32)
+    return config.learning_rate * tf.minimum(1.0, remaining / (last_step - config.decay_from))
+
+
 def build_model(
     inputs: tf.Tensor,
     targets: tf.Tensor,
     config: Config = Config(),
     average: Optional[Average] = None,
     loss_scale: float = 1.0,
+    learning_rate: Optional[LearningRate] = None,
 ) -> Model:
     """The graph of a training step.
 
@@ -74,11 +99,14 @@ def build_model(
     `config` says. If several processes train one model, `average` takes the gradients of a network
     and its name, and returns their means over the processes, which are then applied. Gradients are
     computed from the losses times `loss_scale`, and divided by it: in float16, the smallest would
-    otherwise round to 0.
+    otherwise round to 0. By default, `learning_rate` is the option of that name; see
+    `learning_rate_schedule`.
 
     Raises:
         UsageError: the height or the width is not a multiple of 256.
     """
+    if learning_rate is None:
+        learning_rate = config.learning_rate
     outputs = build_generator(inputs, config)
     with tf.variable_scope('discriminator'):
         predict_real = create_discriminator(inputs, targets, config)
@@ -98,7 +126,7 @@ def build_model(
     gen_loss = gen_loss_gan * config.gan_weight + gen_loss_l1 * config.l1_weight
 
     def minimize(loss, scope):
-        return _minimize(loss, scope, config, average, loss_scale)
+        return _minimize(loss, scope, config, average, loss_scale, learning_rate)
 
     discrim_train, discrim_gradients = minimize(discrim_loss, 'discriminator')
     # The generator's gradients are computed after the discriminator's update
@@ -110,7 +138,10 @@ def build_model(
     update_losses = ema.apply(losses)
 
     global_step = tf.train.get_or_create_global_step()
-    incr_global_step = tf.assign(global_step, global_step + 1)
+    # A learning rate that depends on the step must read it before the increment
+    readers = [learning_rate] if isinstance(learning_rate, tf.Tensor) else []
+    with tf.control_dependencies(readers):
+        incr_global_step = tf.assign(global_step, global_step + 1)
 
     # discrim_train is not in the group because gen_train depends on it
     train_op = tf.group(update_losses, incr_global_step, gen_train)
@@ -137,13 +168,14 @@ def build_model(
         predict_real=predict_real,
         predict_fake=predict_fake,
         gradients=dict(discrim_gradients, **gen_gradients),
+        learning_rate=learning_rate,
     )
 
 
-def _minimize(loss, scope, config, average, loss_scale):
+def _minimize(loss, scope, config, average, loss_scale, learning_rate):
     """One step of Adam on the trainable variables of `scope`, and {their names: gradients}."""
     tvars = [var for var in tf.trainable_variables() if var.name.startswith(scope + '/')]
-    optim = tf.train.AdamOptimizer(config.learning_rate, config.beta1)
+    optim = tf.train.AdamOptimizer(learning_rate, config.beta1)
     if loss_scale == 1:
         grads_and_vars = optim.compute_gradients(loss, var_list=tvars)
     else:

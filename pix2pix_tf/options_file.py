@@ -75,14 +75,21 @@ def load(directory: str) -> typing.Optional[Config]:
         Pix2PixError: the file was not written by `save`; the message names the file and the option.
     """
     values = _read(directory)
-    if values is None:
-        return None
+    return None if values is None else parse(values, os.path.join(directory, FILENAME))
+
+
+def parse(values: typing.Dict[str, typing.Any], name: str) -> Config:
+    """The Config of `values`, as `load` reads them; `name` is that of their source.
+
+    Raises:
+        Pix2PixError: a value cannot be used; the message begins with 'cannot use {name}'.
+    """
     try:
         names = [option.name for option in OPTIONS]
         return create(**{name: values[name] for name in names if name in values})
     except UsageError as error:
         words = str(error).replace('`', '"')  # names in the file, not flags
-        raise Pix2PixError(f'cannot use {os.path.join(directory, FILENAME)}: {words}') from error
+        raise Pix2PixError(f'cannot use {name}: {words}') from error
 
 
 def load_data(directory: str) -> typing.Optional[Data]:

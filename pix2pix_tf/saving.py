@@ -45,15 +45,17 @@ def remove_unfinished(directory: str) -> None:
         raise Pix2PixError(f'cannot remove {path}: {error.strerror}') from error
 
 
-def write(saver: tf.train.Saver, sess: tf.Session, directory: str, step: int) -> str:
-    """Writes the files of `model-{step}` to `directory` and to the disk; returns its path.
+def write(
+    saver: tf.train.Saver, sess: tf.Session, directory: str, step: int, basename: str = BASENAME
+) -> str:
+    """Writes the files of `{basename}-{step}` to `directory` and to the disk; returns its path.
 
     `keep_newest` makes it the newest checkpoint of the folder.
 
     Raises:
         CheckpointError: it cannot be written. Older checkpoints are unchanged.
     """
-    prefix = os.path.join(directory, BASENAME)
+    prefix = os.path.join(directory, basename)
     try:
         path = saver.save(sess, prefix, global_step=step, write_meta_graph=False, write_state=False)
         for file in checkpoints.files_of(path):
@@ -116,6 +118,7 @@ class Saves:
         self.last_time = time.monotonic()
         self.saved_step: typing.Optional[int] = None  # of the last successful save of this process
         self.error: typing.Optional[Pix2PixError] = None  # of the last save, if it failed
+        self.best_error: typing.Optional[Pix2PixError] = None  # the same of the best checkpoint
 
     def is_due(self, step: int, steps: range) -> bool:
         """Whether to save after `step` of the `steps` of the run: by save_freq or save_secs."""

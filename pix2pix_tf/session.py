@@ -101,13 +101,19 @@ class Build(NamedTuple):
     newer: str  # the same on a newer one
 
 
-# By the CUDA version that TensorFlow is built for, or the beginning of it
+# By the CUDA version that TensorFlow is built for, or the beginning of it. docs/gpu.md shows it.
 BUILDS = {
     '10': Build(  # TensorFlow 1.15
         0.0,
         7.5,
         '',
         'compiling them may take half an hour, and outputs may be wrong; use TensorFlow 2.x',
+    ),
+    '12.1': Build(  # NVIDIA's 1.15.5+nv23.03, the last one
+        0.0,
+        9.0,
+        '',
+        "its ops may fail; use NVIDIA's container of TensorFlow 2",
     ),
     '12.5': Build(  # TensorFlow 2.21
         6.0,

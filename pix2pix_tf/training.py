@@ -11,10 +11,21 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Se
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import checkpoints, dataset, diagnosis, images, options_file, saving, session
+from pix2pix_tf import (
+    checkpoints,
+    dataset,
+    diagnosis,
+    image_names,
+    images,
+    options_file,
+    saving,
+    session,
+)
 from pix2pix_tf.config import Config, describe_size
-from pix2pix_tf.evaluation import pages
-from pix2pix_tf.model import Model, build_model
+from pix2pix_tf.evaluation import image_metrics, pages
+from pix2pix_tf.evaluation.image_metrics import OptionalMetrics
+from pix2pix_tf.model import Model, build_model, learning_rate_schedule
+from pix2pix_tf.monitoring import best_checkpoint
 from pix2pix_tf.monitoring.monitor import Monitor
 from pix2pix_tf.monitoring.progress import Progress, is_due
 from pix2pix_tf.monitoring.tensorboard import EventWriter
@@ -44,13 +55,14 @@ class TrainingResult(NamedTuple):
     checkpoint: Optional[str]  # the newest one in the output folder
 
 
-def train(
+def train(  # noqa: PLR0913 - what the command has as flags
     data: str,
     out: str,
     config: Config = Config(),
     val_data: Optional[str] = None,
     skip_bad_files: bool = False,
     override: bool = False,
+    optional: OptionalMetrics = OptionalMetrics(),
 ) -> TrainingResult:
     """Trains on the side-by-side pairs in the folder `data`; writes to the folder `out`.
 
@@ -60,38 +72,48 @@ def train(
 
     On a terminal, a live line shows the progress; elsewhere the post's lines do. The losses are
     written to losses.csv and to TensorBoard's events. With the folder `val_data`, some of its pairs
-    are evaluated and displayed during the training.
+    are evaluated and displayed during the training, also by the `optional` metrics.
 
     Raises:
         DataError: a folder cannot be used, or some of its files cannot and `skip_bad_files` is off;
             the message names them.
+        UsageError: `keep_best` is a metric that the validation does not measure.
         CheckpointError: the checkpoint in `out` does not fit, or the last save failed.
         TrainingError: a loss or gradient was not finite; nothing was saved after it.
-        Pix2PixError: `out` cannot be written or is in use, or there is too little memory.
+        Pix2PixError: `out` cannot be written or is in use, a file that an optional metric needs
+            cannot be used, or there is too little memory.
     """
     compat.use_graph_mode()
     pairs = find.find_pairs(data, skip_bad_files, panels=config.panels, bits=config.bits)
+    best_checkpoint.check_possible(config, val_data, optional)
     watched = find_watched(val_data, config, skip_bad_files)
     described = options_file.describe_data(data, pairs.paths)
     with signals.stopping_on_signals(print_line) as stop, output_folder(out) as lock:
         checkpoint = find_resumed(out, config, None if override else described)
         check_files(out, config, checkpoint, watched)
+        best = best_checkpoint.find(out, config, watched)
         for line in [describe(pairs.sizes, config), *notes_on(pairs, watched, val_data)]:
             print_line(line)
         session.prepare(config, print_line)
-        with tf.Graph().as_default(), diagnosis.explained(pairs.paths):
+        measuring = image_metrics.opened(optional, config.channels)
+        with measuring as compare, tf.Graph().as_default(), diagnosis.explained(pairs.paths):
             first_step = checkpoints.step_of(checkpoint)
             if config.seed is not None:
                 # A resumed run must not see the same images in the same order again
                 tf.set_random_seed(config.seed + first_step)
             batches = dataset.load_data(pairs.paths, config)
-            loss_scale = session.loss_scale(config)
-            model = build_model(batches.inputs, batches.targets, config, loss_scale=loss_scale)
             max_steps = config.max_steps or config.max_epochs * batches.steps_per_epoch
             steps = range(first_step, max_steps)
+            model = build_model(
+                batches.inputs,
+                batches.targets,
+                config,
+                loss_scale=session.loss_scale(config),
+                learning_rate=learning_rate_schedule(config, max_steps),
+            )
 
             saver = tf.train.Saver(max_to_keep=None)  # `saving` removes old checkpoints
-            validation = watched and Validation(watched.paths, out, config, first_step)
+            validation = watched and Validation(watched.paths, out, config, first_step, compare)
             monitor = Monitor(batches, model, out, config, steps, validation)
 
             def restore(sess):
@@ -124,8 +146,11 @@ def train(
                         progress.show(step, results['checked'])
                         if is_due(config.progress_freq, step, steps):
                             progress.report(step, results['checked'], results['averages'])
-                        monitor.record(sess, step, results, progress.recent_rate(), stop)
+                        rate = progress.recent_rate()
+                        evaluated = monitor.record(sess, step, results, rate, stop)
 
+                        if best and evaluated:
+                            best.offer(saves, step, evaluated)
                         if saves.is_due(step, steps):
                             saves.save(step)
                 monitor.end()
@@ -166,7 +191,7 @@ def find_watched(
         return None
     shape = config.panels, config.bits
     watched = find.find_pairs(val_data, skip_bad_files, 'val_data', config.eval_images, *shape)
-    images.check_names(images.output_names(watched.paths), LONGEST_STEP + '.png')
+    image_names.check_names(images.output_names(watched.paths), LONGEST_STEP + '.png')
     return watched
 
 
@@ -213,10 +238,12 @@ def describe(sizes: Sequence[find.WidthHeight], config: Config) -> str:
     if (config.channels, config.bits) != (3, 8):
         kind = {3: 'RGB', 1: 'gray'}[config.channels]
         parts = f'{kind} {parts}, {config.bits} bits,'
+    mirrored = '; half of the pairs are mirrored at random' if config.flip else ''
     return (
         f'direction {config.direction}: learns the {learns[config.direction]} ({other} is the '
         f'reverse); {parts} of {find.describe_panels(sizes, config.panels)} are scaled to '
         f'{describe_size(config.scale_size)} and cropped to {describe_size(config.crop_size)}'
+        f'{mirrored}'
     )
 
 
@@ -301,7 +328,7 @@ def conclude(saves: saving.Saves, steps: range, step: int, stop: threading.Event
     """Saves the last `step` of a run, unless that is done, and prints how the run ended.
 
     Raises:
-        CheckpointError: the last save failed.
+        CheckpointError: the last save failed, or the last one of the best checkpoint.
         Pix2PixError: standard output was closed.
     """
     if steps.start < step < steps.stop and saves.saved_step != step:
@@ -315,3 +342,5 @@ def conclude(saves: saving.Saves, steps: range, step: int, stop: threading.Event
         raise Pix2PixError(f'standard output was closed: stopped at step {step}{saved}')
     elif stop.is_set():
         print_line(f'stopped at step {step} of {steps.stop}{saved}; the same command resumes it')
+    if saves.best_error:
+        raise saves.best_error

@@ -47,7 +47,7 @@ def test_a_program_that_fails_is_reported(tmp_path):
 def test_help_names_the_flags():
     command = [sys.executable, os.path.join(BENCH, 'run.py'), '--help']
     text = subprocess.check_output(command, universal_newlines=True)
-    assert all(flag in text for flag in ('--rounds', '--data', '--torch', '--json'))
+    assert all(flag in text for flag in ('--rounds', '--data', '--torch', '--json', '--kernels'))
 
 
 def test_rows_are_printed_and_kept(capsys):
@@ -64,3 +64,26 @@ def test_rows_are_printed_and_kept(capsys):
     ]
     assert [row['name'] for row in table.rows] == ['a', 'b']
     assert table.rows[0]['ratio'] == (1.5, 1.25, 1.75)
+
+
+@pytest.mark.parametrize('onednn', [False, True])
+def test_the_times_of_all_forms_mark_the_one_that_is_used(capsys, monkeypatch, onednn):
+    import kernels_table
+    from table import Table
+
+    from pix2pix_tf import kernels
+
+    monkeypatch.setattr(kernels_table.compat, 'has_onednn', lambda: onednn)
+    monkeypatch.setattr(kernels_table, 'CONVS', ())
+    monkeypatch.setattr(kernels_table, 'DECONVS', ((32, 4, 3), (8, 4, 5)))
+    before = dict(kernels.FORMS)
+    kernels_table.bench_kernels(Table(), 1)
+    assert before == kernels.FORMS
+    lines = [line for line in capsys.readouterr().out.splitlines() if ' ms ' in line]
+    forms = [line.rsplit('ms', 1)[1] for line in lines]
+    assert len(forms) == 6
+    wanted = [('plain', 'product'), ('pairs', 'product'), ('plain', 'product')]
+    if not onednn:
+        wanted = [('plain', 'plain'), ('plain', 'product'), ('plain', 'product')]
+    marked = [next(w for w in text.split(', ') if w.endswith('*')).split()[0] for text in forms]
+    assert marked == [form for pair in wanted for form in pair]

@@ -125,6 +125,26 @@ def test_many_threads_crop_both_halves_alike(graph, tmp_path):
     assert len(corners) > 50  # and they are cropped at random
 
 
+def test_one_coin_mirrors_both_halves_of_a_pair(graph, tmp_path):
+    half = pair_pixels(1, 256, 256)
+    Image.fromarray(np.concatenate([half, half], axis=1)).save(str(tmp_path / '1.png'))
+    tf.set_random_seed(1)
+    config = Config(flip=True, scale_size=256, num_threads=8)  # not cropped
+    batches = dataset.load_data([str(tmp_path / '1.png')], config)
+    mirrored = []
+    for _, inputs, targets in run_batches(batches, 100):
+        assert np.array_equal(inputs, targets)
+        mirrored.append(np.abs(inputs[0] - (half / 127.5 - 1)).max() > 1e-4)
+        shown = inputs[0, :, ::-1] if mirrored[-1] else inputs[0]
+        np.testing.assert_allclose(shown, half / 127.5 - 1, atol=1e-6)
+    assert 30 < sum(mirrored) < 70
+
+
+def test_an_export_mirrors_nothing(graph, pairs):
+    dataset.load_data(find.find_pairs(pairs).paths, Config(flip=True), training=False)
+    assert not {'RandomUniform', 'ReverseV2'} & {op.type for op in graph.get_operations()}
+
+
 def test_export_shows_each_pair_once_in_order_uncropped(graph, pairs):
     batches = dataset.load_data(
         find.find_pairs(pairs).paths, Config(batch_size=2, num_threads=4), training=False

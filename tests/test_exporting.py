@@ -35,7 +35,7 @@ def out(trained, tmp_path):
 def test_export_writes_three_pngs_per_pair_and_says_so(out, pairs):
     result = run_command('export', f'--data={pairs}', f'--out={out}')
     assert (result.returncode, result.stderr) == (0, '')
-    *table, line = result.stdout.splitlines()
+    *table, _, _, line = result.stdout.splitlines()  # two lines explain the table
     assert line == (
         f'wrote 15 images of 5 pairs from {out}/model-2 to {out}/images; open {out}/index.html'
     )

@@ -37,9 +37,10 @@ def assert_same(ours, plain, images_shape, filters_shape):
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
 
 
-@pytest.fixture(params=[False, True], ids=['on a CPU', 'with a GPU'])
+@pytest.fixture(params=['Eigen', 'oneDNN', 'GPU'])
 def device(request, monkeypatch, graph):
-    monkeypatch.setattr(kernels.compat, 'has_gpu', lambda: request.param)
+    monkeypatch.setattr(kernels.compat, 'has_gpu', lambda: request.param == 'GPU')
+    monkeypatch.setattr(kernels.compat, 'has_onednn', lambda: request.param == 'oneDNN')
 
 
 # Small sides below, at and above each threshold, and images that are not square
@@ -69,9 +70,17 @@ def test_stride_1(device, depth):
     )
 
 
+@pytest.mark.parametrize('form', [kernels.Forms(64, 64, 64, 0), kernels.Forms(0, 0, 0, 64)])
+def test_every_form_computes_the_same(device, monkeypatch, form):
+    """Wherever a table sets its limits."""
+    monkeypatch.setattr(kernels, 'FORMS', {'Eigen': form, 'oneDNN': form})
+    test_stride_2(device, 5, 18)
+
+
 def test_products_replace_the_plain_ops_only_where_they_are_faster(graph, monkeypatch):
-    def ops_of(side, gpu=False, plain=False):
+    def ops_of(side, gpu=False, plain=False, onednn=False):
         monkeypatch.setattr(kernels.compat, 'has_gpu', lambda: gpu)
+        monkeypatch.setattr(kernels.compat, 'has_onednn', lambda: onednn)
         with tf.Graph().as_default() as own:
             if plain:
                 kernels.use_plain_ops()
@@ -82,3 +91,5 @@ def test_products_replace_the_plain_ops_only_where_they_are_faster(graph, monkey
     assert 'Conv2D' not in ops_of(8)
     assert 'Conv2D' in ops_of(10)
     assert 'Conv2D' in ops_of(8, gpu=True)
+    assert 'Conv2D' not in ops_of(16, onednn=True)
+    assert 'Conv2D' in ops_of(18, onednn=True)

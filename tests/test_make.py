@@ -102,6 +102,22 @@ def test_limits_and_flags_are_passed_on(make):
     assert evaluate == ['python', 'bin/pix2pix-evaluate', '--out=out/facades', '--join']
 
 
+def test_lpips_is_fetched_to_a_file_that_other_targets_use(make, tmp_path):
+    weights = '--lpips=data/lpips-alex.npz'
+    assert make('lpips', ARGS='--seed=1')[0] == [['python', 'bin/pix2pix-data', weights]]
+    path = tmp_path / "kid's"
+    assert make('lpips', LPIPS=str(path))[0][0][2:] == [f'--lpips={path}']
+    for target in ('train', 'export', 'evaluate'):
+        assert weights in make(target, LPIPS=1)[0][-1]
+        assert f'--lpips={path}' in make(target, LPIPS=str(path))[0][-1]
+        assert not [word for word in make(target)[0][-1] if 'lpips' in word]
+    commands, result = make('docker-evaluate', LPIPS=str(path), OUT=str(tmp_path))
+    assert commands == [] and f'LPIPS: there is no {path}: run make lpips first' in result.stderr
+    path.write_text('')
+    evaluate = make('docker-evaluate', LPIPS=str(path), OUT=str(tmp_path))[0][-1]
+    assert f'{path}:/lpips.npz:ro' in evaluate and evaluate[-1] == '--lpips=/lpips.npz'
+
+
 @pytest.mark.parametrize('target', ['export', 'evaluate'])
 def test_a_folder_of_a_training_is_enough(make, tmp_path, target):
     out = tmp_path / "kid's"
@@ -283,6 +299,39 @@ def test_make_pairs_needs_a_folder_and_photos(make, variables, words):
 def test_invalid_variables_are_rejected(make, target, variables, words):
     commands, result = make(target, **variables)
     assert commands == [] and result.returncode != 0 and words in result.stderr
+
+
+@pytest.fixture
+def draw(tmp_path):
+    """A function: what `make draw` runs for a MODEL and a PORT, and the error if there is one."""
+    program = tmp_path / 'python'
+    program.write_text('#!/bin/sh\nprintf "<%s>" "$@"\n')
+    program.chmod(0o755)
+
+    def run(model='', port='', python=str(program)):
+        names = ('URL', 'OUT', 'PHOTOS', 'INPUT', 'A', 'B', 'IN', 'TO', 'FORMAT')
+        names += ('EPOCHS', 'STEPS', 'WORKERS')
+        given = dict.fromkeys([f'PIX2PIX_{name}' for name in names], '')
+        given.update(PIX2PIX_DATA='facades', PIX2PIX_DATA_ROOT='data', PIX2PIX_MODEL=model)
+        command = ['sh', 'bin/on-dataset', python, 'draw']
+        result = run_process(*command, cwd=ROOT, environment=dict(given, PIX2PIX_PORT=port))
+        return result.stdout[1:-1].split('><'), result.stderr
+
+    return run
+
+
+def test_make_draw_takes_onnx_files_and_names(draw, tmp_path):
+    folder = tmp_path / 'folder'
+    folder.mkdir()
+    (folder / 'model.onnx').write_bytes(b'')
+    serve = ['bin/pix2pix-serve', f'--model={folder}/model.onnx', '--open', '--port=9000']
+    assert draw(f'{folder}/model.onnx', '9000') == (serve, '')
+    assert draw(str(folder))[0][1:] == [f'--model={folder}', '--open']
+    (tmp_path / 'model-5.index').write_bytes(b'')
+    for python in ('', 'python'):  # before the installation, and later
+        assert f'MODEL: there is no {tmp_path}/none: ' in draw(f'{tmp_path}/none', python=python)[1]
+        error = draw(f'{tmp_path}/model-5', python=python)[1]
+        assert 'make draw takes only ONNX files, because it has no TensorFlow; run make' in error
 
 
 @pytest.mark.parametrize(

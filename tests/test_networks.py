@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
+from pix2pix_tf import networks
 from pix2pix_tf.config import Config
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.networks import create_discriminator, create_generator
@@ -61,6 +64,30 @@ def test_dropout_is_in_decoders_8_to_6_and_stays_on(graph, narrow):
         first, second = session.run(outputs, image), session.run(outputs, image)
     assert np.abs(first).max() <= 1
     assert np.abs(first - second).max() > 0
+
+
+def test_without_dropout_nothing_is_drawn_and_nothing_is_scaled(graph, narrow, monkeypatch):
+    image = tf.random_uniform([1, 256, 256, 3], -1, 1, seed=1)
+    seed = tf.constant([3, 16], tf.int64)
+    before = _drawing_ops(graph)
+    outputs = [create_generator(image, replace(narrow, dropout=0.0), seed)]
+    assert _drawing_ops(graph) == before
+    with tf.variable_scope('', reuse=True):
+        outputs.append(create_generator(image, narrow, seed))
+        assert _drawing_ops(graph) == before + 3
+        # The expectation of dropout is its input
+        monkeypatch.setattr(networks, 'dropout', lambda x, rate, seed: x)
+        outputs.append(create_generator(image, narrow, seed))
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        without, dropped, kept = session.run(outputs)
+    np.testing.assert_array_equal(without, kept)
+    assert np.abs(without - dropped).max() > 0
+
+
+def _drawing_ops(graph):
+    types = [op.type for op in graph.get_operations()]
+    return types.count('RandomUniform') + types.count('StatelessRandomUniform')
 
 
 def test_other_multiples_of_256_work(graph, narrow):

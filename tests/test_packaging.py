@@ -64,9 +64,10 @@ def test_the_package_installs_with_its_commands(source, tmp_path):
     assert sorted(os.listdir(f'{tmp_path}/drawn')) == ['train', 'val']
     [package] = there.glob('lib/python*/site-packages/pix2pix_tf')
     source = pathlib.Path(ROOT, 'pix2pix_tf')
-    for pattern in ('*.py', '*/*.py', '*/*/*.html', 'serve/page/*', 'py.typed'):
+    for pattern in ('*.py', '*/*.py', '*/*/*.html', 'serve/page/*', 'py.typed', 'models/*'):
         files = {path.relative_to(source) for path in source.glob(pattern)}
-        assert files and {path.relative_to(package) for path in package.glob(pattern)} == files
+        assert files or pattern == 'models/*'
+        assert {path.relative_to(package) for path in package.glob(pattern)} == files
 
 
 def test_the_source_distribution_is_the_repository_and_its_readme_leads_there(source, tmp_path):
@@ -92,16 +93,16 @@ def test_the_source_distribution_is_the_repository_and_its_readme_leads_there(so
     assert f'![Label map]({address}/raw/main/docs/images/facades-1-input.jpg)' in text
     assert f']({address}/blob/main/docs/datasets.md)' in text
     assert not re.findall(r'\]\((?!https:)|src="(?!https:)', text)
-    found = re.findall(r"versions='(.*)'", (source / 'bin' / 'find-python').read_text())
+    found = re.findall(r"(?<!draw\) )versions='(.*)'", (source / 'bin' / 'find-python').read_text())
     classified = re.findall(r'Python :: (3\.\d+)\n', text)
     assert sorted(classified) == sorted(' '.join(found).split())
 
 
-def test_make_alone_prints_five_lines_to_start_with():
+def test_make_alone_prints_six_lines_to_start_with():
     result = run('make', '--no-print-directory')
     lines = result.stdout.splitlines()
-    assert (result.returncode, result.stderr, len(lines)) == (0, '', 5)
-    assert lines[0].startswith('make demo ') and lines[-1].startswith('make help ')
+    assert (result.returncode, result.stderr, len(lines)) == (0, '', 6)
+    assert lines[0].startswith('make draw ') and lines[-1].startswith('make help ')
 
 
 def test_make_help_prints_every_target():
@@ -120,7 +121,7 @@ def find_python(*arguments, path):
     return run(shell, os.path.join(ROOT, 'bin', 'find-python'), *arguments, env=environment)
 
 
-@pytest.mark.parametrize('runtime', ['tf1', 'tf2', 'lint'])
+@pytest.mark.parametrize('runtime', ['tf1', 'tf2', 'lint', 'draw'])
 def test_without_a_python_find_python_ends_with_status_1_and_prints_nothing(tmp_path, runtime):
     result = find_python(runtime, path=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (1, '', '')
@@ -432,3 +433,30 @@ def test_a_python_on_the_path_that_does_not_run_is_skipped(tmp_path):
         shim.chmod(0o755)
     result = find_python('tf1', path=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (1, '', '')
+
+
+@pytest.mark.parametrize(
+    'tag, heading, words',
+    [
+        ('v1.2.0', '1.2.0', ''),
+        ('v1.2.0', '1.2.0 - 2026-12-01', ''),
+        (
+            '1.2.0',
+            '1.2.0',
+            "the tag is '1.2.0', but __version__ in pix2pix_tf/__init__.py is 1.2.0",
+        ),
+        ('v1.2', '1.2.0', "the tag is 'v1.2', but"),
+        ('v1.2.0', 'Unreleased', "CHANGELOG.md begins with 'Unreleased': its first heading must"),
+        ('v1.2.0', '1.2.0rc1', "CHANGELOG.md begins with '1.2.0rc1'"),
+    ],
+)
+def test_a_release_needs_a_tag_and_a_changelog_of_its_version(tmp_path, tag, heading, words):
+    (tmp_path / 'pix2pix_tf').mkdir()
+    (tmp_path / 'pix2pix_tf/__init__.py').write_text("x = 1\n__version__ = '1.2.0'\n")
+    (tmp_path / 'CHANGELOG.md').write_text(f'# Changelog\n\n## {heading}\n\n## 1.2.0\n')
+    program = os.path.join(ROOT, 'bin', 'check-release')
+    result = subprocess.run(
+        [program, tag], cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert result.returncode == (1 if words else 0) and result.stdout == b''
+    assert result.stderr.decode().startswith(words) and result.stderr.count(b'\n') == bool(words)

@@ -1,12 +1,13 @@
 """The switches of a session, on a CPU, and GPUs for which TensorFlow has no kernels."""
 
 import os
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from support.helpers import error_line, read_checkpoint, run_command, run_real_command
+from support.helpers import ROOT, error_line, read_checkpoint, run_command, run_real_command
 
 from pix2pix_tf import session, training
 from pix2pix_tf.monitoring import csv_log
@@ -139,6 +140,7 @@ def test_only_float16_scales_the_loss(narrow, monkeypatch):
     [
         ('10', [8.6], '8.6', 'TensorFlow 2.x'),
         ('10.0', [7.5, 8.0, 8.0], '8.0', 'TensorFlow 2.x'),
+        ('12.1', [10.0], '10.0', "NVIDIA's container"),
         ('12.5.1', [12.0], '12.0', "NVIDIA's container"),
         ('12.5.1', [5.2], '5.2', 'TensorFlow 1.15'),
     ],
@@ -156,6 +158,15 @@ def test_a_gpu_without_kernels_gets_a_warning(cuda, capabilities, named, use):
 )
 def test_gpus_with_kernels_and_unknown_builds_get_no_warning(cuda, capabilities):
     assert session.missing_kernels(cuda, capabilities) == []
+
+
+def test_the_docs_have_the_builds_of_the_warning():
+    with open(os.path.join(ROOT, 'docs', 'gpu.md'), encoding='utf-8') as file:
+        rows = re.findall(
+            r'(?m)^\| .+ \| ([0-9.]+) \| (?:up to|([0-9.]+) to) ([0-9.]+) \| .+ \|$', file.read()
+        )
+    shown = {cuda: (float(lowest or 0), float(highest)) for cuda, lowest, highest in rows}
+    assert shown == {cuda: build[:2] for cuda, build in session.BUILDS.items()}
 
 
 def test_a_warning_stops_nothing(narrow, monkeypatch):

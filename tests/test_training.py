@@ -50,6 +50,11 @@ def test_a_run_reports_saves_and_ends(pairs, tmp_path, narrow, capsys):
     assert options_file.load(out).max_epochs == 1
 
 
+def test_a_run_says_that_it_mirrors_pairs():
+    line = training.describe([(512, 256)], Config(flip=True))
+    assert line.endswith('and cropped to 256x256; half of the pairs are mirrored at random')
+
+
 def losses_with_seed(seed, steps, pairs, out):
     """The lines with losses that a training of so many steps prints."""
     flags = [f'--data={pairs}', f'--out={out}', f'--seed={seed}', f'--max_steps={steps}']

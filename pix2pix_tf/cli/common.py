@@ -5,15 +5,20 @@ import importlib
 import os
 import sys
 from types import ModuleType
-from typing import Any, Container, Dict, List, Sequence
+from typing import Any, Container, Dict, List, Optional, Sequence
 
 from absl import flags
 
 from pix2pix_tf.config import OPTIONS, Option, Size, check
-from pix2pix_tf.system.errors import Pix2PixError, how_to_install
+from pix2pix_tf.inference import trained
+from pix2pix_tf.system.errors import Pix2PixError, UsageError, how_to_install
 
 # The meaning of --model
-MODEL = 'Folder of a training, a checkpoint, or a SavedModel that pix2pix-convert has written.'
+MODEL = (
+    'Folder of a training, a checkpoint, a SavedModel or an ONNX file that pix2pix-convert has '
+    'written, or the name of a generator in this package, such as facades.'
+)
+_OF_SHIPPED = os.path.join('out', 'models')  # the folder for what they make
 
 _DEFINE = {
     int: flags.DEFINE_integer,
@@ -50,8 +55,21 @@ def define_changes(flag_values: flags.FlagValues, names: Container[str]) -> None
     define_option_flags(flag_values, [o._replace(default=None) for o in OPTIONS if o.name in names])
 
 
+def define_dropout_at_test(flag_values: flags.FlagValues) -> None:
+    """Defines the flag with which a trained generator runs without dropout."""
+    flags.DEFINE_enum(
+        'dropout_at_test',
+        'on',
+        ['on', 'off'],
+        'on: dropout stays on, as in the training; off: no noise, so the same output every time.',
+        flag_values=flag_values,
+    )
+
+
 def given_changes(flag_values: flags.FlagValues) -> Dict[str, Any]:
-    """{name: value} of the options that were given a value.
+    """{name: value} of the options that differ from the saved ones.
+
+    These are the options that were given a value, and no `dropout` without `dropout_at_test`.
 
     Raises:
         UsageError: a value cannot be used; the message names its option.
@@ -59,7 +77,20 @@ def given_changes(flag_values: flags.FlagValues) -> Dict[str, Any]:
     given = {n: v for n, v in option_values(flag_values).items() if v is not None}
     for name, value in given.items():
         check(name, value)
+    if flag_values.dropout_at_test == 'off':
+        _check_noise_is_not_asked_for(flag_values, given)
+        given['dropout'] = 0.0
     return given
+
+
+def _check_noise_is_not_asked_for(flag_values, given):
+    asked = []
+    if 'seed' in given and not given.get('deterministic_ops'):  # which require one
+        asked.append('seed')
+    if 'samples' in flag_values and flag_values.samples > 1:
+        asked.append('samples')
+    for name in asked:
+        raise UsageError(f'`{name}` requires `dropout_at_test`=on: the only noise is dropout')
 
 
 def require(extra: str, *modules: str) -> None:
@@ -76,24 +107,31 @@ def require(extra: str, *modules: str) -> None:
 
 
 def folder_of(model: str) -> str:
-    """The folder of a model: `model` itself, or where its checkpoint is."""
+    """The folder of a model: `model` itself, or where its file is; below out/ for a name."""
+    if trained.is_shipped(model):
+        return os.path.join(_OF_SHIPPED, model)
     return model if os.path.isdir(model) else os.path.dirname(model)
 
 
 def model_name(model: str) -> str:
-    """The default name of a model: that of its folder."""
+    """The default name of a model: that of its folder, or of its ONNX file."""
+    name, extension = os.path.splitext(os.path.basename(model))
+    if extension == '.onnx' and os.path.basename(model) != trained.ONNX:
+        return name
     return os.path.basename(os.path.abspath(folder_of(model)))
 
 
-def load(module: str) -> ModuleType:
+def load(module: str, model: Optional[str] = None) -> ModuleType:
     """Imports a module of pix2pix_tf that needs TensorFlow, whose start-up messages are hidden.
 
     They would bury the line that says what went wrong. TF_CPP_MIN_LOG_LEVEL=0 in the environment
-    shows them.
+    shows them. TensorFlow is not imported for a `model` that runs without it.
 
     Raises:
         Pix2PixError: TensorFlow is missing, or does not fit the packages installed next to it.
     """
+    if model is not None and not trained.needs_tensorflow(model):
+        return importlib.import_module('pix2pix_tf.' + module)
     # TensorFlow 2.x would load all of Keras 3, which takes a second and is not used here
     os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
     hidden = 'TF_CPP_MIN_LOG_LEVEL' not in os.environ

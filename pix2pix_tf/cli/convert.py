@@ -10,11 +10,10 @@ from absl import flags
 
 from pix2pix_tf.cli import common
 from pix2pix_tf.system.console import print_line
+from pix2pix_tf.system.errors import UsageError
 
 FLAGS = flags.FlagValues()
-flags.DEFINE_string(
-    'model', 'out/facades', 'Folder of a training, or a checkpoint.', flag_values=FLAGS
-)
+flags.DEFINE_string('model', 'out/facades', common.MODEL, flag_values=FLAGS)
 flags.DEFINE_enum(
     'format', 'saved_model', ['saved_model', 'onnx', 'tflite'], 'What to write.', flag_values=FLAGS
 )
@@ -31,19 +30,31 @@ flags.DEFINE_enum(
     'Type of the filters in ONNX and TFLite files.',
     flag_values=FLAGS,
 )
-flags.DEFINE_boolean(
-    'masks',
-    False,
-    'Makes the noise an input of an ONNX file, which otherwise has no noise.',
+flags.DEFINE_enum(
+    'dropout_at_test',
+    None,
+    ['on', 'off'],
+    'on: the result has the noise of dropout, and in ONNX the inputs mask_8, mask_7 and mask_6 for '
+    'it; off: it has none. By default on in a SavedModel, and off in ONNX and TFLite.',
     flag_values=FLAGS,
 )
 
 
 def main() -> None:
+    format, dropout = FLAGS.format, FLAGS.dropout_at_test
+    if format == 'tflite' and dropout == 'on':
+        raise UsageError(
+            '`dropout_at_test`=on requires a SavedModel or ONNX: TFLite files have no noise'
+        )
     convert, trained = common.load('convert.convert'), common.load('inference.trained')
-    source = trained.find(FLAGS.model)
-    to = FLAGS.to or os.path.join(common.folder_of(FLAGS.model), FLAGS.format)
-    done = convert.convert(source, FLAGS.format, to, FLAGS.weights, FLAGS.masks)
+    changes = {'dropout': 0.0} if format == 'saved_model' and dropout == 'off' else {}
+    source = trained.find(FLAGS.model, **changes)
+    to = FLAGS.to or os.path.join(common.folder_of(FLAGS.model), format)
+    masks = format == 'onnx' and dropout == 'on'
+    drawing = None
+    if format == 'onnx':
+        drawing = common.load('serve.canvas').prepare(source).embedded()
+    done = convert.convert(source, format, to, FLAGS.weights, masks, drawing)
     checked = _describe(done.difference)
     print_line(f'wrote {done.path} ({checked}), with README.md and options.json')
 

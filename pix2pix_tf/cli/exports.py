@@ -59,6 +59,19 @@ _FLAGS = (
     ),
     (
         flags.DEFINE_string,
+        'lpips',
+        None,
+        'Also measures LPIPS, with the weights in this file. pix2pix-data writes it.',
+    ),
+    (
+        flags.DEFINE_string,
+        'labels',
+        None,
+        'Also measures the label accuracy of label maps. auto: their colors are looked for in the '
+        'targets; or a file with a line for each, such as #0000de background.',
+    ),
+    (
+        flags.DEFINE_string,
         'features',
         None,
         'Frozen graph or SavedModel of a feature network; FID and KID use its features.',
@@ -94,6 +107,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     """Defines the flags of a command that runs the generator on validation pairs."""
     for define, name, default, meaning in _FLAGS:
         define(name, default, meaning, flag_values=flag_values)
+    common.define_dropout_at_test(flag_values)
     common.define_changes(flag_values, _CHANGEABLE)
 
 
@@ -119,13 +133,14 @@ def call(function: str, flag_values: flags.FlagValues) -> None:
         network = common.load('evaluation.features').FeatureNetwork(
             flag_values.features, flag_values.features_input, flag_values.features_output, low, high
         )
+    optional = common.load('evaluation.image_metrics').OptionalMetrics(flag_values.lpips)
     getattr(exporting, function)(
         flag_values.data or _validation_pairs(model),
         flag_values.out,
         common.load('inference.trained').find(model, **given).config,
         flag_values.checkpoint,
         flag_values.skip_bad_files,
-        exporting.Measures(flag_values.samples, network, parsed),
+        exporting.Measures(flag_values.samples, network, parsed, optional, flag_values.labels),
     )
 
 

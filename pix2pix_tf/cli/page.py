@@ -10,6 +10,7 @@ from absl import flags
 
 from pix2pix_tf.cli import common
 from pix2pix_tf.system.console import print_line
+from pix2pix_tf.system.errors import UsageError
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string('model', 'out/facades', common.MODEL, flag_values=FLAGS)
@@ -26,7 +27,7 @@ flags.DEFINE_enum(
     'weights',
     'int8',
     ['int8', 'float16', 'float32'],
-    'Type of the filters: 1, 2 or 4 bytes to download for each.',
+    'Type of the filters: 1, 2 or 4 bytes to download for each. An ONNX file is only copied.',
     flag_values=FLAGS,
 )
 flags.DEFINE_enum(
@@ -46,10 +47,16 @@ flags.DEFINE_string(
 
 
 def main() -> None:
-    common.require('onnx', 'onnx')
-    trained, static_page = common.load('inference.trained'), common.load('serve.static_page')
-    source = trained.find(FLAGS.model)
-    to = FLAGS.to or os.path.join(source.folder, 'page')
+    static_page = common.load('serve.static_page', FLAGS.model)
+    source = common.load('inference.trained', FLAGS.model).find(FLAGS.model)
+    if not source.is_onnx:
+        common.require('onnx', 'onnx')
+    elif FLAGS['weights'].present:
+        raise UsageError(
+            f'`weights` requires a checkpoint: those of {source.checkpoint} stay as they are'
+        )
+    folder = common.folder_of(FLAGS.model) if source.is_onnx else source.folder
+    to = FLAGS.to or os.path.join(folder, 'page')
     name = FLAGS.name or common.model_name(FLAGS.model)
     static_page.write(source, to, name, FLAGS.weights, FLAGS.data, FLAGS.backend)
     print_line(

@@ -358,6 +358,7 @@ def _check(folder):
     page = check_page.write_page(findings, FLAGS.out)
     for line in findings.faults + findings.warnings:
         print_line(with_flags(line))
+    print_line(with_flags(findings.flip))
     if len(panels) > 2:
         print_line(with_flags(f'train with {record.describe_flags(panels)}'))
     print_line(f'{count(findings.pairs, "pair")} checked; open {page}')

@@ -10,7 +10,7 @@ from absl import flags
 
 from pix2pix_tf import config
 from pix2pix_tf.cli import common
-from pix2pix_tf.pairs import find, halves, inputs, record
+from pix2pix_tf.pairs import find, halves, inputs, palette, record
 from pix2pix_tf.system import shard
 from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import DataError, Pix2PixError, UsageError
@@ -58,6 +58,7 @@ flags.DEFINE_string(
     'Takes only a part of the images: 2/3 is the second of three. No page is written.',
     flag_values=FLAGS,
 )
+common.define_dropout_at_test(FLAGS)
 common.define_changes(FLAGS, ('crop_size', 'seed', 'xla', 'mixed_precision', 'memory_growth'))
 
 
@@ -84,7 +85,8 @@ def main(paths: typing.Sequence[str]) -> None:
     if not images:
         raise Pix2PixError(f'no image in {", ".join(paths)}')
 
-    files, generator = common.load('inference.files'), common.load('inference.generator')
+    generator = common.load('inference.generator', FLAGS.model)
+    files = common.load('inference.files', FLAGS.model)
     if any(os.path.realpath(path) == os.path.realpath(to) for path in paths):
         earlier = files.earlier_results(images, to)
         images = [one for one in images if one[0] not in earlier]
@@ -118,8 +120,8 @@ def _input_of():
     Raises:
         UsageError: the pairs of the training were not made from photos.
     """
-    canvas, palette = common.load('serve.canvas'), common.load('serve.palette')
-    model = common.load('inference.trained').find(FLAGS.model)
+    canvas = common.load('serve.canvas', FLAGS.model)
+    model = common.load('inference.trained', FLAGS.model).find(FLAGS.model)
     is_plain = model.config.is_rgb_pair
     folder = canvas.folder_of_training(model, lambda line: None) if is_plain else None
     recipe = record.recipe_of(folder) if folder else {}
@@ -134,7 +136,7 @@ def _input_of():
                 f'and that are still there: {FLAGS.model} is not one'
             )
         return lambda image: (halves.computed_input(image, recipe), None)
-    if not folder:
+    if not (folder or model.is_onnx):
         return None
     try:
         drawn = canvas.prepare(model, folder, most_examples=0)

@@ -52,6 +52,9 @@ flags.DEFINE_string(
     flag_values=FLAGS,
 )
 flags.DEFINE_boolean('watch', False, 'Loads newer checkpoints as they appear.', flag_values=FLAGS)
+flags.DEFINE_boolean(
+    'open', False, 'Opens the page in a browser, if this machine has a display.', flag_values=FLAGS
+)
 flags.DEFINE_integer('queue', 16, 'Requests that may wait; others get a 503.', flag_values=FLAGS)
 flags.DEFINE_float(
     'seconds', 60, 'Time for a request; after that it gets a 504.', flag_values=FLAGS
@@ -63,6 +66,7 @@ flags.DEFINE_string(
     "Folder of training images, for the palette of the page; by default the training's own.",
     flag_values=FLAGS,
 )
+common.define_dropout_at_test(FLAGS)
 common.define_changes(FLAGS, ('crop_size', 'xla', 'mixed_precision', 'memory_growth'))
 
 
@@ -79,11 +83,11 @@ def main() -> None:
     if token and not all(' ' < character <= '~' for character in token):
         raise UsageError('`token` must consist of ASCII letters, digits and signs, without blanks')
     common.require('serve', 'prometheus_client', 'waitress', 'werkzeug')
-    access = _read_access(common.load('serve.access'), token)
-    server = common.load('serve.server')
+    access = _read_access(common.load('serve.access', FLAGS.model), token)
+    server = common.load('serve.server', FLAGS.model)
     name = FLAGS.name or common.model_name(FLAGS.model)
     limits = server.Limits(pixels=FLAGS.max_pixels, queue=FLAGS.queue, seconds=FLAGS.seconds)
-    server.serve(FLAGS.model, name, access, limits, FLAGS.data, FLAGS.watch, **changes)
+    server.serve(FLAGS.model, name, access, limits, FLAGS.data, FLAGS.watch, FLAGS.open, **changes)
 
 
 def _read_access(access, token):

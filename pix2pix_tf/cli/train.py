@@ -12,6 +12,7 @@ from pix2pix_tf import config
 from pix2pix_tf.cli import common
 from pix2pix_tf.distributed import launch
 from pix2pix_tf.pairs import download
+from pix2pix_tf.system.errors import UsageError
 
 FLAGS = flags.FlagValues()
 
@@ -25,6 +26,12 @@ flags.DEFINE_string(
     'val_data',
     None,
     'Folder of validation pairs, some of which are evaluated during training.',
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    'lpips',
+    None,
+    'Also evaluates by LPIPS, with the weights in this file. pix2pix-data writes it.',
     flag_values=FLAGS,
 )
 flags.DEFINE_boolean(
@@ -55,6 +62,8 @@ def main() -> None:
     values = common.option_values(FLAGS)
     values['direction'] = FLAGS.direction or download.direction_of(FLAGS.data)
     options = config.create(**values)
+    if FLAGS.lpips and not (FLAGS.val_data and FLAGS.eval_freq):
+        raise UsageError('`lpips` requires `val_data`, and `eval_freq` above 0')
     cluster = launch.parse(FLAGS.workers, FLAGS.task, os.environ.get('TF_CONFIG', ''))
     if isinstance(cluster, int):
         cluster = launch.start_here(cluster)
@@ -65,6 +74,7 @@ def main() -> None:
         FLAGS.val_data,
         FLAGS.skip_bad_files,
         FLAGS.override,
+        common.load('evaluation.image_metrics').OptionalMetrics(FLAGS.lpips),
     )
     if len(cluster.workers) > 1:
         common.load('distributed.train').train(cluster, *arguments)

@@ -2,11 +2,12 @@
 
 import os
 import re
-from typing import Dict, Iterator, Tuple
+from typing import Dict, Iterator, List, Tuple
 
-from pix2pix_tf import __version__, options_file
+from pix2pix_tf import __version__
 from pix2pix_tf.config import describe_size
-from pix2pix_tf.inference.trained import Trained
+from pix2pix_tf.inference import onnx_file
+from pix2pix_tf.inference.trained import Trained, saved_data, saved_options
 from pix2pix_tf.system import files
 from pix2pix_tf.system.console import count
 from pix2pix_tf.system.errors import DataError
@@ -25,6 +26,12 @@ tags:
 """
 _FILENAME = 'README.md'
 
+# Where known datasets are from, by the names of their folders
+_SOURCES = {
+    'facades': 'CMP Facade Database, by R. Tyleček and R. Šára '
+    '(http://cmp.felk.cvut.cz/~tylecr1/facade/); terms of use: ask its authors',
+}
+
 
 def write(source: Trained, uses: Dict[str, str]) -> str:
     """The text of the card: what the model is, how it was trained, how it is used.
@@ -32,8 +39,7 @@ def write(source: Trained, uses: Dict[str, str]) -> str:
     `uses` is {format: a line of Markdown that begins with the name of the file in backquotes}. The
     license stays "unknown": the person who trained the model chooses it.
     """
-    config = options_file.load(source.folder) or source.config
-    data = options_file.load_data(source.folder)
+    config = saved_options(source)
     ways = {'BtoA': 'from the right half of a pair to the left', 'AtoB': 'from left to right'}
     rows = [
         ('Image size', f'{describe_size(config.crop_size)} pixels'),
@@ -41,8 +47,8 @@ def write(source: Trained, uses: Dict[str, str]) -> str:
         ('Direction', f'{config.direction}: {ways[config.direction]}'),
         ('Training steps', source.step or 'unknown'),
         ('Batch size, filters', f'{config.batch_size}, {config.ngf}'),
-        ('Data', _name_of(data.folder) if data else 'unknown'),
-        *_metrics(source.folder, source.checkpoint),
+        ('Seed', 'none' if config.seed is None else config.seed),
+        *facts(source),
     ]
     tags = '\n'.join(f'- {format}' for format in uses)
     listed = '\n'.join(f'- **{format}**: {usage}' for format, usage in uses.items())
@@ -53,6 +59,16 @@ def write(source: Trained, uses: Dict[str, str]) -> str:
         f'{MARK} {__version__}. options.json has all options of the training.\n\n'
         f'| | |\n|---|---|\n{table}\n\n## Use\n\n{listed}\n'
     )
+
+
+def facts(source: Trained) -> List[Tuple[str, str]]:
+    """Rows of the card that are known only where the model was trained, or in its ONNX file."""
+    if source.is_onnx:
+        return onnx_file.read(source.checkpoint).facts
+    data = saved_data(source)
+    name = _name_of(data.folder) if data else 'unknown'
+    origin = [('Source of the data', _SOURCES[name])] if name in _SOURCES else []
+    return [('Data', name), *origin, *_metrics(source.folder, source.checkpoint)]
 
 
 def read_uses(folder: str) -> Dict[str, str]:

@@ -5,17 +5,20 @@ import importlib.util
 import os
 import subprocess
 import sys
-from typing import Dict, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple, Optional
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
 from pix2pix_tf import options_file, session
-from pix2pix_tf.convert import card, graph, saved_model, tflite
+from pix2pix_tf.convert import card, saved_model, tflite
+from pix2pix_tf.inference import variables
 from pix2pix_tf.inference.generator import Generator
+from pix2pix_tf.inference.masks import shapes as mask_shapes
 from pix2pix_tf.inference.noise import image_seeds
-from pix2pix_tf.inference.trained import Trained
+from pix2pix_tf.inference.tensorflow_network import TensorFlowNetwork
+from pix2pix_tf.inference.trained import Trained, saved_data, saved_options
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.ops import kept_values
 from pix2pix_tf.pairs import draw, panels
@@ -30,17 +33,19 @@ _TOLERANCES = {'float32': 1e-4, 'float16': 0.02, 'int8': 0.2}
 
 _USAGE = {
     'saved_model': 'Signatures: `serving_default` takes the bytes of image files and returns those '
-    'of PNG files, `seeded` also takes a seed per image, `floats` takes and returns float32 '
+    'of PNG files, {seeded}`floats` takes and returns float32 '
     '[batch, height, width, {channels}] in [-1, 1]. TensorFlow Serving serves this folder. '
     'Transparent parts of an image file become white, as in the training. Its EXIF orientation is '
     'not applied: turn images upright first, as the server of pix2pix_tf does.',
-    'onnx': '`input` and `output` are float32 [batch, height, width, {channels}] in [-1, 1].',
+    'onnx': '`input` and `output` are float32 [batch, height, width, {channels}] in [-1, 1]; '
+    'height and width are multiples of 256. pix2pix_tf takes the file as a model, by its metadata.',
     'tflite': 'Input and output are float32 [1, height, width, {channels}] in [-1, 1].',
 }
 _USAGE_OF_PANELS = (
     ' The channels are those of the panels, one after the other; in a file, panels are side by '
     'side.'
 )
+_USAGE_OF_SEEDS = '`seeded` also takes a seed per image, '
 _USAGE_OF_MASKS = (
     ' `mask_8`, `mask_7` and `mask_6` are the noise: dropout multiplies by them, 0 or '
     '1 / (1 - dropout).'
@@ -53,14 +58,21 @@ class Converted(NamedTuple):
 
 
 def convert(
-    source: Trained, format: str, to: str, weights: str = 'float32', masks: bool = False
+    source: Trained,
+    format: str,
+    to: str,
+    weights: str = 'float32',
+    masks: bool = False,
+    canvas: Optional[Dict[str, Any]] = None,
 ) -> Converted:
     """Writes the generator of `source` to the folder `to`, with a model card and options.json.
 
-    `format` is one of FORMATS; a SavedModel goes to a folder named after its step. `weights` (not
+    `format` is one of FORMATS; a SavedModel goes to a folder named after its step, and has the
+    dropout of `source.config`, which `trained.find(model, dropout=0)` turns off. `weights` (not
     for a SavedModel) is the type of the stored filters. `masks` (ONNX only) makes the noise an
-    input. The result is run on three images in a separate process and compared with the checkpoint;
-    a result that differs or does not load is removed. Without onnxruntime an ONNX file is not run.
+    input, and `canvas` is what an ONNX file has for the page. The result is run on three images in
+    a separate process and compared with the checkpoint; a result that differs or does not load is
+    removed. Without onnxruntime an ONNX file is not run.
 
     Raises:
         UsageError: an argument is invalid, the result exists already, or `to` has another model or
@@ -77,8 +89,7 @@ def convert(
     if os.path.exists(os.path.join(to, 'checkpoint')) and not os.path.samefile(to, source.folder):
         raise UsageError(f'{to} is the folder of another training: choose another with `to`')
     files.check_ours(os.path.join(to, options_file.FILENAME), options_file.MARK)
-    saved = options_file.load(source.folder) or source.config
-    data = options_file.load_data(source.folder)
+    saved, data = saved_options(source), saved_data(source)
     others = options_file.differences(to, saved, data)
     if others:
         raise UsageError(f'{to} has another model ({others[0]}): choose another folder with `to`')
@@ -87,7 +98,7 @@ def convert(
     try:
         with temporary.folder_in(to, '.converting-') as folder:
             written = os.path.join(folder, name)
-            _write(source, format, written, weights, masks)
+            _write(source, format, written, weights, masks, canvas)
             difference = _compare(source, format, written, masks, folder)
             limit = _tolerance(source.config, format, weights)
             if difference is not None and not difference <= limit:
@@ -120,7 +131,9 @@ def _usage(config, format):
     """How the result is used: a line of Markdown."""
     numbers = [config.input_channels, config.output_channels]
     channels = str(numbers[0]) if numbers[0] == numbers[1] else f'{numbers[0]} or {numbers[1]}'
-    return _USAGE[format].format(channels=channels) + (_USAGE_OF_PANELS * (config.panels > 2))
+    seeded = _USAGE_OF_SEEDS if config.dropout else ''
+    usage = _USAGE[format].format(channels=channels, seeded=seeded)
+    return usage + (_USAGE_OF_PANELS if config.panels > 2 else '')
 
 
 def _check(source, format, weights, masks):
@@ -138,13 +151,13 @@ def _check(source, format, weights, masks):
     return {'saved_model': str(source.step), 'onnx': 'model.onnx', 'tflite': 'model.tflite'}[format]
 
 
-def _write(source, format, path, weights, masks):
+def _write(source, format, path, weights, masks, canvas):
     if format == 'saved_model':
         saved_model.write(source, path)
     elif format == 'onnx':
         from pix2pix_tf.convert import onnx  # here, because the library may be missing
 
-        onnx.write(source, path, weights, masks)
+        onnx.write(source, path, weights, masks, canvas)
     else:
         with open(path, 'wb') as file:
             file.write(tflite.build(source, weights))
@@ -177,13 +190,16 @@ def _expected(source, format, masks):
     seeds, config = np.arange(3), source.config
     pixels = [_drawn(config, int(seed)) for seed in seeds]
     if format == 'saved_model':
-        with Generator(source) as generator:
+        with Generator(source, TensorFlowNetwork(source)) as generator:
             outputs = [generator(image, seed=int(n)) for n, image in zip(seeds, pixels)]
         files, expected = (
             np.stack([panels.side_by_side(image, config.channels) for image in group])
             for group in (pixels, outputs)
         )
-        return {'pixels': files, 'seeds': seeds}, expected / np.float32(config.white / 2) - 1
+        inputs = {'pixels': files}
+        if config.dropout:
+            inputs['seeds'] = seeds
+        return inputs, expected / np.float32(config.white / 2) - 1
     images = np.stack(pixels) / np.float32(config.white / 2) - 1
     config = config if masks else dataclasses.replace(config, dropout=0.0)
     return _run_checkpoint(source._replace(config=config), images, seeds, masks)
@@ -213,7 +229,7 @@ def _run_checkpoint(source, images, seeds, masks):
         fetches = {'output': build_generator(image, source.config, noise)}
         if masks:
             fetches.update(_masks(source.config, noise[0]))
-        graph.restore(source, sess)
+        variables.restore(source, sess)
         for one, number in zip(images, seeds):
             values = sess.run(fetches, {image: one[None], seed: number})
             for name, value in values.items():
@@ -225,7 +241,7 @@ def _run_checkpoint(source, images, seeds, masks):
 
 def _masks(config, seed):
     """The masks that `ops.dropout` applies with `seed`, [2] int64."""
-    for layer, decoder in enumerate(graph.MASKED):
-        shape = [1, *graph.mask_shape(decoder, config)]
-        kept = kept_values(shape, config.dropout, seed + [0, layer])
-        yield f'mask_{decoder}', tf.cast(kept, tf.float32) / (1 - config.dropout)
+    shapes = mask_shapes(config.crop_size, config.ngf)
+    for layer, (name, shape) in enumerate(shapes.items()):
+        kept = kept_values([1, *shape], config.dropout, seed + [0, layer])
+        yield name, tf.cast(kept, tf.float32) / (1 - config.dropout)

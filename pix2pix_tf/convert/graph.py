@@ -1,35 +1,25 @@
 """The graph of the generator alone, in TensorFlow's plain ops, for other machines."""
 
-from typing import NamedTuple, Tuple
+from typing import NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import checkpoints, dataset, images, kernels
-from pix2pix_tf.config import Config
+from pix2pix_tf import dataset, images, kernels
 from pix2pix_tf.inference import noise
 from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.system import compat
-
-MASKED = (8, 7, 6)  # decoders with dropout, in the order of the data
-
-
-def mask_shape(decoder: int, config: Config) -> Tuple[int, int, int]:
-    """(height, width, channels) of what a decoder with dropout computes, and so of its mask."""
-    height, width = config.crop_size
-    stride = 2 ** (decoder - 1)
-    return height // stride, width // stride, 8 * config.ngf
 
 
 class Exported(NamedTuple):
     """Placeholders and outputs; a batch has any size, and every image is computed alone."""
 
     image_bytes: tf.Tensor  # [batch] string: JPEG or PNG files, each with all input panels
-    seed: tf.Tensor  # [batch] int64
+    seed: Optional[tf.Tensor]  # [batch] int64; None without noise
     inputs: tf.Tensor  # [batch, height, width, input_channels] float32 in [-1, 1]
     outputs: tf.Tensor  # the same with output_channels, and with new noise every time
     output_bytes: tf.Tensor  # [batch] string: PNG files, with new noise every time
-    seeded_bytes: tf.Tensor  # [batch] string: PNG files, with the noise of `seed`
+    seeded_bytes: Optional[tf.Tensor]  # [batch] string: PNG files, with the noise of `seed`
 
 
 def build(source: Trained) -> Exported:
@@ -37,11 +27,13 @@ def build(source: Trained) -> Exported:
     config = source.config
     kernels.use_plain_ops()
     image_bytes = tf.placeholder(tf.string, [None], 'image_bytes')
-    seed = tf.placeholder(tf.int64, [None], 'seed')
+    seed = tf.placeholder(tf.int64, [None], 'seed') if config.dropout else None
     inputs = tf.placeholder(tf.float32, [None, *config.crop_size, config.input_channels], 'inputs')
 
     def generate(one):
         image, image_seed = one
+        if not config.dropout:
+            return build_generator(image[None], config)[0]
         return build_generator(image[None], config, noise.image_seeds(image[None], image_seed))[0]
 
     def generate_png(one):
@@ -54,13 +46,14 @@ def build(source: Trained) -> Exported:
         output = images.deprocess_image(generate((image, image_seed)), config)
         return images.encode_pngs(output[None], config)[0]
 
+    new_seeds = _random_seeds if config.dropout else _zeros
     return Exported(
         image_bytes,
         seed,
         inputs,
-        compat.map_fn(generate, (inputs, _random_seeds(inputs)), tf.float32),
-        compat.map_fn(generate_png, (image_bytes, _random_seeds(image_bytes)), tf.string),
-        compat.map_fn(generate_png, (image_bytes, seed), tf.string),
+        compat.map_fn(generate, (inputs, new_seeds(inputs)), tf.float32),
+        compat.map_fn(generate_png, (image_bytes, new_seeds(image_bytes)), tf.string),
+        None if seed is None else compat.map_fn(generate_png, (image_bytes, seed), tf.string),
     )
 
 
@@ -68,10 +61,5 @@ def _random_seeds(batch):
     return tf.random_uniform(tf.shape(batch)[:1], 0, 2**31 - 1, tf.int64)
 
 
-def restore(source: Trained, session: tf.Session) -> None:
-    """Sets the variables of the default graph to their values in the checkpoint.
-
-    Raises:
-        CheckpointError: the checkpoint is missing or damaged, or does not fit.
-    """
-    checkpoints.restore(tf.train.Saver(), session, source.checkpoint, tf.global_variables())
+def _zeros(batch):
+    return tf.zeros(tf.shape(batch)[:1], tf.int64)  # instead of seeds, without noise

@@ -4,17 +4,19 @@ Batch normalization with the statistics of a batch of one is instance normalizat
 of a batch is computed alone, as in an export. `import onnx` below means the library.
 """
 
-import re
-from typing import List
+import json
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 import onnx
-import tensorflow.compat.v1 as tf
 from onnx import TensorProto, helper, numpy_helper
 
-from pix2pix_tf import __version__, checkpoints
-from pix2pix_tf.convert.graph import MASKED, mask_shape
-from pix2pix_tf.inference.trained import Trained
+from pix2pix_tf import __version__
+from pix2pix_tf.config import as_written
+from pix2pix_tf.convert import card
+from pix2pix_tf.inference import onnx_file, variables
+from pix2pix_tf.inference.masks import MASKED
+from pix2pix_tf.inference.trained import Trained, saved_options
 from pix2pix_tf.system.errors import CheckpointError
 
 _ENCODERS, _DECODERS = range(1, 9), range(8, 0, -1)  # in the order of the data
@@ -26,64 +28,85 @@ _OPSET, _IR_VERSION = 13, 8  # read by onnxruntime 1.10 and later
 _SMALL = 0.01
 
 
-def write(source: Trained, path: str, weights: str = 'float32', masks: bool = False) -> None:
+def write(
+    source: Trained,
+    path: str,
+    weights: str = 'float32',
+    masks: bool = False,
+    canvas: Optional[Dict[str, Any]] = None,
+) -> None:
     """Writes the generator of `source` to the file `path`.
 
-    Its input 'input' and output 'output' are float32 [batch, height, width, channels] in [-1, 1].
-    With `masks` it also has the inputs 'mask_8', 'mask_7' and 'mask_6', [batch, *mask_shape], which
-    the dropout layers multiply their values by: 0, or 1 / (1 - dropout). Without `masks`, there is
-    no dropout. `weights` is the type of the stored filters: float32, float16 or int8; with int8,
-    the smallest layers keep float16. The arithmetic is in float32.
+    Its input 'input' and output 'output' are float32 [batch, height, width, channels] in [-1, 1];
+    height and width are multiples of 256. With `masks` it also has the inputs 'mask_8', 'mask_7'
+    and 'mask_6', [batch, *shape], which the dropout layers multiply their values by: 0, or
+    1 / (1 - dropout). Without `masks`, there is no dropout. `weights` is the type of the stored
+    filters: float32, float16 or int8; with int8, the smallest layers keep float16. The arithmetic
+    is in float32.
+
+    The metadata have what a model on its own needs: step, options, more rows of a model card, and
+    the `canvas` of the page, as `serve.canvas` describes it.
 
     Raises:
         CheckpointError: the checkpoint is damaged, or does not fit.
         OSError: the file cannot be written.
     """
-    onnx.save(build(source, weights, masks), path)
+    onnx.save(build(source, weights, masks, canvas), path)
 
 
-def build(source: Trained, weights: str = 'float32', masks: bool = False) -> onnx.ModelProto:
+def build(
+    source: Trained,
+    weights: str = 'float32',
+    masks: bool = False,
+    canvas: Optional[Dict[str, Any]] = None,
+) -> onnx.ModelProto:
     """The model that `write` writes.
 
     Raises:
         CheckpointError: the checkpoint is damaged, or does not fit.
     """
-    return _Writer(source, weights).model(masks)
+    model = _Writer(source, weights).model(masks)
+    described = {
+        'step': source.step,
+        'options': as_written(saved_options(source)),
+        'facts': card.facts(source),
+        'canvas': canvas or {},
+    }
+    helper.set_model_props(model, {onnx_file.KEY: json.dumps(described)})
+    return model
 
 
 class _Writer:
     """Collects the nodes and the initializers of a file."""
 
     def __init__(self, source, weights):
-        self.config, self.weights, self.checkpoint = source.config, weights, source.checkpoint
-        with checkpoints.readable(source.checkpoint):
-            self.reader = tf.train.NewCheckpointReader(source.checkpoint)
-            shapes = self.reader.get_variable_to_shape_map()
-        first = shapes.get('generator/encoder_1/conv/filter')
-        if not first or first[-1] != self.config.ngf:
+        self.config, self.weights = source.config, weights
+        self.values = variables.read(source)
+        first = self.values.get('generator/encoder_1/conv/filter')
+        if first is None or first.shape[-1] != self.config.ngf:
             raise CheckpointError(
                 f'{source.checkpoint} does not fit: its generator does not begin with '
                 f'{self.config.ngf} filters, as its options say'
             )
-        last = shapes.get('generator/decoder_1/deconv/filter', [0] * 4)
-        channels = self.config.input_channels, self.config.output_channels
-        if channels != (first[2], last[2]):
+        last = self.values['generator/decoder_1/deconv/filter']
+        channels, given = (
+            (first.shape[2], last.shape[2]),
+            (self.config.input_channels, self.config.output_channels),
+        )
+        if channels != given:
             raise CheckpointError(
-                f'{source.checkpoint} does not fit: its generator has {first[2]} channels in and '
-                f'{last[2]} out, not {channels[0]} and {channels[1]}, as its options say'
+                f'{source.checkpoint} does not fit: its generator has {channels[0]} channels in '
+                f'and {channels[1]} out, not {given[0]} and {given[1]}, as its options say'
             )
         self.count = sum(
-            np.prod(shape)
-            for name, shape in shapes.items()
-            if re.fullmatch('generator/.*/filter', name)
+            values.size for name, values in self.values.items() if name.endswith('/filter')
         )
         self.nodes: List[onnx.NodeProto] = []
         self.initializers: List[onnx.TensorProto] = []
 
     def model(self, masks):
-        height, width = self.config.crop_size
         image, output = (
-            ['batch', height, width, channels]
+            ['batch', 'height', 'width', channels]
             for channels in (self.config.input_channels, self.config.output_channels)
         )
         inputs = [helper.make_tensor_value_info('input', TensorProto.FLOAT, image)]
@@ -92,7 +115,7 @@ class _Writer:
                 helper.make_tensor_value_info(
                     f'mask_{number}',
                     TensorProto.FLOAT,
-                    ['batch', *mask_shape(number, self.config)],
+                    ['batch', f'height_{number}', f'width_{number}', 8 * self.config.ngf],
                 )
                 for number in MASKED
             ]
@@ -145,15 +168,17 @@ class _Writer:
 
     def _batchnorm(self, images, scope):
         name = f'generator/{scope}/batchnorm/'
-        if not self.reader.has_tensor(name + 'scale'):
+        if name + 'scale' not in self.values:
             return images
-        values = [self._store(name + part, self._read(name + part)) for part in ('scale', 'offset')]
+        values = [
+            self._store(name + part, self.values[name + part]) for part in ('scale', 'offset')
+        ]
         epsilon = self.config.variance_epsilon
         return self._add('InstanceNormalization', [images, *values], epsilon=epsilon)
 
     def _filters(self, name, axis):
         """The name of float32 filters [.., .., 4, 4]; `axis` is the axis of the output channels."""
-        values = np.ascontiguousarray(self._read(name).transpose(3, 2, 0, 1))
+        values = np.ascontiguousarray(self.values[name].transpose(3, 2, 0, 1))
         is_small = values.size < _SMALL * self.count
         if self.weights == 'float16' or (self.weights == 'int8' and is_small):
             stored = self._store(name, values.astype(np.float16))
@@ -166,10 +191,6 @@ class _Writer:
             zeros = self._store(name + '_zero', np.zeros(scale.size, np.int8))
             return self._add('DequantizeLinear', [stored, scales, zeros], axis=axis)
         return self._store(name, values)
-
-    def _read(self, name):
-        with checkpoints.readable(self.checkpoint):
-            return self.reader.get_tensor(name)
 
     def _store(self, name, values):
         self.initializers.append(numpy_helper.from_array(values, name))

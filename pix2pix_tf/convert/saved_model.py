@@ -3,6 +3,7 @@
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf.convert import graph
+from pix2pix_tf.inference import variables
 from pix2pix_tf.inference.trained import Trained
 
 
@@ -10,8 +11,8 @@ def write(source: Trained, path: str) -> None:
     """Writes the generator of `source` to the new folder `path`.
 
     Signatures: 'serving_default' takes the bytes of image files and returns those of PNG files;
-    'seeded' also takes a seed per image; 'floats' takes and returns float32
-    [batch, height, width, channels] in [-1, 1].
+    'seeded' also takes a seed per image, and is missing without noise; 'floats' takes and returns
+    float32 [batch, height, width, channels] in [-1, 1].
 
     Raises:
         CheckpointError: the checkpoint is missing or damaged, or does not fit.
@@ -19,19 +20,21 @@ def write(source: Trained, path: str) -> None:
     """
     with tf.Graph().as_default(), tf.Session() as session:
         exported = graph.build(source)
-        graph.restore(source, session)
+        variables.restore(source, session)
         image_bytes = {'image_bytes': exported.image_bytes}
+        signatures = {
+            'serving_default': _signature(image_bytes, output_bytes=exported.output_bytes),
+            'floats': _signature({'inputs': exported.inputs}, outputs=exported.outputs),
+        }
+        if exported.seed is not None:
+            signatures['seeded'] = _signature(
+                dict(image_bytes, seed=exported.seed), output_bytes=exported.seeded_bytes
+            )
         builder = tf.saved_model.builder.SavedModelBuilder(path)
         builder.add_meta_graph_and_variables(
             session,
             [tf.saved_model.tag_constants.SERVING],
-            signature_def_map={
-                'serving_default': _signature(image_bytes, output_bytes=exported.output_bytes),
-                'seeded': _signature(
-                    dict(image_bytes, seed=exported.seed), output_bytes=exported.seeded_bytes
-                ),
-                'floats': _signature({'inputs': exported.inputs}, outputs=exported.outputs),
-            },
+            signature_def_map=signatures,
             strip_default_attrs=True,  # attributes that only a newer TensorFlow knows
         )
         builder.save()

@@ -5,7 +5,7 @@ import dataclasses
 import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import kernels
-from pix2pix_tf.convert import graph
+from pix2pix_tf.inference import variables
 from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.system import compat
@@ -25,7 +25,7 @@ def build(source: Trained, weights: str = 'float32') -> bytes:
         kernels.use_plain_ops()
         inputs = tf.placeholder(tf.float32, [1, *config.crop_size, config.input_channels], 'input')
         outputs = tf.identity(build_generator(inputs, config), 'output')
-        graph.restore(source, session)
+        variables.restore(source, session)
         converter = tf.lite.TFLiteConverter.from_session(session, [inputs], [outputs])
         if weights != 'float32':
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

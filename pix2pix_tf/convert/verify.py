@@ -4,7 +4,7 @@
 
 INPUTS.npz holds 'images', float32 [n, height, width, channels] in [-1, 1], and for ONNX the masks;
 for a SavedModel it holds 'pixels', uint8 or uint16 [n, height, width, 1 or 3] of files, and 'seeds'
-[n]. OUTPUTS.npz gets 'outputs', the same in float32, in [-1, 1].
+[n] if it has noise. OUTPUTS.npz gets 'outputs', the same in float32, in [-1, 1].
 """
 
 import sys
@@ -16,20 +16,17 @@ Inputs = Dict[str, np.ndarray]
 
 
 def run_saved_model(path: str, inputs: Inputs) -> np.ndarray:
-    """Runs the signature 'seeded' on PNG files."""
+    """Runs the signature 'seeded', or without noise 'serving_default', on PNG files."""
     import tensorflow.compat.v1 as tf
 
     with tf.Graph().as_default(), tf.Session() as session:
         loaded = tf.saved_model.loader.load(session, [tf.saved_model.tag_constants.SERVING], path)
-        signature = loaded.signature_def['seeded']
+        signature = loaded.signature_def['seeded' if 'seeds' in inputs else 'serving_default']
         type_of_pixels = inputs['pixels'].dtype
-        images = [tf.constant(pixels) for pixels in inputs['pixels']]
-        feeds = {
-            signature.inputs['image_bytes'].name: session.run(
-                [tf.image.encode_png(image) for image in images]
-            ),
-            signature.inputs['seed'].name: inputs['seeds'],
-        }
+        encoded = [tf.image.encode_png(tf.constant(pixels)) for pixels in inputs['pixels']]
+        feeds = {signature.inputs['image_bytes'].name: session.run(encoded)}
+        if 'seeds' in inputs:
+            feeds[signature.inputs['seed'].name] = inputs['seeds']
         pngs = session.run(signature.outputs['output_bytes'].name, feeds)
         decoded = [tf.image.decode_png(png, dtype=type_of_pixels.name) for png in pngs]
         pixels = np.stack(session.run(decoded))

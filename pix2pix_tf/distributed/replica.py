@@ -17,7 +17,7 @@ from tensorflow.python.ops import collective_ops  # the only way to collectives 
 from pix2pix_tf.config import Config, as_written
 from pix2pix_tf.distributed import peers
 from pix2pix_tf.distributed.peers import Cluster
-from pix2pix_tf.inference import noise
+from pix2pix_tf.inference.generator import random_seed
 from pix2pix_tf.system import compat
 from pix2pix_tf.system.errors import UsageError, with_flags
 from pix2pix_tf.training import should_stop
@@ -117,7 +117,7 @@ class Replica:
         self._notify = notify
         self._peers = peers.Peers(self.cluster, self._leave)
         options = {n: v for n, v in as_written(config).items() if n not in _OWN_OPTIONS}
-        seed = noise.random_seed() if config.seed is None else config.seed
+        seed = random_seed() if config.seed is None else config.seed
         greeting = {'options': options, 'pairs': pairs, 'step': first_step, 'seed': seed}
         if not self._peers.join(greeting, self.stop, notify):
             return None

@@ -13,7 +13,10 @@ from pix2pix_tf import checkpoints, dataset, diagnosis, options_file, saving, se
 from pix2pix_tf.config import Config
 from pix2pix_tf.distributed.peers import Cluster
 from pix2pix_tf.distributed.replica import Replica
-from pix2pix_tf.model import build_model
+from pix2pix_tf.evaluation import image_metrics
+from pix2pix_tf.evaluation.image_metrics import OptionalMetrics
+from pix2pix_tf.model import build_model, learning_rate_schedule
+from pix2pix_tf.monitoring import best_checkpoint
 from pix2pix_tf.monitoring.monitor import Monitor
 from pix2pix_tf.monitoring.progress import Progress, is_due
 from pix2pix_tf.monitoring.validation import Validation
@@ -32,6 +35,7 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
     val_data: Optional[str] = None,
     skip_bad_files: bool = False,
     override: bool = False,
+    optional: OptionalMetrics = OptionalMetrics(),
 ) -> TrainingResult:
     """`training.train` as one of the workers of `cluster`. Only the chief writes to `out`.
 
@@ -44,13 +48,16 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(signals.stopping_on_signals(print_line))
         replica = stack.enter_context(Replica(cluster, stop))
-        checkpoint = watched = described = lock = None
+        checkpoint = watched = described = lock = best = None
         if cluster.is_chief:
+            best_checkpoint.check_possible(config, val_data, optional)
             watched = training.find_watched(val_data, config, skip_bad_files)
+            compare = stack.enter_context(image_metrics.opened(optional, config.channels))
             described = options_file.describe_data(data, pairs.paths)
             lock = stack.enter_context(training.output_folder(out))
             checkpoint = training.find_resumed(out, config, None if override else described)
             training.check_files(out, config, checkpoint, watched)
+            best = best_checkpoint.find(out, config, watched)
             print_line(training.describe(pairs.sizes, config))
             for note in training.notes_on(pairs, watched, val_data):
                 print_line(note)
@@ -66,19 +73,23 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
                 tf.set_random_seed(config.seed + first_step + replica.seed)
             path_queue = replica.path_queue(pairs.paths)
             batches = dataset.load_data(pairs.paths, config, path_queue=path_queue)
-            loss_scale = session.loss_scale(config)
-            model = build_model(
-                batches.inputs, batches.targets, config, replica.average, loss_scale
-            )
             steps_per_epoch = -(-batches.steps_per_epoch // replica.size)
             max_steps = config.max_steps or config.max_epochs * steps_per_epoch
             steps = range(first_step, max_steps)
+            model = build_model(
+                batches.inputs,
+                batches.targets,
+                config,
+                replica.average,
+                session.loss_scale(config),
+                learning_rate_schedule(config, max_steps),
+            )
 
             saver = tf.train.Saver(max_to_keep=None)
             replica.build()
             monitor = None
             if cluster.is_chief:
-                validation = watched and Validation(watched.paths, out, config, first_step)
+                validation = watched and Validation(watched.paths, out, config, first_step, compare)
                 monitor = Monitor(batches, model, out, config, steps, validation)
 
             def restore(sess):
@@ -115,7 +126,10 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
                                 progress.show(step, results['checked'])
                                 if is_due(config.progress_freq, step, steps):
                                     progress.report(step, results['checked'], results['averages'])
-                                monitor.record(sess, step, results, progress.recent_rate(), stop)
+                                rate = progress.recent_rate()
+                                evaluated = monitor.record(sess, step, results, rate, stop)
+                                if best and evaluated:
+                                    best.offer(saves, step, evaluated)
                                 if saves.is_due(step, steps):
                                     saves.save(step)
                         monitor.end()

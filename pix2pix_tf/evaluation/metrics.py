@@ -3,13 +3,15 @@
 Images are uint8 or uint16 as in the PNG files; differences are on the scale [0, 1].
 """
 
-from typing import Dict
+from typing import Callable, Dict
 
 import numpy as np
 
 NAMES = ('L1', 'RMSE', 'PSNR', 'SSIM', 'MS-SSIM')
-LOWER_IS_BETTER = ('L1', 'RMSE')
-DIVERSITY = 'diversity'
+OPTIONAL_NAMES = ('LPIPS',)  # measured only if asked for: see `image_metrics`
+PREFER_BLUR = ('L1', 'RMSE', 'PSNR', 'SSIM')  # a blurred image to a sharp and plausible one
+LOWER_IS_BETTER = ('L1', 'RMSE', 'LPIPS', 'FID', 'KID')
+DIVERSITY = 'diversity'  # says nothing about quality
 _PANEL = ' panel '  # before the number of a panel, in the name of its metric
 
 PSNR_OF_EQUAL_IMAGES = 100.0  # dB, instead of infinity, which has no mean and is not JSON
@@ -41,10 +43,15 @@ def compare(output: np.ndarray, target: np.ndarray) -> Dict[str, float]:
     }
 
 
-def compare_panels(output: np.ndarray, target: np.ndarray, channels: int) -> Dict[str, float]:
-    """{'name panel number': value} of each metric in NAMES, for each panel if there are several.
+def compare_panels(
+    compare: Callable[[np.ndarray, np.ndarray], Dict[str, float]],
+    output: np.ndarray,
+    target: np.ndarray,
+    channels: int,
+) -> Dict[str, float]:
+    """{'name panel number': value} of each metric of `compare` and panel, if there are several.
 
-    Both images are [height, width, panels * channels]; see `compare`.
+    Both images are [height, width, panels * channels].
     """
     panels = output.shape[2] // channels
     return {

@@ -8,7 +8,7 @@ import shlex
 import urllib.parse
 from typing import List, NamedTuple, Sequence
 
-from pix2pix_tf import images, options_file
+from pix2pix_tf import image_names, options_file
 from pix2pix_tf.config import Size
 from pix2pix_tf.evaluation import metrics
 from pix2pix_tf.evaluation.report import EvaluationReport
@@ -21,7 +21,7 @@ GALLERY_FILE = 'index.html'
 DEVELOPMENT_FILE = 'development.html'
 REFRESH = 10  # seconds between two looks at the page of a running training
 _BESIDE = {DEVELOPMENT_FILE: 'images during the training', 'curves.png': 'losses and metrics'}
-_LIKES_SHARP = 'MS-SSIM'  # the other metrics of an image prefer a blurred one
+_FOLLOWS_THE_EYE = 'LPIPS'  # the page opens sorted by it
 _MARK = '--accent: #2a6fdb'  # is in the style of every page
 
 
@@ -44,27 +44,31 @@ Sides = Sequence[int]
 def write_gallery(report: EvaluationReport, out: str, size: Sides) -> str:
     """Writes index.html in `out`: the images of `report` in `out`/images, sortable by metric.
 
-    It links the other pages in `out`.
-    Returns the path of the page.
+    It opens sorted by LPIPS if that was measured, otherwise in the order of the folder. It links
+    the other pages in `out`. Returns the path of the page.
 
     Raises:
         Pix2PixError: it cannot be written.
     """
     source = report.source
     rows = [_gallery_row(row, source['samples']) for row in report.images]
+    figures = report.labels.figures if report.labels else {}
     return _write(
         os.path.join(out, GALLERY_FILE),
         'gallery.html',
         title=f'{count(len(rows), "pair")} of {source["data"]}',
-        subtitle=f'{source["checkpoint"]}, step {source["step"]}{_training_data(source)}',
+        subtitle=f'{source["checkpoint"]}, step {source["step"]}'
+        + (', without dropout' if 'dropout' in source else '')
+        + _training_data(source),
         **_sides(size),
         rows=rows,
         summaries=report.summaries,
+        figures=figures,
         distances=report.distances,
-        better={name: _better(name) for name in (*report.summaries, *report.distances)},
-        blurring=[
-            name for name in metrics.NAMES if name in report.summaries and name != _LIKES_SHARP
-        ],
+        classes=report.labels.classes if report.labels else [],
+        better={name: _better(name) for name in (*report.summaries, *figures, *report.distances)},
+        blurring=[name for name in metrics.PREFER_BLUR if name in report.summaries],
+        first=_FOLLOWS_THE_EYE if _FOLLOWS_THE_EYE in report.summaries else '',
         links={
             file: text for file, text in _BESIDE.items() if os.path.isfile(os.path.join(out, file))
         },
@@ -76,8 +80,7 @@ def _better(name):
     """'lower' or 'higher'; '' for a metric that says nothing about quality."""
     if name == metrics.DIVERSITY:
         return ''
-    name = metrics.without_panel(name)
-    return 'higher' if name in metrics.NAMES and name not in metrics.LOWER_IS_BETTER else 'lower'
+    return 'lower' if metrics.without_panel(name) in metrics.LOWER_IS_BETTER else 'higher'
 
 
 def _model(source):
@@ -105,9 +108,9 @@ def _training_data(source):
 
 def _gallery_row(row, samples):
     name = row['name']
-    shown = [(kind.rstrip('s'), images.filename(name, kind)) for kind in images.KINDS]
+    shown = [(kind.rstrip('s'), image_names.filename(name, kind)) for kind in image_names.KINDS]
     shown += [
-        (f'output {number}', images.filename(name, 'outputs', number))
+        (f'output {number}', image_names.filename(name, 'outputs', number))
         for number in range(2, samples + 1)
     ]
     return {
@@ -140,7 +143,8 @@ def write_development(
         {
             'name': name,
             'images': [
-                (label, _address(directory, images.filename(name, kind))) for label, kind in kinds
+                (label, _address(directory, image_names.filename(name, kind)))
+                for label, kind in kinds
             ],
         }
         for name in names

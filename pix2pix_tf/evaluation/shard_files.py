@@ -17,7 +17,10 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple
 import numpy as np
 
 from pix2pix_tf.evaluation import metrics, pages
+from pix2pix_tf.evaluation.image_metrics import OptionalMetrics
+from pix2pix_tf.evaluation.label_accuracy import Confusion
 from pix2pix_tf.evaluation.report import EvaluationReport, check_replaceable, report_on, save_report
+from pix2pix_tf.pairs.palette import Color
 from pix2pix_tf.system import files, parsing
 from pix2pix_tf.system.errors import Pix2PixError
 from pix2pix_tf.system.shard import Shard
@@ -26,7 +29,7 @@ KINDS = ('outputs', 'targets')  # of features
 # The options that determine an output, besides the seed
 _DETERMINING = ('direction', 'crop_size', 'ngf', 'leak', 'dropout', 'variance_epsilon')
 _DETERMINING += ('xla', 'mixed_precision', 'input_panels', 'output_panels', 'channels', 'bits')
-_KEYS = {'source', 'images', 'pairs', 'options', 'page_of', 'features'}
+_KEYS = {'source', 'images', 'pairs', 'options', 'page_of', 'features', 'labels', 'confusion'}
 
 Features = Dict[str, List[np.ndarray]]  # {'outputs' or 'targets': [n, features]}
 
@@ -35,15 +38,20 @@ def in_common(
     names: Iterable[str],
     options: Dict[str, Any],
     network: Optional[Any],
+    optional: OptionalMetrics = OptionalMetrics(),
 ) -> Dict[str, Any]:
     """The values that all shards of an export must agree on.
 
     They are a digest of the `names` of all pairs, and what determines the outputs and their
-    features: some of `options`, and the fields of the feature `network`.
+    features: some of `options`, and the fields of the feature `network`; and which `optional`
+    metrics are measured.
     """
     given = {name: options[name] for name in _DETERMINING}
     for name, value in (network._asdict() if network else {}).items():
         given['features ' + name] = value
+    for name, value in optional._asdict().items():
+        if value:  # perhaps the path of a file, which may differ between machines
+            given[name] = True
     digest = hashlib.sha256(json.dumps(sorted(names)).encode()).hexdigest()
     return {'pairs': digest, 'options': given}
 
@@ -67,6 +75,11 @@ def save(
     path = os.path.join(directory, f'shard-{shard.number}-of-{shard.total}')
     document = dict(equal, source=report.source, images=report.images, page_of=page_of)
     document['features'] = bool(features['outputs'])
+    document['labels'] = document['confusion'] = None
+    if report.labels:
+        colors, matrix, counts = report.labels.confusion
+        document['labels'] = [list(color) for color in colors]
+        document['confusion'] = {'matrix': matrix.tolist(), 'counts': counts.tolist()}
     contents = {path + '.json': json.dumps(document).encode()}
     if features['outputs']:
         arrays = io.BytesIO()
@@ -96,7 +109,7 @@ def join(directory: str) -> Tuple[EvaluationReport, Optional[str]]:
     [count] = counts
     parts = [_read(directory, number, count) for number in range(1, count + 1)]
     for number, part in enumerate(parts, 1):
-        for key in ('source', 'pairs', 'options', 'page_of', 'features'):
+        for key in ('source', 'pairs', 'options', 'page_of', 'features', 'labels'):
             if part[key] != parts[0][key]:
                 raise Pix2PixError(
                     f'shard-{number}-of-{count}.json in {directory} differs from the first in '
@@ -107,7 +120,8 @@ def join(directory: str) -> Tuple[EvaluationReport, Optional[str]]:
     distances = {}
     if parts[0]['features']:
         distances = metrics.distances(*(_features(directory, count, kind, total) for kind in KINDS))
-    report = report_on(parts[0]['source'], rows, distances)
+    confusion = _confusion(parts, total) if parts[0]['labels'] else None
+    report = report_on(parts[0]['source'], rows, distances, confusion)
     check_replaceable(directory)
     page = None
     if parts[0]['page_of']:
@@ -119,6 +133,16 @@ def join(directory: str) -> Tuple[EvaluationReport, Optional[str]]:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(os.path.join(directory, f'shard-{number}-of-{count}{end}'))
     return report, page
+
+
+def _confusion(parts, total):
+    """The Confusion of all images, in their order."""
+    colors = [Color(*color) for color in parts[0]['labels']]
+    counts = np.empty((total, 3, len(colors)), np.int64)
+    for number, part in enumerate(parts):
+        counts[number :: len(parts)] = part['confusion']['counts']
+    matrix = np.sum([part['confusion']['matrix'] for part in parts], axis=0, dtype=np.int64)
+    return Confusion(colors, matrix, counts)
 
 
 def _read(directory, number, count, end='.json'):

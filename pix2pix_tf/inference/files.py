@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from pix2pix_tf import images
+from pix2pix_tf import image_names
 from pix2pix_tf.evaluation import pages
 from pix2pix_tf.inference.generator import Generator
 from pix2pix_tf.pairs import panels, read
@@ -60,7 +60,9 @@ def plan(
     """
     _check_name(name)
     results: Dict[str, str] = {}
-    for (path, _), below in zip(inputs, images.without_extensions([below for _, below in inputs])):
+    for (path, _), below in zip(
+        inputs, image_names.without_extensions([below for _, below in inputs])
+    ):
         folder, base = os.path.split(below)
         results[path] = os.path.join(to, folder, name.format(name=base))
     _check_apart(results, to, samples)
@@ -71,7 +73,7 @@ def plan(
                 f'{present[0]} is not an earlier result: choose another folder with `to`, or a '
                 '`name`'
             )
-    images.check_names({p: os.path.basename(r) for p, r in results.items()}, '-999.png')
+    image_names.check_names({p: os.path.basename(r) for p, r in results.items()}, '-999.png')
     return results
 
 

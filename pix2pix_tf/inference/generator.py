@@ -1,22 +1,19 @@
-"""One trained generator: images in, images out."""
+"""One trained generator: images in, images out.
 
-import dataclasses
+An ONNX file runs in onnxruntime if that is installed, and TensorFlow is then not imported.
+"""
+
+import random
 import threading
-from typing import Any, Dict, NamedTuple, Optional, Union
+from typing import Any, Optional, Union
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 from PIL import Image
 
-from pix2pix_tf import checkpoints, dataset, diagnosis, images, session
-from pix2pix_tf.config import SEED, Size
+from pix2pix_tf.config import SEED
 from pix2pix_tf.inference import tiling
-from pix2pix_tf.inference.noise import image_seeds, random_seed
-from pix2pix_tf.inference.trained import Trained, find
-from pix2pix_tf.model import build_generator
+from pix2pix_tf.inference.trained import Trained, find, has_onnxruntime
 from pix2pix_tf.pairs import panels, read
-from pix2pix_tf.system import compat
-from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import CheckpointError, DataError, UsageError
 
 FITS = ('scale', 'whole')
@@ -25,7 +22,8 @@ AnyImage = Union[np.ndarray, Image.Image]
 
 
 def load(model: str, **changes: Any) -> 'Generator':
-    """The generator in `model`: the folder of a training, a checkpoint, or our SavedModel.
+    """The generator `model`: the folder of a training, a checkpoint, our SavedModel or ONNX file,
+    or the name of a generator in this package, such as 'facades'.
 
     `changes` are options that differ from the saved ones, such as crop_size='512x256'.
 
@@ -44,38 +42,40 @@ def load(model: str, **changes: Any) -> 'Generator':
             found = newest  # a running training has replaced the one that was found
 
 
-class Generator:
-    """A trained generator with its own graph and session; several threads may call it.
+def random_seed() -> int:
+    """A random seed for a `Generator`, from 0 to 2**31 - 1."""
+    return random.SystemRandom().randrange(2**31)
 
-    Use it as a context manager, or close it.
+
+def open_network(found: Trained) -> Any:
+    """The network of `found`: an OnnxNetwork, or a TensorFlowNetwork with the same methods.
+
+    Images of 16 bits are only read and written by TensorFlow.
+
+    Raises:
+        CheckpointError: its file is missing or damaged, or does not fit.
+    """
+    if found.is_onnx and has_onnxruntime() and found.config.bits == 8:
+        from pix2pix_tf.inference.onnx_network import OnnxNetwork
+
+        return OnnxNetwork(found)
+    from pix2pix_tf.inference.tensorflow_network import TensorFlowNetwork
+
+    return TensorFlowNetwork(found)
+
+
+class Generator:
+    """A trained generator with its own network; several threads may call it.
+
+    The network is by default that of `open_network`. Use the generator as a context manager, or
+    close it.
     """
 
-    def __init__(self, found: Trained) -> None:
+    def __init__(self, found: Trained, network: Any = None) -> None:
         self.checkpoint, self.config, self.step = found.checkpoint, found.config, found.step
         # One tile at a time, and all of one size, so that the memory is enough
         self._tiling, self._tile = threading.Lock(), tiling.default_tile()
-        self._building = threading.Lock()
-        self._by_size: Dict[Size, _Network] = {}
-        session.prepare(self.config, print_line)
-        self._graph = tf.Graph()
-        self._session = tf.Session(graph=self._graph, config=session.session_config(self.config))
-        try:
-            with self._graph.as_default():
-                tf.set_random_seed(0)  # no op draws by it, but deterministic ops require one
-                output = [None, None, self.config.output_channels]
-                self._pixels = tf.placeholder(self.config.pixel_type, output)
-                self._png = images.encode_pngs(self._pixels[None], self.config)[0]
-                self._contents = tf.placeholder(tf.string, [])
-                self._decoded = dataset.decode_image(self._contents)
-                if self.config.bits == 16:
-                    self._decoded_16 = dataset.decode_image(self._contents, self.config)
-                self._scaled = self._build((None, None), self.config.crop_size)
-                saver = tf.train.Saver()
-                variables = tf.global_variables()
-            checkpoints.restore(saver, self._session, self.checkpoint, variables)
-        except BaseException:
-            self.close()
-            raise
+        self._network = open_network(found) if network is None else network
 
     def __enter__(self) -> 'Generator':
         return self
@@ -83,9 +83,14 @@ class Generator:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def has_noise(self) -> bool:
+        """Whether outputs depend on a seed: the only noise is dropout."""
+        return self.config.dropout > 0
+
     def close(self) -> None:
-        """Frees the session."""
-        self._session.close()
+        """Frees the network."""
+        self._network.close()
 
     def __call__(
         self,
@@ -122,7 +127,7 @@ class Generator:
         if isinstance(image, Image.Image):
             pixels = self._joined(self._pixels_of(image), 'the image')
             outputs = self._samples(pixels, seed, samples, fit, tile)
-            results = [self._picture(output) for output in outputs]
+            results = [panels.picture(output, self.config.channels) for output in outputs]
             return results if samples > 1 else results[0]
         if image.ndim == 4:
             result = np.stack([self._samples(one, seed, samples, fit, tile) for one in image])
@@ -133,12 +138,12 @@ class Generator:
     def read(self, contents: bytes, name: str = 'the image') -> Image.Image:
         """The bytes of an image file => the image, upright and in RGB.
 
-        JPEG files are decoded by TensorFlow, so that the pixels are those of an export.
+        TensorFlow's network also decodes JPEG files, so that the pixels are those of an export.
 
         Raises:
             DataError: it cannot be read; the message begins with `name`.
         """
-        return read.read_image(contents, name, self._decode_jpeg)
+        return read.read_image(contents, name, self._network.decode_jpeg)
 
     def read_input(self, contents: bytes, name: str = 'the image') -> np.ndarray:
         """The bytes of a file of the input panels, side by side => [height, width, input_channels].
@@ -166,7 +171,7 @@ class Generator:
             if read.orientation_of(image) != 1:
                 raise DataError(f'{name} has an EXIF orientation: save it upright')
         try:
-            return self._decode(contents, self._decoded_16).astype(np.uint16)
+            return self._network.decode_16_bits(contents)
         except DataError as error:
             raise DataError(f'{name} {error}') from error
 
@@ -194,23 +199,9 @@ class Generator:
             raise DataError(f'{name} has the shape of one image, {width}x{height} pixels: {takes}')
         return panels.joined(pixels, number)
 
-    def _picture(self, output):
-        """The panels of an output side by side in a PIL image."""
-        pixels = panels.side_by_side(output, self.config.channels)
-        return Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
-
-    def _decode_jpeg(self, contents):
-        return self._decode(contents, self._decoded)
-
-    def _decode(self, contents, decoded):
-        try:
-            return self._session.run(decoded, {self._contents: contents})
-        except tf.errors.InvalidArgumentError as error:
-            raise DataError(f'cannot be decoded ({compat.one_line(error)})') from error
-
     def encode(self, pixels: np.ndarray) -> bytes:
         """An output, uint8 [height, width, 3] => the bytes of a PNG file, as in an export."""
-        return self._session.run(self._png, {self._pixels: pixels})
+        return self._network.encode(pixels)
 
     def _samples(self, image, seed, samples, fit, tile):
         """[samples, height, width, output_channels]; `image` has input_channels."""
@@ -218,60 +209,13 @@ class Generator:
         for number in range(samples):
             sample_seed = seed + (number << 31)  # as `noise.image_seeds` numbers the samples
             if fit == 'scale':
-                results.append(self._run_scaled(image, sample_seed))
+                results.append(self._network.run_scaled(image, sample_seed))
             else:
                 side = self._tile if tile is None else tile
                 with self._tiling:
-                    results.append(tiling.compute(self._run_tile, image, sample_seed, side))
+                    run = self._network.run_tile
+                    results.append(tiling.compute(run, image, sample_seed, side))
         return np.stack(results)
-
-    def _run_scaled(self, image, seed):
-        """[height, width, input_channels] => the output, [*crop_size, output_channels]."""
-        feeds = {self._scaled.image: image, self._scaled.seed: seed}
-        return self._run(self._scaled.output, feeds, '`crop_size`')
-
-    def _run_tile(self, image, seed, noise):
-        """(output, its noise) for an image with sides of multiples of 256: a `tiling.RunTile`."""
-        network = self._of_size(*image.shape[:2])
-        feeds = {network.image: image, network.seed: seed}
-        if noise is not None:
-            feeds[network.noise] = noise
-        return self._run([network.output, network.noise], feeds, 'image or `tile`')
-
-    def _run(self, fetches, feeds, smaller):
-        try:
-            return self._session.run(fetches, feeds)
-        except tf.errors.OpError as error:
-            diagnosis.raise_explained(error, [], smaller)
-
-    def _of_size(self, height, width):
-        """The network for images of that size, which is built when the first one comes."""
-        size = height, width
-        with self._building, self._graph.as_default():
-            if size not in self._by_size:
-                self._by_size[size] = self._build(size, size)
-            return self._by_size[size]
-
-    def _build(self, image_size, crop_size):
-        """A network for images of `image_size`, scaled to `crop_size`; both are (height, width)."""
-        channels = self.config.input_channels
-        image = tf.placeholder(self.config.pixel_type, [*image_size, channels])
-        seed = tf.placeholder(tf.int64, [])
-        config = dataclasses.replace(self.config, crop_size=crop_size)
-        inputs = dataset.process_image(image, None, config)[None]
-        inputs.set_shape([1, *crop_size, channels])
-        noise = tf.placeholder_with_default(image_seeds(inputs, seed), [1, 2])
-        output = images.deprocess_image(build_generator(inputs, self.config, noise), self.config)
-        return _Network(image, seed, noise, output[0])
-
-
-class _Network(NamedTuple):
-    """The tensors of the generator for one size."""
-
-    image: tf.Tensor  # [height, width, input_channels] uint8 or uint16
-    seed: tf.Tensor
-    noise: tf.Tensor  # [1, 2] int64, the seeds of the dropout: from `seed`, unless it is fed
-    output: tf.Tensor  # [height, width, output_channels] of the same type
 
 
 def _check_image(image, config):

@@ -1,14 +1,8 @@
 """Seeds of the dropout noise of an image: from a number and its pixels, not its batch or file."""
 
-import random
 from typing import Any
 
 import tensorflow.compat.v1 as tf
-
-
-def random_seed() -> int:
-    """A random seed for `image_seeds`, from 0 to 2**31 - 1."""
-    return random.SystemRandom().randrange(2**31)
 
 
 def image_seeds(inputs: tf.Tensor, seed: Any, samples: int = 1) -> tf.Tensor:

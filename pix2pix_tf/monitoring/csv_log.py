@@ -18,11 +18,13 @@ from pix2pix_tf.system.errors import Pix2PixError
 
 FILENAME = 'losses.csv'
 VALIDATION = {'validation/' + name: name for name in metrics.NAMES}
-# The step with the highest value is the best; the other metrics prefer a blurred image
+# The file has these after COLUMNS, and only if a row has a value
+OPTIONAL = {'validation/' + name: name for name in metrics.OPTIONAL_NAMES}
+# The step with the highest value is the best; the other metrics in VALIDATION prefer a blur
 BEST_BY = 'validation/MS-SSIM'
 CAVEAT = (
     'validation: L1 and RMSE are of values from 0 to 1, gen_loss_L1 is of values from -1 to 1. '
-    'All but MS-SSIM prefer a blurred image: look at development.html as well'
+    'L1, RMSE, PSNR and SSIM prefer a blurred image: look at development.html as well'
 )
 COLUMNS = (
     'step',
@@ -52,7 +54,7 @@ def load(out: str) -> typing.List[Row]:
             # On a full disk the last line may be cut inside a number; then it has no line end
             lines = [line for line in file if line.endswith('\n')]
         rows = [
-            {name: float(row[name]) for name in COLUMNS if row.get(name)}
+            {name: float(row[name]) for name in (*COLUMNS, *OPTIONAL) if row.get(name)}
             for row in csv.DictReader(lines)
         ]
         if not all('step' in row and 'seconds' in row for row in rows):
@@ -88,7 +90,7 @@ class LossLog:
         self.rows = [row for row in load(out) if row['step'] <= first_step]
         self.start = time.monotonic() - (self.rows[-1]['seconds'] if self.rows else 0)
         self.writes = files.OptionalWrites()
-        self.appending = False  # whether losses.csv holds all rows so far
+        self.columns = ()  # of losses.csv; () unless it holds all rows so far
 
     def begin(self) -> None:
         """Removes the rows after `first_step`: they belong to an abandoned run."""
@@ -107,25 +109,27 @@ class LossLog:
         self.writer.add_summary(tf.Summary(value=scalars), step)
 
     def _write(self):
-        appending, self.appending = self.appending, False  # until this write succeeds
-        if appending and os.path.exists(self.path):
-            self._append()
+        written, self.columns = self.columns, ()  # until this write succeeds
+        optional = {name for row in self.rows for name in row if name in OPTIONAL}
+        columns = (*COLUMNS, *(name for name in OPTIONAL if name in optional))
+        if columns == written and os.path.exists(self.path):
+            self._append(columns)
         else:
-            header = ','.join(COLUMNS) + '\n'
-            files.write_whole(self.path, (header + _format(self.rows)).encode())
-        self.appending = True
+            header = ','.join(columns) + '\n'
+            files.write_whole(self.path, (header + _format(self.rows, columns)).encode())
+        self.columns = columns
 
-    def _append(self):
+    def _append(self, columns):
         try:
             with open(self.path, 'a', newline='') as file:
-                file.write(_format(self.rows[-1:]))
+                file.write(_format(self.rows[-1:], columns))
         except OSError as error:
             raise files.unwritable(self.path, error) from error
 
 
-def _format(rows):
+def _format(rows, columns):
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, COLUMNS, lineterminator='\n')
+    writer = csv.DictWriter(stream, columns, lineterminator='\n')
     for row in rows:
         numbers = {name: f'{value:.7g}' for name, value in row.items()}
         writer.writerow(dict(numbers, step=int(row['step'])))

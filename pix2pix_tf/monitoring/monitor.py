@@ -17,6 +17,8 @@ from pix2pix_tf.monitoring.validation import Validation
 from pix2pix_tf.system import files
 from pix2pix_tf.system.console import count, print_line
 
+_NAMES = {**csv_log.VALIDATION, **csv_log.OPTIONAL}  # of metrics, by their columns
+
 Results = typing.Dict[str, typing.Any]
 
 
@@ -50,6 +52,8 @@ class Monitor:
             'predict_real': model.predict_real,
             'predict_fake': model.predict_fake,
         }
+        if config.decay_from is not None:
+            self.scalars['learning_rate'] = model.learning_rate
         self.summaries = {}  # {name: (freq, op)}
         if config.display_freq:
             op = tensorboard.build_images(batches.inputs, batches.targets, model, config)
@@ -83,17 +87,19 @@ class Monitor:
 
     def record(
         self, session: tf.Session, step: int, results: Results, rate: float, stop: threading.Event
-    ) -> None:
+    ) -> typing.Dict[str, float]:
         """Writes the `results` that are due, and evaluates and displays the validation images.
 
         `rate` is in images per second. Once `stop` is set, no validation image is evaluated.
+        Returns the metrics of the evaluation, {name: value}; {} without one.
         """
         for name in self.summaries:
             if name in results:
                 self.writer.add_summary(results[name], step)
         row = {}
         if is_due(self.config.summary_freq, step, self.steps):
-            row = csv_log.row_of(results, rate, self.config.learning_rate)
+            learning_rate = results.get('learning_rate', self.config.learning_rate)
+            row = csv_log.row_of(results, rate, learning_rate)
         evaluated = {}
         if self.validation and is_due(self.config.eval_freq, step, self.steps):
             evaluated = self.validation.evaluate(session, stop)
@@ -107,6 +113,7 @@ class Monitor:
         displaying = is_due(self.config.display_freq, step, self.steps) and not stop.is_set()
         if self.validation and displaying:
             self.validation.display(session, step)
+        return {_NAMES[column]: value for column, value in evaluated.items()}
 
     def end(self) -> None:
         """Ends the records of a training that is complete, or was stopped."""
@@ -114,7 +121,7 @@ class Monitor:
             self.validation.end()
 
     def _describe(self, step, evaluated):
-        values = '  '.join(f'{n} {evaluated[col]:.4f}' for col, n in csv_log.VALIDATION.items())
+        values = '  '.join(f'{_NAMES[column]} {value:.4f}' for column, value in evaluated.items())
         best = csv_log.best_step(self.log.rows)
         number = count(len(self.validation.paths), 'image')
         where = 'so far' if best == step else f'was at step {best}'

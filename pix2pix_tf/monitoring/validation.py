@@ -10,10 +10,11 @@ import tensorflow.compat.v1 as tf
 
 from pix2pix_tf import dataset, diagnosis, images
 from pix2pix_tf.config import Config
-from pix2pix_tf.evaluation import metrics, pages
+from pix2pix_tf.evaluation import pages
+from pix2pix_tf.evaluation.image_metrics import Compare
 from pix2pix_tf.inference import noise
 from pix2pix_tf.model import build_generator
-from pix2pix_tf.monitoring.csv_log import VALIDATION
+from pix2pix_tf.monitoring.csv_log import OPTIONAL, VALIDATION
 from pix2pix_tf.system import files
 
 DIRECTORY = 'development'
@@ -26,13 +27,19 @@ class Validation:
     """The images at `paths`, through the generator that is being trained.
 
     Built into the default graph after the model, whose variables it shares. Writes to the folder
-    `out`, which may hold images of a run that ended at `first_step` or later.
+    `out`, which may hold images of a run that ended at `first_step` or later. `compare` is that of
+    `image_metrics.opened`.
     """
 
     def __init__(
-        self, paths: typing.Sequence[str], out: str, config: Config, first_step: int = 0
+        self,
+        paths: typing.Sequence[str],
+        out: str,
+        config: Config,
+        first_step: int,
+        compare: Compare,
     ) -> None:
-        self.paths, self.first_step = paths, first_step
+        self.paths, self.first_step, self.compare = paths, first_step, compare
         self.size = images.page_size(config)
         self.out, self.directory = out, os.path.join(out, DIRECTORY)
         names = images.output_names(paths)
@@ -89,12 +96,13 @@ class Validation:
                 if stop.is_set():
                     return {}
                 pixels = self._run(session, self.pixels, path)
-                rows.append(metrics.compare(pixels['outputs'], pixels['targets']))
+                rows.append(self.compare(pixels['outputs'], pixels['targets']))
         if len(rows) < len(self.paths):
             return {}
         return {
             column: float(np.mean([row[name] for row in rows]))
-            for column, name in VALIDATION.items()
+            for column, name in {**VALIDATION, **OPTIONAL}.items()
+            if name in rows[0]
         }
 
     def display(self, session: tf.Session, step: int) -> None:

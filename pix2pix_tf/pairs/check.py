@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from pix2pix_tf.pairs import duplicates, find, halves, read, record
+from pix2pix_tf.pairs import duplicates, find, halves, read, record, sides
 from pix2pix_tf.pairs.inputs import load_opencv
 from pix2pix_tf.system import files
 from pix2pix_tf.system.console import count
@@ -55,6 +55,7 @@ class Findings(NamedTuple):
     warnings: List[str]  # lines: doubts
     copies: List[Tuple[str, str]]  # files of two parts
     doubtful: List[str]  # files whose halves may not belong together
+    flip: str  # a line: whether mirrored pairs would look like these
     panels: int = 2  # of a file
 
     @property
@@ -107,7 +108,9 @@ def check_dataset(
     computed = record.recipe_of(folder).get('command') == 'make'
     doubtful, lines = _doubtful(good, 0 if computed else doubt_below)
     warnings += lines
-    return Findings(folder, facts, faults, warnings, copies, doubtful, len(panels))
+    trained = [one.thumbnail for one in good if one.part in ('train', '')]
+    flip = sides.describe(folder, trained, len(panels))
+    return Findings(folder, facts, faults, warnings, copies, doubtful, flip, len(panels))
 
 
 def _examine(panels, item):

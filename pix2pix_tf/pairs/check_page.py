@@ -31,6 +31,7 @@ def write_page(findings: Findings, out: str) -> str:
         'folder': findings.folder,
         'faults': findings.faults,
         'warnings': findings.warnings,
+        'flip': findings.flip,
         'parts': [
             _part(name, facts, findings.panels) for name, facts in _by_part(findings).items()
         ],

@@ -22,6 +22,12 @@ def side_by_side(pixels: np.ndarray, channels: int) -> np.ndarray:
     return np.concatenate(np.split(pixels, pixels.shape[2] // channels, axis=2), axis=1)
 
 
+def picture(pixels: np.ndarray, channels: int) -> Image.Image:
+    """Panels side by side in a PIL image, of mode RGB, L or, for gray of 16 bits, I;16."""
+    pixels = side_by_side(pixels, channels)
+    return Image.fromarray(pixels if channels == 3 else pixels[..., 0])
+
+
 def as_rgb(pixels: np.ndarray) -> np.ndarray:
     """Gray or RGB images, [..., 1 or 3] => [..., 3] uint8; 16 bits lose their lower 8."""
     if pixels.dtype == np.uint16:

@@ -113,8 +113,9 @@ class Application:
             return Response(page.read(), content_type=PAGE_FILES[file])
 
     def _model(self, _):
-        description = self.canvas.describe(self.current.generator.step)
-        return _json(dict(description, name=self.name))
+        generator = self.current.generator
+        description = self.canvas.describe(generator.step)
+        return _json(dict(description, name=self.name, noise=generator.has_noise))
 
     def _example(self, _, number):
         if number >= len(self.canvas.examples):
@@ -133,7 +134,8 @@ class Application:
         """POST /predict: an image, or a form with one => a PNG file."""
         request.max_content_length = self.limits.body
         contents, given = _image_and_parameters(request)
-        seed, fit = image_request.read_seed(given), given.get('fit', 'scale')
+        seed = image_request.read_seed(given, self.current.generator.has_noise)
+        fit = given.get('fit', 'scale')
 
         def job():
             generator = self.current.generator
@@ -146,7 +148,9 @@ class Application:
             return generator.encode(output), generator.step, is_pair
 
         image, step, is_pair = self.jobs.run(job)
-        headers = {'X-Seed': seed, 'X-Step': step, 'Cache-Control': 'no-store'}
+        headers = {'X-Step': step, 'Cache-Control': 'no-store'}
+        if seed is not None:
+            headers['X-Seed'] = seed
         if is_pair:
             headers['X-Input'] = f'the {self.canvas.input_half} half: the image is a pair'
         return Response(image, headers=headers, mimetype='image/png')

@@ -1,9 +1,11 @@
 """The drawing area of the page: its size, its palette, and examples to start from."""
 
+import base64
 import contextlib
 import io
 import os
 import random
+import re
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
@@ -11,16 +13,18 @@ from PIL import Image
 
 from pix2pix_tf import options_file
 from pix2pix_tf.config import Config
+from pix2pix_tf.inference import onnx_file
 from pix2pix_tf.inference.trained import Trained
-from pix2pix_tf.pairs import find, halves, read
-from pix2pix_tf.serve import palette
-from pix2pix_tf.serve.palette import Palette, Sheet
+from pix2pix_tf.pairs import find, halves, palette, read
+from pix2pix_tf.pairs.palette import Color, Palette, Sheet
 from pix2pix_tf.system.console import print_line
-from pix2pix_tf.system.errors import DataError
+from pix2pix_tf.system.errors import CheckpointError, DataError
 
 PAGE = os.path.join(os.path.dirname(__file__), 'page')  # its files
 
 _SAMPLED = 60  # training inputs whose colors are counted
+_EMBEDDED = 2**19  # bytes of the examples in an ONNX file
+_MOST_COLORS = _MOST_EXAMPLES = 64  # that are read from one
 
 
 class Canvas(NamedTuple):
@@ -60,9 +64,25 @@ class Canvas(NamedTuple):
             'examples': len(self.examples),
         }
 
+    def embedded(self) -> Dict[str, Any]:
+        """The values for an ONNX file, with as many examples as half a megabyte holds."""
+        examples: List[bytes] = []
+        for example in self.examples:
+            if sum(map(len, examples)) + len(example) <= _EMBEDDED:
+                examples.append(example)
+        return {
+            'kind': self.palette.kind,
+            'background': self.palette.background,
+            'palette': [list(color) for color in self.palette.colors],
+            'sheet': [list(band) for band in self.sheet],
+            'examples': [base64.b64encode(example).decode() for example in examples],
+        }
+
 
 def prepare(source: Trained, data: Optional[str] = None, most_examples: int = 12) -> Canvas:
     """The Canvas of a model: from the pairs in `data`, by default those of its training.
+
+    That of an ONNX file is in the file, unless there is `data`.
 
     Examples come from val/ next to that folder, or else from the folder itself. The folder of the
     training counts only if it still has the files of the training: options.json may come from a
@@ -71,6 +91,7 @@ def prepare(source: Trained, data: Optional[str] = None, most_examples: int = 12
     another input is of the kind FILES.
 
     Raises:
+        CheckpointError: an ONNX file has another Canvas than `Canvas.embedded` makes.
         DataError: the folder `data` has no pairs.
     """
     size = source.config.crop_size[::-1]
@@ -78,6 +99,10 @@ def prepare(source: Trained, data: Optional[str] = None, most_examples: int = 12
     if not source.config.is_rgb_pair:
         plain = palette.PLAIN._replace(kind=palette.FILES)
         return Canvas(*size, plain, palette.layout([], plain), half, [])
+    if source.is_onnx and not data:
+        embedded = onnx_file.read(source.checkpoint).canvas
+        found, sheet, examples = _read_embedded(embedded, source.checkpoint)
+        return Canvas(*size, found, sheet, half, examples[:most_examples])
     folder = data or folder_of_training(source) or ''
     try:
         inputs = _inputs(folder, source.config, _SAMPLED) if folder else []
@@ -99,6 +124,31 @@ def prepare(source: Trained, data: Optional[str] = None, most_examples: int = 12
     return Canvas(*size, found, sheet, half, [_png(image, size) for image in examples])
 
 
+def _read_embedded(values, path):
+    """(palette, sheet, examples) of the `values` in an ONNX file, which may be a stranger's."""
+    if not values:
+        return palette.PLAIN, palette.layout([], palette.PLAIN), []
+    try:
+        if len(values['palette']) > _MOST_COLORS or len(values['examples']) > _MOST_EXAMPLES:
+            raise ValueError
+        colors = [Color(_hex(color), str(name)[:40]) for color, name in values['palette']]
+        kinds = {palette.LABELS, palette.LINES, palette.PHOTOS, palette.UNKNOWN}
+        [kind] = {values['kind']} & kinds
+        sheet = [(float(top), _hex(color)) for top, color in values['sheet']]
+        examples = [base64.b64decode(example, validate=True) for example in values['examples']]
+        if not (colors and sheet and all(0 <= top <= 1 for top, _ in sheet)):
+            raise ValueError
+        return Palette(kind, _hex(values['background']), colors), sheet, examples
+    except (ValueError, LookupError, TypeError) as error:
+        raise CheckpointError(f'{path} has a palette or examples that cannot be used') from error
+
+
+def _hex(color):
+    if not re.fullmatch('#[0-9a-f]{6}', color):
+        raise ValueError
+    return color
+
+
 def folder_of_training(
     source: Trained, notify: Callable[[str], object] = print_line
 ) -> Optional[str]:
@@ -106,7 +156,7 @@ def folder_of_training(
 
     `notify` is called with a line if it has other files.
     """
-    recorded = options_file.load_data(source.folder)
+    recorded = None if source.is_onnx else options_file.load_data(source.folder)
     if not recorded:
         return None
     try:

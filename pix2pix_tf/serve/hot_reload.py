@@ -34,8 +34,9 @@ class CurrentGenerator:
         thread that calls this.
         """
         try:
-            checkpoint = find(self._model, **self._changes).checkpoint
-            if checkpoint == self.generator.checkpoint:
+            found = find(self._model, **self._changes)
+            now = self.generator
+            if (found.checkpoint, found.step) == (now.checkpoint, now.step):  # an ONNX file stays
                 return False
             self.generator = _load(self._model, self._changes)
         except Exception as error:

@@ -1,14 +1,13 @@
 """A request for an image: its limits, its seed, its pixels, and the output for them."""
 
 import re
-from typing import Mapping, NamedTuple
+from typing import Mapping, NamedTuple, Optional
 
 import numpy as np
 from werkzeug import exceptions
 
 from pix2pix_tf.config import GENERATOR_STRIDE
-from pix2pix_tf.inference.generator import Generator
-from pix2pix_tf.inference.noise import random_seed
+from pix2pix_tf.inference.generator import Generator, random_seed
 from pix2pix_tf.pairs import read
 from pix2pix_tf.serve import job_queue
 
@@ -29,13 +28,18 @@ class Limits(NamedTuple):
     idle_seconds: float = 30.0  # without a request, or without taking anything of a response
 
 
-def read_seed(query: Mapping[str, str]) -> int:
-    """The seed in a query; without one, a random seed.
+def read_seed(query: Mapping[str, str], has_noise: bool = True) -> Optional[int]:
+    """The seed in a query; without one, a random seed, or None if the generator has no noise.
 
     Raises:
-        BadRequest: the seed is not a number. Its range is checked by the generator.
+        BadRequest: the seed is not a number, or has no effect. Its range is checked by the
+            generator.
     """
     seed = query.get('seed', '')
+    if not has_noise:
+        if seed:
+            raise exceptions.BadRequest('seed has no effect: this model runs without dropout')
+        return None
     if not seed:
         return random_seed()
     if not re.fullmatch('[0-9]{1,19}', seed):
@@ -76,7 +80,9 @@ def read_pixels(
     return generator.read_input(contents)
 
 
-def compute(generator: Generator, pixels: np.ndarray, seed: int, fit: str = 'scale') -> np.ndarray:
+def compute(
+    generator: Generator, pixels: np.ndarray, seed: Optional[int], fit: str = 'scale'
+) -> np.ndarray:
     """The output for `pixels`, [height, width, input_channels], unless the request is overdue.
 
     Raises:

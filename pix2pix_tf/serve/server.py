@@ -4,12 +4,14 @@ import fcntl
 import ipaddress
 import json
 import logging
+import os
 import struct
 import sys
 import termios
 import threading
 import time
 import urllib.parse
+import webbrowser
 from typing import Any, Callable, Dict, Optional
 
 import waitress
@@ -37,19 +39,21 @@ _LEAVING_SECONDS = 5  # for a shutdown, after the time for its requests
 _SPARE = 8  # threads for requests that need no generator, among them rejected ones
 
 
-def serve(
+def serve(  # noqa: PLR0913 - what the command can be told
     model: str,
     name: str = 'pix2pix',
     access: Access = Access(),
     limits: Limits = Limits(),
     data: Optional[str] = None,
     watch: bool = False,
+    show: bool = False,
     **changes: Any,
 ) -> None:
     """Serves `model` until SIGINT, SIGTERM or SIGHUP.
 
     `name` is that of the model in addresses, `data` a folder of training images for the page, by
-    default that of the training. With `watch`, newer checkpoints are loaded as they appear.
+    default that of the training. With `watch`, newer checkpoints are loaded as they appear. With
+    `show`, a browser opens the page, if this machine has a display.
     `changes` are the options that `pix2pix_tf.load` takes.
 
     Raises:
@@ -74,9 +78,16 @@ def serve(
             )
         address = _address(access, server.port)
         log(f'serving {model}, step {current.generator.step}, at {address}')
+        if show and _has_display():
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         server.run(stop)
         jobs.close()
         current.generator.close()
+
+
+def _has_display():
+    """Whether a browser can open a window here; Python would else open one in the terminal."""
+    return sys.platform == 'darwin' or bool({'DISPLAY', 'WAYLAND_DISPLAY'} & set(os.environ))
 
 
 def _is_loopback(host):

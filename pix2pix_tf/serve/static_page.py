@@ -11,8 +11,7 @@ import tarfile
 import tempfile
 from typing import Dict, Optional
 
-from pix2pix_tf.convert import onnx
-from pix2pix_tf.convert.graph import MASKED, mask_shape
+from pix2pix_tf.inference import masks, onnx_file
 from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.serve import canvas
 from pix2pix_tf.system import files
@@ -50,7 +49,8 @@ def write(
 ) -> None:
     """Writes the page for the generator of `source` to the folder `to`; index.html is the page.
 
-    `name` is shown on it. `weights` is the type of the stored filters: float32, float16 or int8.
+    `name` is shown on it. `weights` is the type of the stored filters: float32, float16 or int8;
+    those of an ONNX file stay as they are.
     `data` is the folder of training images for the palette, by default that of the training.
     `backend` is what runs the model: wasm, or auto, which is WebGPU where the browser has it. The
     files for WebGPU are larger than some hosts and browsers allow.
@@ -72,17 +72,18 @@ def write(
     files.prepare_directory(to)
     for folder in ('ort', 'examples'):
         files.prepare_directory(os.path.join(to, folder))
-    masks = {f'mask_{number}': mask_shape(number, source.config) for number in MASKED}
+    contents, has_masks = _model(source, weights)
     model = {
         'file': MODEL,
         'dropout': source.config.dropout,
-        'masks': masks,
+        'masks': masks.shapes(source.config.crop_size, source.config.ngf) if has_masks else {},
         'webgpu': backend == 'auto',
     }
-    description = dict(drawing.describe(source.step), name=name, onnx=model)
+    noise = source.config.dropout > 0
+    description = dict(drawing.describe(source.step), name=name, noise=noise, onnx=model)
     # index.html first: it marks the folder as a page of this package
     written = {name: files.read(os.path.join(canvas.PAGE, name)) for name in _PAGE_FILES}
-    written[MODEL] = onnx.build(source, weights, masks=True).SerializeToString()
+    written[MODEL] = contents
     written['model.json'] = json.dumps(description).encode()
     # Some hosts send .mjs with a type that browsers refuse to run
     scripts = {name.replace('.mjs', '.js'): contents for name, contents in runtime.items()}
@@ -95,6 +96,16 @@ def write(
         for path in {name, name.replace('.mjs', '.js')} - set(scripts):
             with contextlib.suppress(FileNotFoundError):
                 os.remove(os.path.join(to, 'ort', path))
+
+
+def _model(source, weights):
+    """(the bytes of the ONNX file, whether the noise is an input): an ONNX file is only copied."""
+    if source.is_onnx:
+        path = source.checkpoint
+        return onnx_file.contents(path), onnx_file.read(path).has_masks
+    from pix2pix_tf.convert import onnx  # it needs TensorFlow, and the library
+
+    return onnx.build(source, weights, masks=True).SerializeToString(), True
 
 
 def _check_free(to):

@@ -6,13 +6,12 @@ https://www.tensorflow.org/tfx/serving/api_rest
 import base64
 import binascii
 import re
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 import numpy as np
 from werkzeug import exceptions
 
-from pix2pix_tf.inference.generator import Generator
-from pix2pix_tf.inference.noise import random_seed
+from pix2pix_tf.inference.generator import Generator, random_seed
 from pix2pix_tf.serve import image_request
 from pix2pix_tf.serve.image_request import Limits
 from pix2pix_tf.system.parsing import parse_json
@@ -24,6 +23,11 @@ SIGNATURES = {
     'seeded': (('image_bytes', 'seed'), 'output_bytes'),
     'floats': (('inputs',), 'outputs'),
 }
+
+
+def _signatures_of(generator: Generator) -> Dict[str, Tuple[Tuple[str, ...], str]]:
+    """SIGNATURES, but 'seeded' only if the generator has noise."""
+    return {n: s for n, s in SIGNATURES.items() if generator.has_noise or n != 'seeded'}
 
 
 def describe_status(generator: Generator) -> Dict[str, Any]:
@@ -50,7 +54,7 @@ def describe_model(generator: Generator, name: str) -> Dict[str, Any]:
             'outputs': {output: tensors[output]},
             'method_name': 'tensorflow/serving/predict',
         }
-        for signature, (inputs, output) in SIGNATURES.items()
+        for signature, (inputs, output) in _signatures_of(generator).items()
     }
     spec = {'name': name, 'signature_name': '', 'version': str(generator.step)}
     return {
@@ -73,10 +77,10 @@ def predict(generator: Generator, body: bytes, limits: Limits) -> Dict[str, Any]
         DataError: an image cannot be decoded.
     """
     request = _parse(body)
-    signature = request.get('signature_name') or 'serving_default'
-    if not (isinstance(signature, str) and signature in SIGNATURES):
-        raise exceptions.BadRequest(f'signature_name must be one of {", ".join(SIGNATURES)}')
-    names, output = SIGNATURES[signature]
+    signature, known = request.get('signature_name') or 'serving_default', _signatures_of(generator)
+    if not (isinstance(signature, str) and signature in known):
+        raise exceptions.BadRequest(f'signature_name must be one of {", ".join(known)}')
+    names, output = known[signature]
     if ('instances' in request) == ('inputs' in request):
         raise exceptions.BadRequest('send either "instances" or "inputs"')
     rows = 'instances' in request

@@ -10,6 +10,11 @@ import tensorflow.compat.v1 as tf
 from tensorflow.python.client import device_lib  # in 1.15 the only source of compute capabilities
 from tensorflow.python.platform import build_info  # in 1.15 the only source of the CUDA version
 
+try:
+    from tensorflow.python.util import _pywrap_util_port as pywrap_mkl
+except ImportError:  # 1.15
+    from tensorflow.python import pywrap_tensorflow as pywrap_mkl
+
 from pix2pix_tf.system import machine
 from pix2pix_tf.system.errors import UsageError
 
@@ -81,6 +86,14 @@ def describe_devices(session: typing.Any) -> str:
 def has_gpu() -> bool:
     """Whether TensorFlow sees a GPU; does not start it."""
     return bool(tf.config.experimental.list_physical_devices('GPU'))
+
+
+def has_onednn() -> bool:
+    """Whether TensorFlow computes convolutions with oneDNN: 2.x on CPUs with AVX-512, or as told.
+
+    TF_ENABLE_ONEDNN_OPTS in the environment is what tells it.
+    """
+    return bool(pywrap_mkl.IsMklEnabled())
 
 
 def cuda_version() -> str:

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 import tensorflow.compat.v1 as tf
-from support.helpers import error_line, run_command
+from support.helpers import error_line, run_command, run_here
 
 import pix2pix_tf
 from pix2pix_tf import options_file
@@ -90,7 +90,7 @@ def test_files_for_other_programs_are_named_with_what_can_be_run(trained, tmp_pa
         'cannot be run here: `model` takes the folder of a training, a checkpoint, or the folder'
     )
     for model, words in (
-        ('x.onnx', f'{tmp_path}/x.onnx {takes}'),
+        ('x.onnx', f'{tmp_path}/x.onnx is not an ONNX file of pix2pix_tf: `model` takes those'),
         ('folder', f'{tmp_path}/folder/model.tflite {takes}'),
         ('folder/model.tflite', f'{tmp_path}/folder/model.tflite {takes}'),
         (
@@ -102,7 +102,7 @@ def test_files_for_other_programs_are_named_with_what_can_be_run(trained, tmp_pa
         with pytest.raises(CheckpointError, match=re.escape(words)):
             find(str(tmp_path / model))
     result = run_command('serve', f'--model={tmp_path}/x.onnx')
-    assert 'cannot be run here: --model takes the folder of a training' in error_line(result, 1)
+    assert 'x.onnx is not an ONNX file of pix2pix_tf: --model takes' in error_line(result, 1)
     assert find(os.path.join(trained, 'model-2.index')).step == 2
 
 
@@ -134,6 +134,27 @@ def test_the_command_says_how_well_the_result_fits(
     assert capsys.readouterr().out.startswith(f'wrote x.onnx ({words}), with README.md ')
 
 
+@pytest.mark.parametrize(
+    'flags, dropout, masks',
+    [
+        ([], 0.5, False),
+        (['--dropout_at_test=off'], 0.0, False),
+        (['--format=tflite'], 0.5, False),
+        (['--format=onnx'], 0.5, False),
+        (['--format=onnx', '--dropout_at_test=off'], 0.5, False),
+        (['--format=onnx', '--dropout_at_test=on'], 0.5, True),
+    ],
+)
+def test_dropout_in_the_result(trained, monkeypatch, flags, dropout, masks):
+    """ONNX and TFLite files have no dropout, unless masks are inputs."""
+    asked = []
+    done = convert.Converted('x', 0.0)
+    monkeypatch.setattr(convert, 'convert', lambda *given: asked.append(given) or done)
+    assert run_here('convert', f'--model={trained}', *flags) == 0
+    [(source, _, _, _, has_masks)] = asked
+    assert (source.config.dropout, has_masks) == (dropout, masks)
+
+
 def test_the_command(trained, tmp_path):
     out = str(tmp_path / 'out')
     shutil.copytree(trained, out)
@@ -142,7 +163,10 @@ def test_the_command(trained, tmp_path):
     assert f'wrote {out}/tflite/model.tflite (differs from the checkpoint by' in result.stdout
     for flags, words in (
         (['--weights=int8'], '--weights requires ONNX or TFLite'),
-        (['--masks'], '--masks requires ONNX'),
+        (
+            ['--format=tflite', '--dropout_at_test=on'],
+            '--dropout_at_test=on requires a SavedModel or ONNX',
+        ),
         (['--format=h5'], 'format'),
     ):
         assert words in error_line(run_command('convert', f'--model={out}', *flags), 2)

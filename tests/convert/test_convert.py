@@ -14,6 +14,7 @@ from support.helpers import pair_pixels
 import pix2pix_tf
 from pix2pix_tf import kernels, options_file
 from pix2pix_tf.convert import convert
+from pix2pix_tf.inference.trained import find
 
 pytestmark = [pytest.mark.post_networks, pytest.mark.usefixtures('forked_checks')]
 
@@ -34,6 +35,16 @@ def run_signature(folder, name, **feeds):
         return session.run(output.name, {signature.inputs[k].name: v for k, v in feeds.items()})
 
 
+def read_saved_model(folder):
+    """(its GraphDef, its signatures)."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    model = saved_model_pb2.SavedModel()
+    with open(os.path.join(folder, 'saved_model.pb'), 'rb') as file:
+        model.ParseFromString(file.read())
+    return model.meta_graphs[0].graph_def, model.meta_graphs[0].signature_def
+
+
 def test_a_saved_model_returns_what_the_checkpoint_returns(written, trained):
     folder = os.path.join(written, '2')  # TensorFlow Serving's version: the step
     image = pair_pixels(7, 300, 200)
@@ -51,6 +62,24 @@ def test_a_saved_model_returns_what_the_checkpoint_returns(written, trained):
     assert floats.shape == (3, 256, 256, 3) and np.abs(floats).max() <= 1
 
 
+def test_a_saved_model_without_dropout_has_no_noise(trained, forked_checks, tmp_path):
+    source = find(trained, dropout=0.0)
+    done = convert.convert(source, 'saved_model', str(tmp_path))
+    assert 0 <= done.difference <= 2 / 127.5
+    graph, signatures = read_saved_model(done.path)
+    assert set(signatures) == {'serving_default', 'floats'}
+    drawn = {'RandomUniform', 'RandomUniformInt', 'StatelessRandomUniform'}
+    assert not drawn & {node.op for node in graph.node}
+    image = pair_pixels(7, 300, 200)
+    first, second = run_signature(done.path, 'serving_default', image_bytes=[encoded(image)] * 2)
+    assert first == second
+    with pix2pix_tf.load(trained, dropout=0.0) as generator:
+        expected = generator(image).astype(int)
+    assert np.abs(np.asarray(Image.open(io.BytesIO(first))).astype(int) - expected).max() <= 2
+    assert 'seed' not in (tmp_path / 'README.md').read_text()
+    assert options_file.load(str(tmp_path)) == options_file.load(trained)
+
+
 def test_a_saved_model_can_be_loaded(written, trained):
     image = pair_pixels(8, 100, 100)
     with pix2pix_tf.load(trained) as generator:
@@ -63,12 +92,7 @@ def test_a_saved_model_can_be_loaded(written, trained):
 
 def test_a_saved_model_has_only_ops_of_both_runtimes(written):
     """No ops that 1.15 lacks, and no matrix products, which suit only this machine's CPU."""
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    model = saved_model_pb2.SavedModel()
-    with open(os.path.join(written, '2', 'saved_model.pb'), 'rb') as file:
-        model.ParseFromString(file.read())
-    graph = model.meta_graphs[0].graph_def
+    graph, _ = read_saved_model(os.path.join(written, '2'))
     ops = {node.op for node in graph.node}
     assert {'Conv2D', 'Conv2DBackpropInput', 'StatelessRandomUniform', 'DecodePng'} <= ops
     assert not {'MatMul', 'DecodeImage', 'StatelessRandomUniformV2'} & ops

@@ -97,14 +97,18 @@ def test_each_path_comes_once_an_epoch(graph):
 def test_a_seed_repeats_a_run_which_may_go_on_with_another_number(pairs, tmp_path):
     outs = [str(tmp_path / name) for name in 'ab']
     for out in outs:
-        _, processes = start_all(pairs, out, 2, '--seed=4', '--max_steps=3', '--summary_freq=1')
+        flags = ('--seed=4', '--max_steps=3', '--decay_from=1', '--summary_freq=1')
+        _, processes = start_all(pairs, out, 2, *flags)
         assert [(s, e) for s, _, e in end_all(processes)] == [(0, ''), (0, '')]
     first, second = ([row['losses/gen_loss_L1'] for row in csv_log.load(out)] for out in outs)
     assert first == second and len(first) == 3
-    result = run_command('train', f'--data={pairs}', f'--out={outs[0]}', *FLAGS, '--max_steps=4')
+    rates = [row['learning_rate'] for row in csv_log.load(outs[0])]
+    assert rates == pytest.approx([0.0002, 0.0002, 0.0001])
+    flags = [f'--data={pairs}', f'--out={outs[0]}', *FLAGS, '--decay_from=1']
+    result = run_command('train', *flags, '--max_steps=4')
     assert (result.returncode, result.stderr) == (0, '')
     assert f'resuming from {outs[0]}/model-3' in result.stdout
-    _, processes = start_all(pairs, outs[0], 2, '--max_steps=6')
+    _, processes = start_all(pairs, outs[0], 2, '--max_steps=6', '--decay_from=1')
     chief, other = end_all(processes)
     assert chief[0] == other[0] == 0
     assert read_checkpoint(outs[0])['global_step'] == 6

@@ -204,6 +204,19 @@ def test_buttons_sort_and_reverse_the_order(open_page, page):
         assert pressed == key
 
 
+def test_with_lpips_the_gallery_opens_sorted_by_it(out, open_page, page):
+    rows = [{'name': name, 'L1': VALUES['L1'][i], 'LPIPS': i / 10} for i, name in enumerate(NAMES)]
+    rows = rows[1:] + rows[:1]
+    source = {'checkpoint': 'm', 'step': 7, 'data': 'v', 'seed': 1, 'samples': 1}
+    pages.write_gallery(report_on(source, rows, {}), str(out), (16, 16))
+    open_page('index.html')
+    assert order(page) == [0, 1, 2, 3, 4]
+    wants = [[4, 3, 2, 1, 0], BY_L1, [1, 2, 3, 4, 0]]
+    for key, want in zip(('LPIPS', 'L1', 'folder'), wants):
+        page.click(f'button[data-key="{key}"]')
+        wait_for_order(page, want)
+
+
 @pytest.mark.parametrize('address', ['index.html', 'development.html'])
 def test_every_image_exists_and_loads_lazily(open_page, page, address):
     open_page(address)

@@ -4,7 +4,13 @@ import json
 import numpy as np
 import pytest
 
-from pix2pix_tf.evaluation.report import format_table, report_on, save_report, summarize
+from pix2pix_tf.evaluation.report import (
+    explain,
+    format_table,
+    report_on,
+    save_report,
+    summarize,
+)
 
 
 def test_the_interval_of_many_values_is_that_of_the_normal_distribution():
@@ -49,3 +55,16 @@ def test_the_table_has_a_line_per_metric():
     assert lines[1].split() == ['L1', '0.2000', '0.1000', '0.1000', 'to', '0.3000']
     assert lines[2].split()[:3] == ['SSIM', '0.5000', '0.0000']
     assert lines[3].split() == ['FID', '12.5000']
+
+
+def test_below_the_table_it_says_which_figures_tell_something_and_how_to_get_lpips():
+    def lines(*names):
+        row = dict(dict.fromkeys(names, 0.5), name='1')
+        return explain(report_on(make_report().source, [row], {}))
+
+    worth, advice = lines('L1', 'PSNR', 'MS-SSIM', 'diversity')
+    assert worth.startswith('worth comparing, on the same pairs: MS-SSIM; L1 and PSNR prefer a ')
+    assert 'docs/results.md, "Published figures"' in worth
+    assert 'make lpips' in advice and 'LPIPS=1' in advice and 'pix2pix-data --lpips=' in advice
+    [worth] = lines('L1', 'RMSE', 'PSNR', 'MS-SSIM', 'LPIPS')
+    assert ': MS-SSIM and LPIPS; L1, RMSE and PSNR prefer a blurred image' in worth

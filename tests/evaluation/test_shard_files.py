@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 
+import numpy as np
 import pytest
 from support.feature_networks import write_frozen_graph
 from support.helpers import contents, error_line, run_command
@@ -23,7 +24,10 @@ def network(graph_mode, tmp_path_factory):
 
 
 def test_joined_shards_of_an_export_equal_a_single_process(trained, pairs, tmp_path, network):
+    colors = tmp_path / 'colors.txt'
+    colors.write_text('#ff0000 red\n#00ff00 green\n#0000ff blue\n#ffffff\n#000000')
     flags = [f'--data={pairs}', '--seed=1', '--samples=2', f'--features={network}']
+    flags.append(f'--labels={colors}')
     for out in ('whole', 'parts'):
         shutil.copytree(trained, str(tmp_path / out))
     # In one folder after the other, so that the path of the checkpoint is the same
@@ -49,9 +53,17 @@ def test_joined_shards_of_an_export_equal_a_single_process(trained, pairs, tmp_p
     assert (joined.returncode, joined.stderr) == (0, '')
     assert (
         'FID' in joined.stdout
+        and 'class IoU' in joined.stdout
         and f'joined 5 pairs in {out}; open {out}/index.html' in joined.stdout
     )
     assert results(str(out)) == whole
+    assert (
+        b'<span class="color" style="background: #ff0000"></span> red</td>'
+        in whole[0]['index.html']
+    )
+    labels = json.loads(whole[0]['metrics.json'].decode())['labels']
+    assert [row['name'] for row in labels['classes']][:2] == ['red', 'green']
+    assert np.sum(labels['confusion']) == 5 * 256 * 256
 
 
 def test_shards_of_an_evaluation_join_only_if_they_fit(trained, pairs, tmp_path):
@@ -69,6 +81,12 @@ def test_shards_of_an_evaluation_join_only_if_they_fit(trained, pairs, tmp_path)
     assert run_command('evaluate', '--shard=2/2', *flags, '--direction=AtoB').returncode == 0
     line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
     assert f'shard-2-of-2.json in {out} differs from the first in direction (AtoB and BtoA)' in line
+    colors = tmp_path / 'colors.txt'
+    colors.write_text('#ff0000\n#0000ff')
+    result = run_command('evaluate', '--shard=2/2', f'--labels={colors}', *flags)
+    assert result.returncode == 0
+    line = error_line(run_command('evaluate', f'--out={out}', '--join'), 1)
+    assert f'shard-2-of-2.json in {out} differs from the first in labels' in line
     assert run_command('evaluate', '--shard=2/2', *flags).returncode == 0
     assert run_command('evaluate', f'--out={out}', '--join').returncode == 0
     joined = contents(out)

@@ -189,7 +189,7 @@ def test_all_formats_and_modes_of_pillow_are_read(tmp_path, generator_decoder):
 @pytest.fixture
 def generator_decoder(trained):
     with load(trained) as generator:
-        yield generator._decode_jpeg
+        yield generator._network.decode_jpeg
 
 
 def test_damaged_files_are_rejected_or_read(trained, tmp_path):

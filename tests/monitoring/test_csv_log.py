@@ -56,6 +56,23 @@ def test_a_resumed_run_replaces_the_steps_after_its_checkpoint(tmp_path):
     assert seconds == sorted(seconds)
 
 
+def test_a_metric_that_only_some_runs_have_gets_a_column_with_its_first_value(tmp_path):
+    record(tmp_path, 0, [10, 20], 1.0)
+    path = tmp_path / 'losses.csv'
+    assert path.read_text().splitlines()[0] == ','.join(csv_log.COLUMNS)
+    resumed = record(tmp_path, 20, [30], 1.0)
+    resumed.add(40, {'validation/LPIPS': 0.25})
+    resumed.add(50, {'losses/gen_loss_L1': 1.0})
+    assert path.read_text().splitlines()[0] == ','.join((*csv_log.COLUMNS, 'validation/LPIPS'))
+    rows = csv_log.load(str(tmp_path))
+    assert [row['step'] for row in rows] == [10, 20, 30, 40, 50]
+    assert [row.get('validation/LPIPS') for row in rows] == [None, None, None, 0.25, None]
+    assert scalars(tmp_path)['validation/LPIPS'] == {40: 0.25}
+    # A run that measures it no longer keeps what was measured
+    record(tmp_path, 50, [60], 1.0)
+    assert csv_log.load(str(tmp_path))[3]['validation/LPIPS'] == 0.25
+
+
 def test_half_a_line_of_a_full_disk_is_left_out(tmp_path):
     record(tmp_path, 0, [10, 20], 1.0)
     path = tmp_path / 'losses.csv'

@@ -21,11 +21,36 @@ from support.helpers import (
     write_cut_off,
     write_pair,
 )
+from support.lpips_weights import write_random_weights
 
-from pix2pix_tf import training
+from pix2pix_tf import exporting, training
 from pix2pix_tf.evaluation import pages
+from pix2pix_tf.evaluation.image_metrics import OptionalMetrics
+from pix2pix_tf.inference import trained
 from pix2pix_tf.monitoring import csv_log
 from pix2pix_tf.system.errors import DataError
+
+
+def test_a_resumed_run_may_evaluate_by_lpips_as_well(pairs, watched_run, tmp_path, capsys):
+    out, weights = str(tmp_path / 'out'), write_random_weights(tmp_path / 'lpips.npz')
+    shutil.copytree(watched_run.out, out)
+    config = replace(WATCHED, max_steps=6, display_freq=0, histogram_freq=0, trace_freq=0)
+    optional = OptionalMetrics(lpips=weights)
+    training.train(pairs, out, config, val_data=pairs, optional=optional)
+    *before, row = csv_log.load(out)
+    assert [set(old) for old in before] == [set(csv_log.COLUMNS)] * 2
+    assert set(row) == {*csv_log.COLUMNS, 'validation/LPIPS'}
+    assert f'  LPIPS {row["validation/LPIPS"]:.4f}  on 4 images' in capsys.readouterr().out
+    # The same by an evaluation, whose noise has the seed of the validation
+    watched = tmp_path / 'four'
+    watched.mkdir()
+    for name in sorted(os.listdir(pairs))[:4]:
+        shutil.copy(os.path.join(pairs, name), str(watched))
+    config = trained.find(out, seed=0).config
+    report = exporting.evaluate(
+        str(watched), out, config, measures=exporting.Measures(optional=optional)
+    )
+    assert report.summaries['LPIPS'].mean == pytest.approx(row['validation/LPIPS'], rel=1e-5)
 
 
 @pytest.mark.post_networks
@@ -70,7 +95,7 @@ def test_everything_that_is_due_is_written(watched_run):
     printed = [line for line in watched_run.printed.splitlines() if 'validation' in line]
     caveat, first, second = printed
     assert 'L1 and RMSE are of values from 0 to 1, gen_loss_L1 is of values from -1 to 1' in caveat
-    assert 'All but MS-SSIM prefer a blurred image' in caveat
+    assert 'L1, RMSE, PSNR and SSIM prefer a blurred image' in caveat
     assert first.endswith('on 4 images, the highest MS-SSIM so far')
     assert 'on 4 images, the highest MS-SSIM ' in second
 

@@ -19,6 +19,7 @@ def record(out, steps, validation):
         if validation and step % 20 == 0:
             values.update({f'validation/{n}': 0.5 for n in ('L1', 'RMSE', 'SSIM', 'MS-SSIM')})
         recorder.add(step, values)
+    return recorder
 
 
 @pytest.mark.parametrize('steps, validation, height', [(1, False, 320), (80, True, 640)])
@@ -31,6 +32,13 @@ def test_curves_are_drawn_with_a_panel_for_what_there_is(tmp_path, steps, valida
         pixels = np.array(image.convert('RGB')).reshape(-1, 3)
     blue = np.abs(pixels.astype(int) - [31, 119, 180]).max(axis=1) < 30  # matplotlib's C0
     assert blue.sum() > 20
+
+
+def test_lpips_has_a_panel_if_it_was_measured(tmp_path):
+    recorder = record(tmp_path, 4, True)
+    recorder.add(50, {'validation/LPIPS': 0.4})
+    with Image.open(plot.plot(str(tmp_path))) as image:
+        assert image.size == (1000, 960)  # a fifth panel
 
 
 def test_the_command_prints_where_it_is(tmp_path):

@@ -48,10 +48,11 @@ def run_check(data, out, *flags):
 def test_a_good_dataset_has_no_faults(data, tmp_path):
     result = run_check(data, tmp_path / 'out')
     assert (result.returncode, result.stderr) == (0, '')
-    few, last = result.stdout.splitlines()
+    few, flip, last = result.stdout.splitlines()
     assert few.startswith(
         '12 pairs to train on: the smallest dataset of the paper, facades, has 400'
     )
+    assert flip.startswith('before you train with --flip, look for text, traffic or anything')
     assert last == f'15 pairs checked; open {tmp_path}/out/check.html'
     report = json.loads((tmp_path / 'out' / 'check.json').read_text())
     assert report['warnings'] == [few]

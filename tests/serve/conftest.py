@@ -16,6 +16,6 @@ def facades(tmp_path_factory, graph_mode):
     folder = tmp_path_factory.mktemp('facades')
     for name, count in (('train', 8), ('val', 3)):
         draw.write_pairs(str(folder / name), count, seed=1)
-    config = replace(NARROW, max_steps=30, dropout=0.0, progress_freq=0)
+    config = replace(NARROW, max_steps=30, dropout=0.01, progress_freq=0)
     training.train(str(folder / 'train'), str(folder / 'out'), config)
     return str(folder / 'out')

@@ -1,6 +1,7 @@
 """The endpoints, without a network."""
 
 import base64
+import contextlib
 import gzip
 import io
 import json
@@ -153,6 +154,26 @@ def test_without_a_seed_the_response_has_a_random_one(client):
     response = client.post('/predict', data=png())
     again = client.post(f'/predict?seed={response.headers["X-Seed"]}', data=png())
     assert again.data == response.data != client.post('/predict', data=png()).data
+
+
+def test_without_dropout_there_is_no_seed(trained):
+    with contextlib.closing(JobQueue(1, 1, 60)) as jobs:
+        current, drawing = CurrentGenerator(trained, dropout=0.0), canvas.prepare(find(trained))
+        client = Client(Application('m', current, drawing, jobs, LIMITS, Access()), Response)
+        first, second = (client.post('/predict', data=png()) for _ in range(2))
+        assert first.data == second.data and 'X-Seed' not in first.headers
+        words = 'seed has no effect: this model runs without dropout'
+        assert error_of(client.post('/predict?seed=3', data=png())) == (400, words)
+        assert client.get('/model.json').json['noise'] is False
+        metadata = client.get('/v1/models/m/metadata').json['metadata']
+        assert set(metadata['signature_def']['signature_def']) == {'serving_default', 'floats'}
+        request = {
+            'signature_name': 'seeded',
+            'instances': [{'image_bytes': b64(png()), 'seed': 1}],
+        }
+        answer = client.post('/v1/models/m:predict', data=json.dumps(request))
+        assert error_of(answer) == (400, 'signature_name must be one of serving_default, floats')
+        current.generator.close()
 
 
 def test_fit_whole_keeps_the_size(client):

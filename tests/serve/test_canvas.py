@@ -12,8 +12,8 @@ from PIL import Image
 from support.helpers import write_cut_off, write_pair
 
 from pix2pix_tf.inference.trained import find
-from pix2pix_tf.pairs import draw, halves
-from pix2pix_tf.serve import canvas, palette
+from pix2pix_tf.pairs import draw, halves, palette
+from pix2pix_tf.serve import canvas
 from pix2pix_tf.system.errors import DataError
 
 

@@ -47,7 +47,7 @@ def test_a_replaced_generator_is_closed_by_the_last_request_that_used_it(
     client = Client(Application('m', current, drawing, jobs, Limits(), Access()), Response)
 
     closed, computing, gate = [], threading.Event(), threading.Event()
-    session_class, compute = type(current.generator._session), image_request.compute
+    session_class, compute = type(current.generator._network._session), image_request.compute
     close = session_class.close
     monkeypatch.setattr(session_class, 'close', lambda self: (closed.append(id(self)), close(self)))
 
@@ -57,7 +57,7 @@ def test_a_replaced_generator_is_closed_by_the_last_request_that_used_it(
         return compute(*arguments)
 
     monkeypatch.setattr(image_request, 'compute', compute_behind_the_gate)
-    old = id(current.generator._session)
+    old = id(current.generator._network._session)
 
     def work(number):
         if number == 0:

@@ -379,6 +379,20 @@ def test_another_sample_has_another_seed(page):
     assert page.run('window.saved') == f'result-{seed}.png'
 
 
+def test_without_dropout_the_page_has_no_noise_to_choose(browser, facades):
+    with served(facades, '--dropout_at_test=off') as server:
+        browser.open(server.url)
+        browser.wait(READY)
+        for part in ('noise', 'sample-key', 'about-noise'):
+            assert browser.run(f"byId('{part}').offsetParent === null"), part
+        assert 'seed' not in browser.run("document.querySelector('#status').textContent")
+        browser.key('n')
+        browser.run('window.save = (_, name) => { window.saved = name; }')
+        browser.click('#save')
+        assert browser.run('window.saved') == 'result.png'
+        assert browser.errors == []
+
+
 def test_the_page_opened_as_a_file_says_what_to_do(browser):
     browser.open('file://' + os.path.join(canvas.PAGE, 'index.html'))
     browser.wait("document.querySelector('#status').textContent.startsWith('Opened as a file')")

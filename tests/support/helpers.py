@@ -19,6 +19,7 @@ from support.forking import DEADLINE, ROOT, Forked, killed_after
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pix2pix_tf import checkpoints, exporting
+from pix2pix_tf.cli import main
 from pix2pix_tf.config import Config
 from pix2pix_tf.evaluation.evaluator import Measures
 from pix2pix_tf.inference import trained
@@ -155,6 +156,23 @@ def fork_script(path, *arguments, **options):
 def run_real_command(command, *flags, environment=(), **options):
     """Runs bin/pix2pix-`command` to its end in a new process; returns a CompletedProcess."""
     return run_process(*command_line(command, *flags), environment=environment, **options)
+
+
+def run_here(command, *flags):
+    """Runs pix2pix-`command` in this process; returns its exit status.
+
+    Flags that are not given have their defaults, whatever ran in this process before.
+    """
+    values = main.module_of(command).FLAGS
+    for name in values:
+        values[name].unparse()
+    try:
+        main.run(command, flags)
+    except SystemExit as end:
+        return end.code
+    finally:
+        for name in values:
+            values[name].unparse()
 
 
 def start_command(command, *flags, **options):

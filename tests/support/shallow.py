@@ -25,7 +25,9 @@ def create_generator(generator_inputs, config=Config(), seed=None):
         # About as large as batch normalization, which takes many more ops, would make them
         inner = 16 * conv(inp, config.ngf, stride=2, config=config)
     with tf.variable_scope('decoder_1'):
-        joined = tf.nn.relu(dropout(inner, config.dropout, seed))
+        if config.dropout:
+            inner = dropout(inner, config.dropout, seed)
+        joined = tf.nn.relu(inner)
         small = tf.tanh(deconv(joined, config.output_channels, config))
     return tf.depth_to_space(tf.tile(small, [1, 1, 1, COARSE**2]), COARSE)
 

@@ -360,7 +360,7 @@ const LETTERS = {
   e: () => check('tool', 'eraser'),
   '[': () => resize(-2),
   ']': () => resize(2),
-  n: () => byId('sample').click(),
+  n: () => model.noise && byId('sample').click(),
   d: () => byId('save').click(),
   o: () => byId('open').click(),
 };
@@ -419,16 +419,18 @@ async function answer() {
   output.getContext('2d').drawImage(image, 0, 0);
   const resampled = ![undefined, String(seed)].includes(output.dataset.seed);
   output.dataset.seed = seed;
+  const which = model.noise ? ` for seed ${seed}` : '';
   const seconds = ((performance.now() - began) / 1000).toFixed(2);
-  output.setAttribute('aria-label', `Result for seed ${seed}`);
+  output.setAttribute('aria-label', `Result${which}`);
   byId('save').disabled = false;
   const why = resampled ? ' Samples differ little: the only noise is dropout.' : '';
-  say(`Result for seed ${seed}, ${image.width}×${image.height} pixels, in ${seconds} s.${why}${note}`);
+  say(`Result${which}, ${image.width}×${image.height} pixels, in ${seconds} s.${why}${note}`);
 }
 
 let compute = async seed => {
   const body = await new Promise(done => input.toBlob(done, 'image/png'));
-  const response = await request(`predict?seed=${seed}`, { method: 'POST', body });
+  const address = model.noise ? `predict?seed=${seed}` : 'predict';
+  const response = await request(address, { method: 'POST', body });
   const step = response.headers.get('X-Step');
   if (model && step) {
     model.step = Number(step); // a newer checkpoint may answer
@@ -556,7 +558,9 @@ document.addEventListener('drop', event => {
 byId('undo').addEventListener('click', undo);
 byId('redo').addEventListener('click', redo);
 byId('clear').addEventListener('click', clear);
-byId('save').addEventListener('click', () => save(output, `result-${output.dataset.seed}.png`));
+byId('save').addEventListener('click', () => {
+  save(output, model.noise ? `result-${output.dataset.seed}.png` : 'result.png');
+});
 byId('save-input').addEventListener('click', () => save(input, 'drawing.png'));
 byId('seed').addEventListener('change', update);
 byId('sample').addEventListener('click', () => {
@@ -635,6 +639,7 @@ function prepare() {
   describe();
   byId('about').textContent = ABOUT[kind] || '';
   byId('about').hidden = !ABOUT[kind];
+  for (const part of ['noise', 'sample-key', 'about-noise']) byId(part).hidden = !model.noise;
   document.title = `${name}: pix2pix`;
   for (const canvas of [input, output]) Object.assign(canvas, { width, height });
   sheet = model.sheet;

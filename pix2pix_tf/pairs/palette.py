@@ -1,4 +1,4 @@
-"""The palette of the page, and its cleared sheet: the most frequent colors of training inputs."""
+"""The most frequent colors of label maps or line drawings, and a cleared sheet to draw one on."""
 
 import colorsys
 import itertools
@@ -10,7 +10,7 @@ from PIL import Image
 LABELS, LINES, PHOTOS, UNKNOWN = 'labels', 'lines', 'photos', 'unknown'  # kinds of inputs
 FILES = 'files'  # inputs that the page cannot draw: of several panels, gray, or of 16 bits
 
-_MOST = 16  # colors
+MOST = 16  # colors
 _FLAT = 8  # largest difference from a neighbor, of 255
 _NEAR = 40  # largest difference between colors that count as one
 _FEWEST = 0.001  # share of the flat pixels that makes a color part of the palette
@@ -57,11 +57,17 @@ class Color(NamedTuple):
 
 
 class Palette(NamedTuple):
-    """The colors to draw with."""
+    """The colors of a set of images."""
 
     kind: str  # LABELS, LINES, PHOTOS, UNKNOWN or FILES
     background: str  # '#0000aa'
     colors: List[Color]
+
+
+def named(colors: Sequence[Rgb]) -> List[Color]:
+    """Colors with their names: those of the labels of facades, or else in words."""
+    names = _facade_names(colors) or _unique([color_name(color) for color in colors])
+    return [Color(_hex(color), name) for color, name in zip(colors, names)]
 
 
 def _palette(kind, background, colors, names):
@@ -73,7 +79,8 @@ def _hex(color):
     return '#' + ''.join(f'{value:02x}' for value in color)
 
 
-def _rgb(color):
+def rgb(color: str) -> Rgb:
+    """'#0000aa' => (0, 0, 170)."""
     return tuple(int(color[at : at + 2], 16) for at in (1, 3, 5))
 
 
@@ -143,14 +150,14 @@ def fits(image: Image.Image, found: Palette) -> bool:
 
 def _share_of_palette(image, found):
     """The share of the pixels that have about a color of the palette."""
-    colors = np.array([_rgb(color.color) for color in found.colors])
+    colors = np.array([rgb(color.color) for color in found.colors])
     pixels = np.asarray(image.resize((128, 128), Image.NEAREST), int)
     return (np.abs(pixels[:, :, None] - colors).max(axis=3).min(axis=2) <= _NEAR).mean()
 
 
 def _count_in_rows(image, found):
     """How many pixels of each row have each color of the palette: [_ROWS, colors]."""
-    colors = np.array([_rgb(color.color) for color in found.colors])
+    colors = np.array([rgb(color.color) for color in found.colors])
     pixels = np.asarray(image.resize((_ROWS, _ROWS), Image.NEAREST), int)
     nearest = np.abs(pixels[:, :, None] - colors).max(axis=3).argmin(axis=2)
     return (nearest[:, :, None] == np.arange(len(colors))).sum(axis=1)
@@ -174,7 +181,7 @@ def _most_frequent(pixels):
     colors, counts = unique.view(np.uint8).reshape(-1, 4)[order, :3].astype(int), counts[order]
     total = counts.sum()
     found, covered = [], 0.0
-    while len(colors) and len(found) < _MOST:
+    while len(colors) and len(found) < MOST:
         distance = np.abs(colors - colors[0]).max(axis=1)
         near = distance <= _NEAR
         share = counts[near].sum() / total

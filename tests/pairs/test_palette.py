@@ -1,12 +1,12 @@
-"""The palette of the page."""
+"""The palette of label maps and line drawings."""
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from pix2pix_tf.pairs import inputs as computed
+from pix2pix_tf.pairs import palette
 from pix2pix_tf.pairs.draw import draw_labels, draw_plan
-from pix2pix_tf.serve import palette
 
 
 def jpeg(image, tmp_path):
