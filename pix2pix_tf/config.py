@@ -38,6 +38,9 @@ BELOW_1 = Range('at least 0 and below 1', lambda value: 0 <= value < 1)
 SEED = Range('0 or more and below 2**31', lambda value: 0 <= value < 2**31)
 SWITCH = Range('true or false', lambda value: True)
 DIRECTION = Range('BtoA or AtoB', lambda value: value in ('BtoA', 'AtoB'))
+PANELS = _at_least_1(64)
+CHANNELS = Range('3 or 1', lambda value: value in (3, 1))
+BITS = Range('8 or 16', lambda value: value in (8, 16))
 METRIC = Range(
     'none, L1, RMSE, PSNR, SSIM, MS-SSIM or LPIPS',
     lambda value: value in ('none', 'L1', 'RMSE', 'PSNR', 'SSIM', 'MS-SSIM', 'LPIPS'),
@@ -91,6 +94,14 @@ class Config:
         DIRECTION,
         'BtoA: from the right half (B), learns the left half (A); AtoB: the reverse.',
     )
+    input_panels: int = _option(
+        1, PANELS, 'Images side by side in a file that are the input, such as a photo and a mask.'
+    )
+    output_panels: int = _option(
+        1, PANELS, 'Images side by side in a file that are the target, all of the same size.'
+    )
+    channels: int = _option(3, CHANNELS, 'Channels of each image: 3 for RGB, 1 for gray.')
+    bits: int = _option(8, BITS, 'Bits of a value in the files, 16 only in PNG, and in outputs.')
     batch_size: int = _option(1, PAIRS_PER_STEP, 'Pairs per step.')
     num_threads: typing.Optional[int] = _changeable(
         None,
@@ -180,6 +191,36 @@ class Config:
             value = getattr(self, name)
             if is_size(value):
                 object.__setattr__(self, name, parse_size(value))
+
+    @property
+    def panels(self) -> int:
+        """The images side by side in a file."""
+        return self.input_panels + self.output_panels
+
+    @property
+    def is_rgb_pair(self) -> bool:
+        """Whether the input is one RGB image of 8 bits, and so is the output."""
+        return (self.panels, self.channels, self.bits) == (2, 3, 8)
+
+    @property
+    def input_channels(self) -> int:
+        """The channels of the generator's input: those of its panels, one after the other."""
+        return self.input_panels * self.channels
+
+    @property
+    def output_channels(self) -> int:
+        """The channels of the generator's output: those of its panels, one after the other."""
+        return self.output_panels * self.channels
+
+    @property
+    def pixel_type(self) -> str:
+        """The type of a value in a file, as numpy and TensorFlow name it."""
+        return f'uint{self.bits}'
+
+    @property
+    def white(self) -> int:
+        """The largest value in a file: 255, or 65535 with 16 bits."""
+        return 2**self.bits - 1
 
 
 _SIZE = re.compile(r'([0-9]{1,9})(?:x([0-9]{1,9}))?$')

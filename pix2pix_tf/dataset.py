@@ -19,27 +19,50 @@ class Batches(NamedTuple):
     """The post's batches of images, and the number of steps in an epoch."""
 
     paths: tf.Tensor  # [batch] string
-    inputs: tf.Tensor  # [batch, height, width, 3] float32 in [-1, 1], of crop_size
-    targets: tf.Tensor  # the same
+    inputs: tf.Tensor  # [batch, height, width, input_channels] float32 in [-1, 1], of crop_size
+    targets: tf.Tensor  # the same with output_channels
     steps_per_epoch: int
 
 
-def decode_image(contents: tf.Tensor) -> tf.Tensor:
+def decode_image(contents: tf.Tensor, config: Config = Config()) -> tf.Tensor:
     """The bytes of a JPEG or PNG => [height, width, 3] uint8; gray becomes RGB, transparent white.
 
-    The pixels of a PNG are those of `pairs.read.read_image`.
+    The pixels of a PNG are those of `pairs.read.read_image`. With the options for it, the result
+    has one channel, or values of 16 bits (int32) from a PNG; those of 8 bits become 257 times that.
     """
     # decode_png also reads JPEG, to the same pixels as decode_jpeg
-    image = tf.image.decode_png(contents)  # [height, width, 1 or 3, and 1 more for alpha]
+    image = tf.image.decode_png(contents, dtype=config.pixel_type)
+    if config.bits == 16:
+        image = tf.cast(image, tf.int32)  # few ops take uint16
+    # [height, width, 1 or 3, and 1 more for alpha]
     has_alpha = tf.equal(tf.shape(image)[2] % 2, 0)
     image = tf.cond(has_alpha, lambda: flatten(image), lambda: image)
-    image = tf.tile(image, [1, 1, 3 // tf.shape(image)[2]])
-    image.set_shape([None, None, 3])
+    if config.channels == 1:
+        has_colors = tf.equal(tf.shape(image)[2], 3)
+        image = tf.cond(has_colors, lambda: to_gray(image), lambda: image)
+    else:
+        image = tf.tile(image, [1, 1, 3 // tf.shape(image)[2]])
+    image.set_shape([None, None, config.channels])
     return image
 
 
+def to_gray(image: tf.Tensor) -> tf.Tensor:
+    """[height, width, 3] => [height, width, 1] of the same type: the luma, as Pillow rounds it."""
+    weighted = tf.cast(image, tf.int64) * tf.constant([19595, 38470, 7471], tf.int64)
+    luma = (tf.reduce_sum(weighted, axis=2, keepdims=True) + 2**15) // 2**16
+    return tf.cast(luma, image.dtype)
+
+
 def flatten(image: tf.Tensor) -> tf.Tensor:
-    """[height, width, channels + 1] => [height, width, channels], both uint8, on white."""
+    """[height, width, channels + 1] => [height, width, channels] of the same type, on white.
+
+    The type is uint8, or int32 for values of 16 bits.
+    """
+    if image.dtype == tf.int32:
+        white = 2**16 - 1
+        image = tf.cast(image, tf.float64)
+        colors, alpha = image[..., :-1], image[..., -1:]
+        return tf.cast(tf.round((colors * alpha + white * (white - alpha)) / white), tf.int32)
     image = tf.cast(image, tf.float32)
     colors, alpha = image[..., :-1], image[..., -1:]
     # Rounded, and exact: 256 levels of 256 fit into float32
@@ -53,7 +76,7 @@ def process_image(
     config: Config = Config(),
     mirrored: Optional[tf.Tensor] = None,
 ) -> tf.Tensor:
-    """[height, width, 3] uint8 => [*crop_size, 3] float32 in [-1, 1].
+    """[height, width, 3] uint8 => [*crop_size, 3] float32 in [-1, 1]; or with other channels.
 
     With an `offset` (two int32: rows, columns) the image is scaled to scale_size and cropped at
     that offset. Without one it is scaled to crop_size and not cropped. The post draws the offset
@@ -63,7 +86,7 @@ def process_image(
     If `mirrored` (a scalar bool) is true, left and right change places after the crop.
     """
     # [0, 255] => [-1, 1]
-    image = tf.cast(image, tf.float32) / 127.5 - 1
+    image = tf.cast(image, tf.float32) / (config.white / 2) - 1
     size = config.crop_size if offset is None else config.scale_size
     image = tf.image.resize_images(image, size, method=tf.image.ResizeMethod.AREA)
     if offset is not None:
@@ -92,11 +115,17 @@ def decode_pair(
 ) -> Tuple[tf.Tensor, tf.Tensor]:
     """The bytes of a pair => input and target, each [*crop_size, 3] float32 in [-1, 1].
 
-    For `offset` and `mirrored`, see `process_image`.
+    Of several panels, the channels come one after the other. For `offset` and `mirrored`, see
+    `process_image`.
     """
-    raw_image = decode_image(contents)
-    width = tf.shape(raw_image)[1]
-    left, right = raw_image[:, : width // 2], raw_image[:, width // 2 :]
+    raw_image = decode_image(contents, config)
+    if config.panels == 2:
+        width = tf.shape(raw_image)[1]
+        left, right = raw_image[:, : width // 2], raw_image[:, width // 2 :]
+    else:
+        panels = tf.split(raw_image, config.panels, axis=1)
+        middle = config.output_panels if config.direction == 'BtoA' else config.input_panels
+        left, right = (tf.concat(part, axis=2) for part in (panels[:middle], panels[middle:]))
     # BtoA is the post's direction, labels => photo: the input is the right half
     inputs, targets = (right, left) if config.direction == 'BtoA' else (left, right)
     return (

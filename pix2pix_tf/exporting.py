@@ -71,8 +71,8 @@ def export(
         Pix2PixError: a file cannot be written, a network is unusable, or there is too
             little memory.
     """
-    test_set = find_test_set(data, skip_bad_files, measures)
     trained = find_trained(checkpoint or out, config)
+    test_set = find_test_set(data, skip_bad_files, measures, trained.config)
     image_dir = os.path.join(out, 'images')
     pages.check_ours(out, 'out')
     check_replaceable(out)
@@ -80,7 +80,7 @@ def export(
     report, features, written = test(test_set, trained, measures, image_dir, write_images=True)
     pairs, page = count(len(report.images), 'pair'), None
     wrote = f'wrote {written} images of {pairs} from {report.source["checkpoint"]} to {image_dir}'
-    size = trained.config.crop_size
+    size = images.page_size(trained.config)
     if measures.shard.total > 1:
         equal = _in_common(test_set, trained.config, measures)
         part = shard_files.save(measures.shard, report, features, size, out, equal)
@@ -119,8 +119,8 @@ def evaluate(
         Pix2PixError: a file cannot be written, a network is unusable, or there is too
             little memory.
     """
-    test_set = find_test_set(data, skip_bad_files, measures)
     trained = find_trained(checkpoint or out, config)
+    test_set = find_test_set(data, skip_bad_files, measures, trained.config)
     check_replaceable(out)
     report, features, _ = test(test_set, trained, measures, out)
     print_line(f'{report.source["checkpoint"]} on {count(len(report.images), "pair")} of {data}')
@@ -170,17 +170,27 @@ class TestSet(NamedTuple):
 
 
 def find_test_set(
-    data: str, skip_bad_files: bool = False, measures: Measures = Measures()
+    data: str,
+    skip_bad_files: bool = False,
+    measures: Measures = Measures(),
+    config: Config = Config(),
 ) -> TestSet:
-    """The pairs in the folder `data` that `measures` asks for.
+    """The pairs in the folder `data` that `measures` asks for, for a model with `config`.
 
     Raises:
         DataError: the folder or some of its files are unusable; the message names them.
         UsageError: there are fewer pairs than shards.
     """
-    pairs = find_pairs(data, skip_bad_files)
+    pairs = find_pairs(data, skip_bad_files, panels=config.panels, bits=config.bits)
     for note in pairs.notes:
         print_line(note)
+    if measures.network and config.output_panels > 1:
+        raise UsageError(
+            f'`features`: FID and KID compare single images, and the model has '
+            f'{config.output_panels} output panels'
+        )
+    if measures.labels and not config.is_rgb_pair:
+        raise UsageError('`labels` is for pairs of two RGB images of 8 bits')
     if measures.network and len(pairs.paths) < 2:
         raise DataError(f'FID and KID need at least two pairs, and {data} has only one')
     names = images.output_names(pairs.paths)
@@ -223,7 +233,8 @@ def test(
         colors = label_colors.find(measures.labels, list(test_set.names), trained.config.direction)
     written = 0
     run = running(test_set.paths, trained, measures.samples, write_images)
-    with Evaluator(names, measures, colors) as evaluator, run as (restored, batches):
+    channels = trained.config.channels
+    with Evaluator(names, measures, colors, channels) as evaluator, run as (restored, batches):
         files.prepare_directory(folder)
         if write_images:
             files.write_whole(os.path.join(folder, images.UNFINISHED), b'')
@@ -254,9 +265,9 @@ def running(
     """Yields what was restored, and the batches of the pairs at `paths`, in order.
 
     A batch has 'paths' (bytes) and, for each of `images.KINDS`, '{kind}_pixels', [batch, height,
-    width, 3] uint8; with `encode` also '{kind}', the same as PNG files (bytes). There are several
-    outputs per input if there are several `samples`. The next batch is computed while the caller
-    has one.
+    width, channels] uint8 or uint16; with `encode` also '{kind}', the same as PNG files (bytes).
+    There are several outputs per input if there are several `samples`. The next batch is computed
+    while the caller has one.
 
     Raises:
         DataError: a file cannot be decoded; the message names it.
@@ -303,9 +314,9 @@ def _fetches(batches, config, samples, encode):
         ('outputs', outputs),
         ('targets', batches.targets),
     ):
-        fetches[kind + '_pixels'] = images.deprocess_image(image)
+        fetches[kind + '_pixels'] = images.deprocess_image(image, config)
         if encode:
-            fetches[kind] = images.encode_pngs(fetches[kind + '_pixels'])
+            fetches[kind] = images.encode_pngs(fetches[kind + '_pixels'], config)
     return fetches
 
 

@@ -3,10 +3,11 @@
 import glob
 import os
 import re
-from typing import Any, Dict, Iterable, Sequence
+from typing import Any, Dict, Iterable, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
+from pix2pix_tf.config import Config
 from pix2pix_tf.image_names import KINDS, filename, without_extensions
 from pix2pix_tf.system import compat, files
 from pix2pix_tf.system.errors import UsageError
@@ -17,17 +18,37 @@ _COMPRESSION = 1
 UNFINISHED = '.exporting'  # file in the folder of images, until all are written
 
 
-def deprocess_image(img: tf.Tensor) -> tf.Tensor:
-    """Float in [-1, 1] => uint8 in [0, 255]; any shape."""
+def deprocess_image(img: tf.Tensor, config: Config = Config()) -> tf.Tensor:
+    """Float in [-1, 1] => uint8 in [0, 255], or with 16 bits uint16 in [0, 65535]; any shape."""
+    if config.bits == 16:
+        # Rounded: convert_image_dtype cuts off, which loses some of so many values
+        levels = tf.clip_by_value((img + 1) * (config.white / 2), 0, config.white)
+        return tf.cast(tf.round(levels), tf.uint16)
     img = (img + 1) / 2
     return tf.image.convert_image_dtype(img, dtype=tf.uint8, saturate=True)
 
 
-def encode_pngs(images: tf.Tensor) -> tf.Tensor:
-    """[batch, height, width, 3] uint8 => [batch] string: the bytes of PNG files."""
+def side_by_side(images: tf.Tensor, config: Config = Config()) -> tf.Tensor:
+    """[batch, height, width, panels * channels] => [batch, height, panels * width, channels]."""
+    panels = images.get_shape().as_list()[3] // config.channels
+    return images if panels == 1 else tf.concat(tf.split(images, panels, axis=3), axis=2)
+
+
+def encode_pngs(images: tf.Tensor, config: Config = Config()) -> tf.Tensor:
+    """[batch, height, width, 3] uint8 => [batch] string: the bytes of PNG files.
+
+    Or uint16, and with the channels of several panels, which a file has side by side.
+    """
+    images = side_by_side(images, config)
     return compat.map_fn(
         lambda image: tf.image.encode_png(image, compression=_COMPRESSION), images, dtype=tf.string
     )
+
+
+def page_size(config: Config) -> Tuple[int, int, int]:
+    """(height, width of an input, width of an output or target) of PNG files, in pixels."""
+    height, width = config.crop_size
+    return height, config.input_panels * width, config.output_panels * width
 
 
 def output_names(paths: Sequence[str]) -> Dict[str, str]:

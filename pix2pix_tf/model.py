@@ -18,7 +18,7 @@ Average = Callable[[List[tf.Tensor], str], List[tf.Tensor]]
 class Model(NamedTuple):
     """The tensors of a training step; the first four fields are the post's. Losses are scalars."""
 
-    outputs: tf.Tensor  # [batch, height, width, 3] in [-1, 1]
+    outputs: tf.Tensor  # [batch, height, width, output_channels] in [-1, 1]
     train_op: tf.Operation
     gen_loss: tf.Tensor  # gan_weight * gen_loss_gan + l1_weight * gen_loss_l1
     discrim_loss: tf.Tensor
@@ -45,10 +45,10 @@ def build_generator(
 ) -> tf.Tensor:
     """The generator's outputs for `inputs`, with the variable names of the checkpoints.
 
-    [batch, height, width, 3] in [-1, 1] => the same shape and range. If the graph has a generator
-    already, its variables are shared. With `image_seeds` ([batch, 2] int64, from
-    `noise.image_seeds`) every image is a batch of one, with its own statistics and noise: its
-    output does not depend on the other images, not even in the last bit.
+    [batch, height, width, input_channels] in [-1, 1] => the same range, with output_channels. If
+    the graph has a generator already, its variables are shared. With `image_seeds` ([batch, 2]
+    int64, from `noise.image_seeds`) every image is a batch of one, with its own statistics and
+    noise: its output does not depend on the other images, not even in the last bit.
 
     Raises:
         UsageError: the height or the width is not a multiple of 256.
@@ -95,11 +95,12 @@ def build_model(
 ) -> Model:
     """The graph of a training step.
 
-    `inputs` and `targets` are [batch, height, width, 3] in [-1, 1]. If several processes train one
-    model, `average` takes the gradients of a network and its name, and returns their means over
-    the processes, which are then applied. Gradients are computed from the losses times
-    `loss_scale`, and divided by it: in float16, the smallest would otherwise round to 0. By
-    default, `learning_rate` is the option of that name; see `learning_rate_schedule`.
+    `inputs` and `targets` are [batch, height, width, 3] in [-1, 1], or have the channels that
+    `config` says. If several processes train one model, `average` takes the gradients of a network
+    and its name, and returns their means over the processes, which are then applied. Gradients are
+    computed from the losses times `loss_scale`, and divided by it: in float16, the smallest would
+    otherwise round to 0. By default, `learning_rate` is the option of that name; see
+    `learning_rate_schedule`.
 
     Raises:
         UsageError: the height or the width is not a multiple of 256.

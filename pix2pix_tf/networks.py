@@ -1,6 +1,6 @@
 """The U-Net generator and the PatchGAN discriminator (sections "Generator" and "Discriminator").
 
-The shape comments are for the post's 256x256 pixels.
+The shape comments are for the post's 256x256 pixels, with an RGB image as input and as output.
 """
 
 from functools import partial
@@ -21,9 +21,9 @@ def create_generator(
 ) -> tf.Tensor:
     """The encoder-decoder with skip connections.
 
-    [batch, height, width, 3] in [-1, 1] => the same shape and range. Height and width must be known
-    while the graph is built. With a `seed` ([2] int64, from `noise.image_seeds`), dropout depends
-    on it alone.
+    [batch, height, width, input_channels] in [-1, 1] => the same range, with output_channels.
+    Height and width must be known while the graph is built. With a `seed` ([2] int64, from
+    `noise.image_seeds`), dropout depends on it alone.
 
     Raises:
         UsageError: the height or the width is not a multiple of 256.
@@ -88,7 +88,7 @@ def create_generator(
     with tf.variable_scope('decoder_1'):
         inp = tf.concat([layers[-1], layers[0]], axis=3)
         rectified = tf.nn.relu(inp)
-        output = deconv(rectified, 3)
+        output = deconv(rectified, config.output_channels)
         return tf.tanh(output)
 
 
@@ -97,8 +97,8 @@ def create_discriminator(
 ) -> tf.Tensor:
     """Rates how real each 70x70 patch of `discrim_targets` looks, given `discrim_inputs`.
 
-    Both [batch, height, width, 3] in [-1, 1] => [batch, height / 8 - 2, width / 8 - 2, 1], the
-    probability of "real" in (0, 1).
+    Both [batch, height, width, channels] in [-1, 1], each with its own number of channels =>
+    [batch, height / 8 - 2, width / 8 - 2, 1], the probability of "real" in (0, 1).
     """
     conv, batchnorm = partial(ops.conv, config=config), partial(ops.batchnorm, config=config)
     n_layers = 3

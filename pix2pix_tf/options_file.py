@@ -17,7 +17,7 @@ _MAX_BYTES = 2**16  # of the file; ours have 2,000
 DATA = 'data'
 TENSORFLOW = 'tensorflow'
 # Options that decide the shapes of variables: with others, a checkpoint cannot be restored at all
-SHAPES = ('ngf', 'ndf')
+SHAPES = ('ngf', 'ndf', 'input_panels', 'output_panels', 'channels')
 
 
 class Data(typing.NamedTuple):

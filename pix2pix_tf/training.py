@@ -84,7 +84,7 @@ def train(  # noqa: PLR0913 - what the command has as flags
             cannot be used, or there is too little memory.
     """
     compat.use_graph_mode()
-    pairs = find.find_pairs(data, skip_bad_files)
+    pairs = find.find_pairs(data, skip_bad_files, panels=config.panels, bits=config.bits)
     best_checkpoint.check_possible(config, val_data, optional)
     watched = find_watched(val_data, config, skip_bad_files)
     described = options_file.describe_data(data, pairs.paths)
@@ -95,7 +95,7 @@ def train(  # noqa: PLR0913 - what the command has as flags
         for line in [describe(pairs.sizes, config), *notes_on(pairs, watched, val_data)]:
             print_line(line)
         session.prepare(config, print_line)
-        measuring = image_metrics.opened(optional)
+        measuring = image_metrics.opened(optional, config.channels)
         with measuring as compare, tf.Graph().as_default(), diagnosis.explained(pairs.paths):
             first_step = checkpoints.step_of(checkpoint)
             if config.seed is not None:
@@ -189,7 +189,8 @@ def find_watched(
     if not (config.display_freq or config.eval_freq):
         find.find_images(val_data, 'val_data')  # or a typo would remain unnoticed
         return None
-    watched = find.find_pairs(val_data, skip_bad_files, 'val_data', config.eval_images)
+    shape = config.panels, config.bits
+    watched = find.find_pairs(val_data, skip_bad_files, 'val_data', config.eval_images, *shape)
     image_names.check_names(images.output_names(watched.paths), LONGEST_STEP + '.png')
     return watched
 
@@ -228,10 +229,19 @@ def describe(sizes: Sequence[find.WidthHeight], config: Config) -> str:
     """One line about what a training learns from files of these (width, height), and how."""
     learns = {'BtoA': 'left half from the right', 'AtoB': 'right half from the left'}
     other = {'BtoA': 'AtoB', 'AtoB': 'BtoA'}[config.direction]
+    parts = 'halves'
+    if config.panels > 2:
+        sides = {'BtoA': ('left', 'right'), 'AtoB': ('right', 'left')}[config.direction]
+        targets, inputs = config.output_panels, config.input_panels
+        from_them = f'{sides[0]} {count(targets, "panel")} from the {inputs} on the {sides[1]}'
+        learns, parts = {config.direction: from_them}, 'panels'
+    if (config.channels, config.bits) != (3, 8):
+        kind = {3: 'RGB', 1: 'gray'}[config.channels]
+        parts = f'{kind} {parts}, {config.bits} bits,'
     mirrored = '; half of the pairs are mirrored at random' if config.flip else ''
     return (
         f'direction {config.direction}: learns the {learns[config.direction]} ({other} is the '
-        f'reverse); halves of {find.describe_halves(sizes)} are scaled to '
+        f'reverse); {parts} of {find.describe_panels(sizes, config.panels)} are scaled to '
         f'{describe_size(config.scale_size)} and cropped to {describe_size(config.crop_size)}'
         f'{mirrored}'
     )

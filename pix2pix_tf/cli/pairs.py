@@ -7,29 +7,42 @@ pairs of new files. check DIR looks for bad files, copies in two parts, and halv
 belong together.
 """
 
+import functools
 import os
 from typing import Callable, Dict, Sequence
 
 from absl import flags
 from PIL import ImageColor
 
-from pix2pix_tf.pairs import check, check_page, halves, inputs, make, match, record, split
+from pix2pix_tf.pairs import (
+    bands,
+    check,
+    check_page,
+    halves,
+    inputs,
+    make,
+    match,
+    record,
+    split,
+    stacks,
+)
 from pix2pix_tf.system import processes
 from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import DataError, UsageError, with_flags
 
 _SHAPE = 'size resize background format quality'
 _SPLIT = 'split group seed'
+_BANDS = 'channels bits range'
 _INPUTS = ' '.join(inputs.Parameters._fields)
 
 # {command: its flags}
 FLAGS_OF = {
     'make': f'photos to input {_INPUTS} {_SHAPE} {_SPLIT} processes',
-    'combine': f'a b to match partial labels colorize {_SHAPE} {_SPLIT} processes',
+    'combine': f'a b to match partial labels colorize {_BANDS} {_SHAPE} {_SPLIT} processes',
     'split': 'to processes',
     'swap': 'to format quality processes',
     'import': f'to match panels partial labels colorize {_SHAPE} processes',
-    'check': 'out doubt_below processes',
+    'check': 'out panels doubt_below processes',
 }
 ARGUMENTS = '|'.join(FLAGS_OF) + ' [DIR]'
 
@@ -50,17 +63,29 @@ FLAGS.set_gnu_getopt(True)  # flags may follow DIR
 # (name, default, meaning)
 for _flag in (
     ('photos', None, 'make: folder of photos; its subfolders also count.'),
-    ('a', None, 'combine: folder of the left halves, by default the targets of a training.'),
-    ('b', None, 'combine: folder of the right halves, by default the inputs.'),
     ('to', None, 'Folder for the pairs.'),
     ('match', '{stem}', "Name in B for a name in A, as in '{stem}_label'; or both, with a comma."),
     ('split', None, 'Parts and their shares, as in train:0.8,val:0.1,test:0.1.'),
     ('group', None, 'Regular expression; files in which its groups are equal stay together.'),
     ('background', 'white', 'Color of the margins of `resize`=pad.'),
-    ('panels', None, 'import: what the panels of a file are, as in b,-,a; - is left out.'),
+    (
+        'panels',
+        None,
+        'import, check: what the panels of a file are, as in a,b,b; with import, - is left out.',
+    ),
+    (
+        'range',
+        None,
+        'combine: the values that become black and white, as in 0,4095; not of images of 8 bits.',
+    ),
     ('out', 'out/check', 'check: folder for check.html and check.json.'),
 ):
     flags.DEFINE_string(*_flag, flag_values=FLAGS)
+for _flag in (
+    ('a', None, 'combine: folder of the left panels, by default the targets of a training.'),
+    ('b', None, 'combine: folder of the right panels, by default the inputs.'),
+):
+    flags.DEFINE_multi_string(*_flag, flag_values=FLAGS)
 flags.DEFINE_flag(
     _InputFlag('input', 'edges', 'make: what is computed from each photo.', inputs.KINDS), FLAGS
 )
@@ -80,6 +105,8 @@ for _choice in (
         ('a', 'b', 'both', 'none'),
         'combine, import: halves that are class ids in gray; they get the colors in legend.html.',
     ),
+    ('channels', '3', ('3', '1'), 'combine: channels of each panel: 3 for RGB, 1 for gray.'),
+    ('bits', '8', ('8', '16'), 'combine: bits of a value; 16 writes PNG files.'),
     (
         'format',
         'auto',
@@ -138,7 +165,8 @@ def main(arguments: Sequence[str]) -> None:
     elif len(folders) != 1:
         raise UsageError(f'give one folder: pix2pix-pairs {command} DIR')
     for name in ('photos', 'a', 'b', 'to'):
-        if name in names and not FLAGS[name].value:
+        is_optional = name == 'a' and len(FLAGS.b or ()) > 1  # files of inputs alone
+        if name in names and not FLAGS[name].value and not is_optional:
             raise UsageError(f'`{name}` is missing: give a folder')
     try:
         ImageColor.getrgb(FLAGS.background)
@@ -161,10 +189,43 @@ def _make():
 
 
 def _combine():
-    make.check_apart(FLAGS.to, FLAGS.a, FLAGS.b)
-    _check_unmixed(FLAGS.a, 'or use pix2pix-pairs import on the folder of both')
-    found = match.match_names(FLAGS.a, FLAGS.b, FLAGS.match)
-    _make_of_two(found, _output('combine', FLAGS.a, FLAGS.b))
+    sides = ('a',) * len(FLAGS.a or ()) + ('b',) * len(FLAGS.b)
+    folders = [*(FLAGS.a or ()), *FLAGS.b]
+    make.check_apart(FLAGS.to, *folders)
+    _check_unmixed(folders[0], 'or use pix2pix-pairs import on the folder of both')
+    found = match.match_folders(folders, FLAGS.match)
+    output = _output('combine', *folders)
+    output.recipe['sides'] = ','.join(sides)
+    arrays = any(bands.is_array(path) for one in found.pairs for path in one.paths)
+    if arrays or sides != ('a', 'b') or any(FLAGS[name].present for name in _BANDS.split()):
+        _make_stacks(found, output, sides)
+    else:
+        _make_of_two(found, output)
+
+
+def _make_stacks(found, output, sides):
+    """Makes files of any number of panels; `sides` are those of the files of a source."""
+    if FLAGS.colorize != 'none':
+        raise UsageError('`colorize` is for pairs of two RGB images of 8 bits')
+    if FLAGS.bits == '16' and FLAGS.format == 'jpg':
+        raise UsageError('`format`=jpg has values of 8 bits: `bits`=16 needs png')
+    values = FLAGS.range and stacks.parse_range(FLAGS.range)
+    stack = stacks.Stack(sides, 0, int(FLAGS.channels), int(FLAGS.bits), values)
+    found = _without_unusable(found)
+    listed = record.read_record(FLAGS.to, output.recipe).found.get('panels')
+    panels = tuple(listed.split(',')) if listed else stacks.sides_of(stack, found.pairs)
+    stack = stack._replace(panels=len(panels))
+    output = output._replace(found={'panels': ','.join(panels)})
+    build, hash_of = (
+        functools.partial(function, stack) for function in (stacks.file_of_panels, stacks.hash_of)
+    )
+    made = make.make_pairs(found, build, _options('png', labels=FLAGS.labels), output, hash_of)
+    _report(made)
+    flags = [record.describe_flags(panels)]
+    flags += [f'`{name}`={FLAGS[name].value}' for name in ('channels', 'bits')]
+    if 'a' in panels:
+        print_line(with_flags(f'train with {", ".join(flags)}'))
+    _check_complete(made, found)
 
 
 def _check_unmixed(folder, advice):
@@ -202,6 +263,17 @@ def _import(folder):
 
 def _make_of_two(found, output):
     """Makes pairs of two files each."""
+    found = _without_unusable(found)
+    looked, extension = _labels(output, lambda: halves.look_at(found.pairs, 'a', 'b'))
+    options = _options(extension, labels=looked['labels'], colorize=FLAGS.colorize)
+    output = output._replace(found=looked, legend=_legend(found))
+    made = make.make_pairs(found, halves.pair_of_two, options, output)
+    _report(made)
+    _check_complete(made, found)
+
+
+def _without_unusable(found):
+    """`found` without files of another aspect; with any, and without `partial`, an error."""
     found = match.leave_out_other_aspects(found, FLAGS.processes)
     if found.left_out and not FLAGS.partial:
         for line in found.left_out:
@@ -211,11 +283,10 @@ def _make_of_two(found, output):
             f'{unusable}, as named above, cannot be used: repair them, or continue without them '
             'with `partial`'
         )
-    looked, extension = _labels(output, lambda: halves.look_at(found.pairs, 'a', 'b'))
-    options = _options(extension, labels=looked['labels'], colorize=FLAGS.colorize)
-    output = output._replace(found=looked, legend=_legend(found))
-    made = make.make_pairs(found, halves.pair_of_two, options, output)
-    _report(made)
+    return found
+
+
+def _check_complete(made, found):
     if len(made.left_out) > len(found.left_out) and not FLAGS.partial:
         raise DataError('some files were left out, as named above: see `partial`')
 
@@ -280,11 +351,16 @@ def _swap(folder):
 
 
 def _check(folder):
-    findings = check.check_dataset(folder, FLAGS.doubt_below, FLAGS.processes)
+    panels = tuple(FLAGS.panels.split(',')) if FLAGS.panels else record.panels_in(folder)
+    if panels and not (set(panels) == {'a', 'b'} and sorted(panels) == list(panels)):
+        raise UsageError(f'`panels` is {",".join(panels)!r}: name those of A, then B, as in a,b,b')
+    findings = check.check_dataset(folder, FLAGS.doubt_below, FLAGS.processes, panels or ('a', 'b'))
     page = check_page.write_page(findings, FLAGS.out)
     for line in findings.faults + findings.warnings:
-        print_line(line)
+        print_line(with_flags(line))
     print_line(with_flags(findings.flip))
+    if len(panels) > 2:
+        print_line(with_flags(f'train with {record.describe_flags(panels)}'))
     print_line(f'{count(findings.pairs, "pair")} checked; open {page}')
     if findings.faults:
         raise DataError(f'{folder} is not fit for a training, for the reasons above: repair it')

@@ -122,7 +122,8 @@ def _input_of():
     """
     canvas = common.load('serve.canvas', FLAGS.model)
     model = common.load('inference.trained', FLAGS.model).find(FLAGS.model)
-    folder = canvas.folder_of_training(model, lambda line: None)
+    is_plain = model.config.is_rgb_pair
+    folder = canvas.folder_of_training(model, lambda line: None) if is_plain else None
     recipe = record.recipe_of(folder) if folder else {}
     is_computed = (
         recipe.get('command') == 'make'

@@ -43,6 +43,7 @@ def write(source: Trained, uses: Dict[str, str]) -> str:
     ways = {'BtoA': 'from the right half of a pair to the left', 'AtoB': 'from left to right'}
     rows = [
         ('Image size', f'{describe_size(config.crop_size)} pixels'),
+        *_panels(config),
         ('Direction', f'{config.direction}: {ways[config.direction]}'),
         ('Training steps', source.step or 'unknown'),
         ('Batch size, filters', f'{config.batch_size}, {config.ngf}'),
@@ -80,6 +81,17 @@ def read_uses(folder: str) -> Dict[str, str]:
     return {
         format: usage for format, usage, name in found if os.path.exists(os.path.join(folder, name))
     }
+
+
+def _panels(config):
+    """A row about the panels of a model, unless its input and output are one RGB image."""
+    if not config.is_rgb_pair:
+        kind = {3: 'RGB', 1: 'gray'}[config.channels]
+        yield (
+            'Images',
+            f'{count(config.input_panels, "input")} and {count(config.output_panels, "output")}, '
+            f'{kind}, {config.bits} bits',
+        )
 
 
 def _name_of(folder):

@@ -21,27 +21,30 @@ from pix2pix_tf.inference.tensorflow_network import TensorFlowNetwork
 from pix2pix_tf.inference.trained import Trained, saved_data, saved_options
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.ops import kept_values
-from pix2pix_tf.pairs import draw
+from pix2pix_tf.pairs import draw, panels
 from pix2pix_tf.system import files, temporary
 from pix2pix_tf.system.errors import Pix2PixError, UsageError, how_to_install
 
 FORMATS = ('saved_model', 'onnx', 'tflite')
 WEIGHTS = ('float32', 'float16', 'int8')
 
-# The largest allowed difference from the checkpoint, in [-1, 1]. PNG files are rounded: 2 of 255.
+# The largest allowed difference from the checkpoint, in [-1, 1]. PNG files are rounded: 2 values.
 _TOLERANCES = {'float32': 1e-4, 'float16': 0.02, 'int8': 0.2}
-_TOLERANCE_OF_PNGS = 2 / 127.5
 
 _USAGE = {
     'saved_model': 'Signatures: `serving_default` takes the bytes of image files and returns those '
     'of PNG files, {seeded}`floats` takes and returns float32 '
-    '[batch, height, width, 3] in [-1, 1]. TensorFlow Serving serves this folder. Transparent '
-    'parts of an image file become white, as in the training. Its EXIF orientation is not applied: '
-    'turn images upright first, as the server of pix2pix_tf does.',
-    'onnx': '`input` and `output` are float32 [batch, height, width, 3] in [-1, 1]; height and '
-    'width are multiples of 256. pix2pix_tf takes the file as a model, by its metadata.',
-    'tflite': 'Input and output are float32 [1, height, width, 3] in [-1, 1].',
+    '[batch, height, width, {channels}] in [-1, 1]. TensorFlow Serving serves this folder. '
+    'Transparent parts of an image file become white, as in the training. Its EXIF orientation is '
+    'not applied: turn images upright first, as the server of pix2pix_tf does.',
+    'onnx': '`input` and `output` are float32 [batch, height, width, {channels}] in [-1, 1]; '
+    'height and width are multiples of 256. pix2pix_tf takes the file as a model, by its metadata.',
+    'tflite': 'Input and output are float32 [1, height, width, {channels}] in [-1, 1].',
 }
+_USAGE_OF_PANELS = (
+    ' The channels are those of the panels, one after the other; in a file, panels are side by '
+    'side.'
+)
 _USAGE_OF_SEEDS = '`seeded` also takes a seed per image, '
 _USAGE_OF_MASKS = (
     ' `mask_8`, `mask_7` and `mask_6` are the noise: dropout multiplies by them, 0 or '
@@ -97,7 +100,7 @@ def convert(
             written = os.path.join(folder, name)
             _write(source, format, written, weights, masks, canvas)
             difference = _compare(source, format, written, masks, folder)
-            limit = _TOLERANCE_OF_PNGS if format == 'saved_model' else _TOLERANCES[weights]
+            limit = _tolerance(source.config, format, weights)
             if difference is not None and not difference <= limit:
                 raise Pix2PixError(
                     f'the {format} differs from the checkpoint by {difference:.2g} of 2 (allowed: '
@@ -109,13 +112,28 @@ def convert(
     finally:
         if is_new and not os.listdir(to):
             os.rmdir(to)
-    usage = _USAGE[format].format(seeded=_USAGE_OF_SEEDS if source.config.dropout else '')
-    usage += _USAGE_OF_MASKS if masks else ''
+    usage = _usage(source.config, format) + (_USAGE_OF_MASKS if masks else '')
     uses = dict(card.read_uses(to), **{format: f'`{name}`, step {source.step}: {usage}'})
     text = card.write(source, {one: uses[one] for one in FORMATS if one in uses})
     files.write_whole(card_path, text.encode())
     options_file.save(saved, to, data, tf.__version__)
     return Converted(path, difference)
+
+
+def _tolerance(config, format, weights):
+    if format != 'saved_model':
+        return _TOLERANCES[weights]
+    of_files = 2 / (config.white / 2)
+    return of_files if config.bits == 8 else of_files + _TOLERANCES['float32']
+
+
+def _usage(config, format):
+    """How the result is used: a line of Markdown."""
+    numbers = [config.input_channels, config.output_channels]
+    channels = str(numbers[0]) if numbers[0] == numbers[1] else f'{numbers[0]} or {numbers[1]}'
+    seeded = _USAGE_OF_SEEDS if config.dropout else ''
+    usage = _USAGE[format].format(channels=channels, seeded=seeded)
+    return usage + (_USAGE_OF_PANELS if config.panels > 2 else '')
 
 
 def _check(source, format, weights, masks):
@@ -169,23 +187,34 @@ def _compare(source, format, path, masks, folder):
 
 def _expected(source, format, masks):
     """(inputs of the converted generator, outputs of the checkpoint for them)."""
-    seeds = np.arange(3)
-    height, width = source.config.crop_size
-    drawn = [
-        Image.fromarray(draw.draw_labels(draw.draw_plan(np.random.RandomState(seed))))
-        for seed in seeds
-    ]
-    pixels = [np.asarray(image.resize((width, height), Image.NEAREST)) for image in drawn]
+    seeds, config = np.arange(3), source.config
+    pixels = [_drawn(config, int(seed)) for seed in seeds]
     if format == 'saved_model':
         with Generator(source, TensorFlowNetwork(source)) as generator:
             outputs = [generator(image, seed=int(n)) for n, image in zip(seeds, pixels)]
-        inputs = {'pixels': np.stack(pixels)}
-        if source.config.dropout:
+        files, expected = (
+            np.stack([panels.side_by_side(image, config.channels) for image in group])
+            for group in (pixels, outputs)
+        )
+        inputs = {'pixels': files}
+        if config.dropout:
             inputs['seeds'] = seeds
-        return inputs, np.stack(outputs) / np.float32(127.5) - 1
-    images = np.stack(pixels) / np.float32(127.5) - 1
-    config = source.config if masks else dataclasses.replace(source.config, dropout=0.0)
+        return inputs, expected / np.float32(config.white / 2) - 1
+    images = np.stack(pixels) / np.float32(config.white / 2) - 1
+    config = config if masks else dataclasses.replace(config, dropout=0.0)
     return _run_checkpoint(source._replace(config=config), images, seeds, masks)
+
+
+def _drawn(config, seed):
+    """An input, [*crop_size, input_channels]: a drawn label map for each panel."""
+    height, width = config.crop_size
+    drawn = []
+    for number in range(config.input_panels):
+        labels = draw.draw_labels(draw.draw_plan(np.random.RandomState(seed + 1000 * number)))
+        image = Image.fromarray(labels).resize((width, height), Image.NEAREST)
+        pixels = np.asarray(image if config.channels == 3 else image.convert('L'))
+        drawn.append(pixels.reshape((height, width, config.channels)))
+    return panels.to_bits(np.concatenate(drawn, axis=2), config.bits)
 
 
 def _run_checkpoint(source, images, seeds, masks):

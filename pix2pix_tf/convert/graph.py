@@ -14,10 +14,10 @@ from pix2pix_tf.system import compat
 class Exported(NamedTuple):
     """Placeholders and outputs; a batch has any size, and every image is computed alone."""
 
-    image_bytes: tf.Tensor  # [batch] string: JPEG or PNG files
+    image_bytes: tf.Tensor  # [batch] string: JPEG or PNG files, each with all input panels
     seed: Optional[tf.Tensor]  # [batch] int64; None without noise
-    inputs: tf.Tensor  # [batch, height, width, 3] float32 in [-1, 1]
-    outputs: tf.Tensor  # [batch, height, width, 3] float32 in [-1, 1], with new noise every time
+    inputs: tf.Tensor  # [batch, height, width, input_channels] float32 in [-1, 1]
+    outputs: tf.Tensor  # the same with output_channels, and with new noise every time
     output_bytes: tf.Tensor  # [batch] string: PNG files, with new noise every time
     seeded_bytes: Optional[tf.Tensor]  # [batch] string: PNG files, with the noise of `seed`
 
@@ -28,7 +28,7 @@ def build(source: Trained) -> Exported:
     kernels.use_plain_ops()
     image_bytes = tf.placeholder(tf.string, [None], 'image_bytes')
     seed = tf.placeholder(tf.int64, [None], 'seed') if config.dropout else None
-    inputs = tf.placeholder(tf.float32, [None, *config.crop_size, 3], 'inputs')
+    inputs = tf.placeholder(tf.float32, [None, *config.crop_size, config.input_channels], 'inputs')
 
     def generate(one):
         image, image_seed = one
@@ -38,10 +38,13 @@ def build(source: Trained) -> Exported:
 
     def generate_png(one):
         contents, image_seed = one
-        image = dataset.process_image(dataset.decode_image(contents), None, config)
-        image.set_shape([*config.crop_size, 3])
-        output = images.deprocess_image(generate((image, image_seed)))
-        return images.encode_pngs(output[None])[0]
+        raw_image = dataset.decode_image(contents, config)
+        if config.input_panels > 1:
+            raw_image = tf.concat(tf.split(raw_image, config.input_panels, axis=1), axis=2)
+        image = dataset.process_image(raw_image, None, config)
+        image.set_shape([*config.crop_size, config.input_channels])
+        output = images.deprocess_image(generate((image, image_seed)), config)
+        return images.encode_pngs(output[None], config)[0]
 
     new_seeds = _random_seeds if config.dropout else _zeros
     return Exported(

@@ -37,9 +37,9 @@ def write(
 ) -> None:
     """Writes the generator of `source` to the file `path`.
 
-    Its input 'input' and output 'output' are float32 [batch, height, width, 3] in [-1, 1]; height
-    and width are multiples of 256. With `masks` it also has the inputs 'mask_8', 'mask_7' and
-    'mask_6', [batch, *shape], which the dropout layers multiply their values by: 0, or
+    Its input 'input' and output 'output' are float32 [batch, height, width, channels] in [-1, 1];
+    height and width are multiples of 256. With `masks` it also has the inputs 'mask_8', 'mask_7'
+    and 'mask_6', [batch, *shape], which the dropout layers multiply their values by: 0, or
     1 / (1 - dropout). Without `masks`, there is no dropout. `weights` is the type of the stored
     filters: float32, float16 or int8; with int8, the smallest layers keep float16. The arithmetic
     is in float32.
@@ -88,6 +88,16 @@ class _Writer:
                 f'{source.checkpoint} does not fit: its generator does not begin with '
                 f'{self.config.ngf} filters, as its options say'
             )
+        last = self.values['generator/decoder_1/deconv/filter']
+        channels, given = (
+            (first.shape[2], last.shape[2]),
+            (self.config.input_channels, self.config.output_channels),
+        )
+        if channels != given:
+            raise CheckpointError(
+                f'{source.checkpoint} does not fit: its generator has {channels[0]} channels in '
+                f'and {channels[1]} out, not {given[0]} and {given[1]}, as its options say'
+            )
         self.count = sum(
             values.size for name, values in self.values.items() if name.endswith('/filter')
         )
@@ -95,7 +105,10 @@ class _Writer:
         self.initializers: List[onnx.TensorProto] = []
 
     def model(self, masks):
-        image = ['batch', 'height', 'width', 3]
+        image, output = (
+            ['batch', 'height', 'width', channels]
+            for channels in (self.config.input_channels, self.config.output_channels)
+        )
         inputs = [helper.make_tensor_value_info('input', TensorProto.FLOAT, image)]
         if masks:
             inputs += [
@@ -111,7 +124,7 @@ class _Writer:
             self.nodes,
             'generator',
             inputs,
-            [helper.make_tensor_value_info('output', TensorProto.FLOAT, image)],
+            [helper.make_tensor_value_info('output', TensorProto.FLOAT, output)],
             self.initializers,
         )
         model = helper.make_model(

@@ -12,7 +12,7 @@ def write(source: Trained, path: str) -> None:
 
     Signatures: 'serving_default' takes the bytes of image files and returns those of PNG files;
     'seeded' also takes a seed per image, and is missing without noise; 'floats' takes and returns
-    float32 [batch, height, width, 3] in [-1, 1].
+    float32 [batch, height, width, channels] in [-1, 1].
 
     Raises:
         CheckpointError: the checkpoint is missing or damaged, or does not fit.

@@ -12,7 +12,8 @@ from pix2pix_tf.system import compat
 
 
 def build(source: Trained, weights: str = 'float32') -> bytes:
-    """The bytes of the file; its input and output are float32 [1, height, width, 3] in [-1, 1].
+    """The bytes of the file; its input and output are float32 [1, height, width, channels] in
+    [-1, 1].
 
     It has no dropout. `weights` is the type of the stored filters: float32, float16 or int8.
 
@@ -22,7 +23,7 @@ def build(source: Trained, weights: str = 'float32') -> bytes:
     config = dataclasses.replace(source.config, dropout=0.0)
     with tf.Graph().as_default(), tf.Session() as session:
         kernels.use_plain_ops()
-        inputs = tf.placeholder(tf.float32, [1, *config.crop_size, 3], 'input')
+        inputs = tf.placeholder(tf.float32, [1, *config.crop_size, config.input_channels], 'input')
         outputs = tf.identity(build_generator(inputs, config), 'output')
         variables.restore(source, session)
         converter = tf.lite.TFLiteConverter.from_session(session, [inputs], [outputs])

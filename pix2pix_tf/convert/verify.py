@@ -2,17 +2,15 @@
 
     python -m pix2pix_tf.convert.verify FORMAT PATH INPUTS.npz OUTPUTS.npz
 
-INPUTS.npz holds 'images', float32 [n, height, width, 3] in [-1, 1], and for ONNX the masks; for a
-SavedModel it holds 'pixels', uint8 [n, height, width, 3], and 'seeds' [n] if it has noise.
-OUTPUTS.npz gets 'outputs', float32 [n, height, width, 3] in [-1, 1].
+INPUTS.npz holds 'images', float32 [n, height, width, channels] in [-1, 1], and for ONNX the masks;
+for a SavedModel it holds 'pixels', uint8 or uint16 [n, height, width, 1 or 3] of files, and 'seeds'
+[n] if it has noise. OUTPUTS.npz gets 'outputs', the same in float32, in [-1, 1].
 """
 
-import io
 import sys
 from typing import Dict
 
 import numpy as np
-from PIL import Image
 
 Inputs = Dict[str, np.ndarray]
 
@@ -24,19 +22,15 @@ def run_saved_model(path: str, inputs: Inputs) -> np.ndarray:
     with tf.Graph().as_default(), tf.Session() as session:
         loaded = tf.saved_model.loader.load(session, [tf.saved_model.tag_constants.SERVING], path)
         signature = loaded.signature_def['seeded' if 'seeds' in inputs else 'serving_default']
-        pngs = [_png(pixels) for pixels in inputs['pixels']]
-        feeds = {signature.inputs['image_bytes'].name: pngs}
+        type_of_pixels = inputs['pixels'].dtype
+        encoded = [tf.image.encode_png(tf.constant(pixels)) for pixels in inputs['pixels']]
+        feeds = {signature.inputs['image_bytes'].name: session.run(encoded)}
         if 'seeds' in inputs:
             feeds[signature.inputs['seed'].name] = inputs['seeds']
         pngs = session.run(signature.outputs['output_bytes'].name, feeds)
-    pixels = np.stack([np.asarray(Image.open(io.BytesIO(png))) for png in pngs])
-    return pixels / np.float32(127.5) - 1
-
-
-def _png(pixels):
-    encoded = io.BytesIO()
-    Image.fromarray(pixels).save(encoded, 'PNG')
-    return encoded.getvalue()
+        decoded = [tf.image.decode_png(png, dtype=type_of_pixels.name) for png in pngs]
+        pixels = np.stack(session.run(decoded))
+    return pixels / np.float32(np.iinfo(type_of_pixels).max / 2) - 1
 
 
 def run_onnx(path: str, inputs: Inputs) -> np.ndarray:

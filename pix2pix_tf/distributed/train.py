@@ -44,7 +44,7 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
         Pix2PixError: as in `training.train`; or a port of this worker cannot be used.
     """
     compat.use_graph_mode()
-    pairs = find.find_pairs(data, skip_bad_files)
+    pairs = find.find_pairs(data, skip_bad_files, panels=config.panels, bits=config.bits)
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(signals.stopping_on_signals(print_line))
         replica = stack.enter_context(Replica(cluster, stop))
@@ -52,7 +52,7 @@ def train(  # noqa: PLR0913 - the arguments of training.train, and the cluster
         if cluster.is_chief:
             best_checkpoint.check_possible(config, val_data, optional)
             watched = training.find_watched(val_data, config, skip_bad_files)
-            compare = stack.enter_context(image_metrics.opened(optional))
+            compare = stack.enter_context(image_metrics.opened(optional, config.channels))
             described = options_file.describe_data(data, pairs.paths)
             lock = stack.enter_context(training.output_folder(out))
             checkpoint = training.find_resumed(out, config, None if override else described)

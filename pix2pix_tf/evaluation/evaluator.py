@@ -10,6 +10,7 @@ from pix2pix_tf.evaluation import features, image_metrics, metrics
 from pix2pix_tf.evaluation.image_metrics import OptionalMetrics
 from pix2pix_tf.evaluation.label_accuracy import PER_PIXEL, ConfusionCounter
 from pix2pix_tf.evaluation.report import EvaluationReport, report_on
+from pix2pix_tf.pairs import panels
 from pix2pix_tf.pairs.palette import Color
 from pix2pix_tf.system.shard import Shard
 
@@ -27,7 +28,8 @@ class Measures(NamedTuple):
 class Evaluator:
     """Collects the metrics of batches and, with a feature network, the features of their images.
 
-    `names` is {path: name in the report}. Use it as a context manager: it keeps networks open.
+    `names` is {path: name in the report}, `channels` is how many each panel has. Use it as a
+    context manager: it keeps networks open.
 
     With `colors`, those of the labels, it also counts the labels of the images.
 
@@ -36,14 +38,19 @@ class Evaluator:
     """
 
     def __init__(
-        self, names: Dict[str, str], measures: Measures, colors: Sequence[Color] = ()
+        self,
+        names: Dict[str, str],
+        measures: Measures,
+        colors: Sequence[Color] = (),
+        channels: int = 3,
     ) -> None:
+        self.channels = channels
         self.names, self.samples, self.shard = names, measures.samples, measures.shard
         self.rows: List[Dict[str, Any]] = []
         self.features: Dict[str, list] = {'outputs': [], 'targets': []}
         self._counter = ConfusionCounter(colors) if colors else None
         self._open = contextlib.ExitStack()
-        self._compare = self._open.enter_context(image_metrics.opened(measures.optional))
+        self._compare = self._open.enter_context(image_metrics.opened(measures.optional, channels))
         self._extract = measures.network and self._open.enter_context(
             features.opened(measures.network)
         )
@@ -58,20 +65,22 @@ class Evaluator:
         """Measures a batch of n pairs.
 
         It has 'paths', [n] bytes, 'targets_pixels', [n, height, width, 3] uint8, and
-        'outputs_pixels', [n * samples, height, width, 3] uint8, the samples of a pair side by side.
+        'outputs_pixels', [n * samples, height, width, 3] uint8, the samples of a pair side by side;
+        or uint16, and other channels.
         """
         outputs, targets = batch['outputs_pixels'], batch['targets_pixels']
         outputs = outputs.reshape((-1, self.samples) + outputs.shape[1:])
         for path, samples, target in zip(batch['paths'], outputs, targets):
             row = dict({'name': self.names[os.fsdecode(path)]}, **self._compare(samples[0], target))
+            row.update(metrics.compare_panels(self._compare, samples[0], target, self.channels))
             if self._counter:
                 row[PER_PIXEL] = self._counter.add(samples[0], target)
             if self.samples > 1:
                 row[metrics.DIVERSITY] = metrics.diversity(samples)
             self.rows.append(row)
         if self._extract:
-            self.features['outputs'].append(self._extract(outputs[:, 0]))
-            self.features['targets'].append(self._extract(targets))
+            for kind, pixels in (('outputs', outputs[:, 0]), ('targets', targets)):
+                self.features[kind].append(self._extract(panels.as_rgb(pixels)))
 
     def report(self, source: Dict[str, Any]) -> EvaluationReport:
         """The report on all batches; `source` says which checkpoint and pairs they are from.

@@ -1,9 +1,9 @@
 """The formulas that compare outputs with their targets: two images, or two sets of features.
 
-Images are uint8 as in the PNG files; differences are on the scale [0, 1].
+Images are uint8 or uint16 as in the PNG files; differences are on the scale [0, 1].
 """
 
-from typing import Dict
+from typing import Callable, Dict
 
 import numpy as np
 
@@ -12,6 +12,7 @@ OPTIONAL_NAMES = ('LPIPS',)  # measured only if asked for: see `image_metrics`
 PREFER_BLUR = ('L1', 'RMSE', 'PSNR', 'SSIM')  # a blurred image to a sharp and plausible one
 LOWER_IS_BETTER = ('L1', 'RMSE', 'LPIPS', 'FID', 'KID')
 DIVERSITY = 'diversity'  # says nothing about quality
+_PANEL = ' panel '  # before the number of a panel, in the name of its metric
 
 PSNR_OF_EQUAL_IMAGES = 100.0  # dB, instead of infinity, which has no mean and is not JSON
 
@@ -23,12 +24,12 @@ _WINDOW /= _WINDOW.sum()
 def compare(output: np.ndarray, target: np.ndarray) -> Dict[str, float]:
     """{name: value} of each metric in NAMES.
 
-    Both images are [height, width, 3] uint8, at least 176 pixels high and wide. L1 and RMSE are the
-    mean absolute and the root mean square difference, in [0, 1]. PSNR is in dB. SSIM (Wang et al.,
-    2004) and MS-SSIM (Wang et al., 2003) are at most 1: the mean over the color channels and over
+    Both images are [height, width, channels], at least 176 pixels high and wide. L1 and RMSE are
+    the mean absolute and the root mean square difference, in [0, 1]. PSNR is in dB. SSIM (Wang et
+    al., 2004) and MS-SSIM (Wang et al., 2003) are at most 1: the mean over the channels and over
     all Gaussian windows of 11 pixels that lie completely inside the image.
     """
-    output, target = (np.float32(pixels) / 255 for pixels in (output, target))
+    output, target = map(_scaled, (output, target))
     difference = output - target
     mean_square = float(np.mean(np.square(difference), dtype=np.float64))
     psnr = -10 * np.log10(mean_square) if mean_square else PSNR_OF_EQUAL_IMAGES
@@ -40,6 +41,35 @@ def compare(output: np.ndarray, target: np.ndarray) -> Dict[str, float]:
         'SSIM': ssim,
         'MS-SSIM': ms_ssim,
     }
+
+
+def compare_panels(
+    compare: Callable[[np.ndarray, np.ndarray], Dict[str, float]],
+    output: np.ndarray,
+    target: np.ndarray,
+    channels: int,
+) -> Dict[str, float]:
+    """{'name panel number': value} of each metric of `compare` and panel, if there are several.
+
+    Both images are [height, width, panels * channels].
+    """
+    panels = output.shape[2] // channels
+    return {
+        f'{name}{_PANEL}{number + 1}': value
+        for number in range(panels if panels > 1 else 0)
+        for part in [slice(number * channels, (number + 1) * channels)]
+        for name, value in compare(output[..., part], target[..., part]).items()
+    }
+
+
+def without_panel(name: str) -> str:
+    """The metric of NAMES whose value for one panel has this name."""
+    return name.partition(_PANEL)[0]
+
+
+def _scaled(pixels):
+    """uint8 or uint16 => float32 in [0, 1]."""
+    return np.float32(pixels) / np.iinfo(pixels.dtype).max
 
 
 def _structural_similarities(x, y):
@@ -84,8 +114,8 @@ def _halve(image):
 
 
 def diversity(outputs: np.ndarray) -> float:
-    """The mean L1 of all pairs of `outputs` ([samples, height, width, 3] uint8), in [0, 1]."""
-    pixels = np.float32(outputs) / 255
+    """The mean L1 of all pairs of `outputs` ([samples, height, width, channels]), in [0, 1]."""
+    pixels = _scaled(outputs)
     distances = [
         np.abs(one - other).mean(dtype=np.float64)
         for number, one in enumerate(pixels)

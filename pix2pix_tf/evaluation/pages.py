@@ -36,12 +36,16 @@ def check_ours(out: str, option: str, name: str = GALLERY_FILE) -> None:
     files.check_ours(os.path.join(out, name), _MARK, option)
 
 
-def write_gallery(report: EvaluationReport, out: str, size: Size) -> str:
+# (height, width) in pixels, or with panels (height, width of an input, width of an output), as
+# `images.page_size` returns it
+Sides = Sequence[int]
+
+
+def write_gallery(report: EvaluationReport, out: str, size: Sides) -> str:
     """Writes index.html in `out`: the images of `report` in `out`/images, sortable by metric.
 
     It opens sorted by LPIPS if that was measured, otherwise in the order of the folder. It links
-    the other pages in `out`. `size` is the (height, width) of each image in pixels. Returns the
-    path of the page.
+    the other pages in `out`. Returns the path of the page.
 
     Raises:
         Pix2PixError: it cannot be written.
@@ -76,7 +80,7 @@ def _better(name):
     """'lower' or 'higher'; '' for a metric that says nothing about quality."""
     if name == metrics.DIVERSITY:
         return ''
-    return 'lower' if name in metrics.LOWER_IS_BETTER else 'higher'
+    return 'lower' if metrics.without_panel(name) in metrics.LOWER_IS_BETTER else 'higher'
 
 
 def _model(source):
@@ -121,14 +125,14 @@ def write_development(
     directory: str,
     names: Sequence[str],
     steps: Sequence[int],
-    size: Size,
+    size: Sides,
     running: bool = False,
 ) -> str:
     """Writes development.html in `out`: a row for each of `names`, a column for each of `steps`.
 
     The images are {name}-inputs.png, {name}-targets.png and {name}-{step}.png in the folder
-    `directory` of `out`; `size` is their (height, width) in pixels. The last of `steps` comes
-    first. With `running`, the page reloads itself. Returns the path of the page.
+    `directory` of `out`. The last of `steps` comes first. With `running`, the page reloads itself.
+    Returns the path of the page.
 
     Raises:
         Pix2PixError: it cannot be written.
@@ -181,7 +185,8 @@ def write_predictions(to: str, subtitle: str, predictions: Sequence[PredictionRo
                 ('input', _address(p.preview)),
                 *(('output', _address(output)) for output in p.outputs),
             ],
-            **_sides(p.size),
+            'width': p.size[1],
+            'height': p.size[0],
         }
         for p in predictions
     ]
@@ -195,8 +200,8 @@ def write_predictions(to: str, subtitle: str, predictions: Sequence[PredictionRo
 
 
 def _sides(size):
-    height, width = size
-    return {'width': width, 'height': height}
+    height, *widths = size
+    return {'width': widths[-1], 'height': height, 'input_width': widths[0]}
 
 
 def _address(*parts):

@@ -136,12 +136,13 @@ def _listed(names):
 
 def format_table(report: EvaluationReport) -> str:
     """The summaries as lines for a terminal."""
-    lines = [f'{"":10}{"mean":>10}{"std":>10}   95% interval of the mean']
+    width = max(10, *(len(name) + 1 for name in report.summaries))
+    lines = [f'{"":{width}}{"mean":>10}{"std":>10}   95% interval of the mean']
     for name, s in report.summaries.items():
-        lines.append(f'{name:10}{s.mean:10.4f}{s.std:10.4f}   {s.low:.4f} to {s.high:.4f}')
+        lines.append(f'{name:{width}}{s.mean:10.4f}{s.std:10.4f}   {s.low:.4f} to {s.high:.4f}')
     for name, f in (report.labels.figures if report.labels else {}).items():
-        lines.append(f'{name:10}{f.value:10.4f}{"":10}   {f.low:.4f} to {f.high:.4f}')
-    lines += [f'{name:10}{value:10.4f}' for name, value in report.distances.items()]
+        lines.append(f'{name:{width}}{f.value:10.4f}{"":10}   {f.low:.4f} to {f.high:.4f}')
+    lines += [f'{name:{width}}{value:10.4f}' for name, value in report.distances.items()]
     if report.labels:
         lines += ['', *label_accuracy.table(report.labels)]
     return '\n'.join(lines)

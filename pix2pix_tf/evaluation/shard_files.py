@@ -16,7 +16,6 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 import numpy as np
 
-from pix2pix_tf.config import Size
 from pix2pix_tf.evaluation import metrics, pages
 from pix2pix_tf.evaluation.image_metrics import OptionalMetrics
 from pix2pix_tf.evaluation.label_accuracy import Confusion
@@ -29,7 +28,7 @@ from pix2pix_tf.system.shard import Shard
 KINDS = ('outputs', 'targets')  # of features
 # The options that determine an output, besides the seed
 _DETERMINING = ('direction', 'crop_size', 'ngf', 'leak', 'dropout', 'variance_epsilon')
-_DETERMINING += ('xla', 'mixed_precision')
+_DETERMINING += ('xla', 'mixed_precision', 'input_panels', 'output_panels', 'channels', 'bits')
 _KEYS = {'source', 'images', 'pairs', 'options', 'page_of', 'features', 'labels', 'confusion'}
 
 Features = Dict[str, List[np.ndarray]]  # {'outputs' or 'targets': [n, features]}
@@ -61,14 +60,14 @@ def save(
     shard: Shard,
     report: EvaluationReport,
     features: Features,
-    page_of: Optional[Size],
+    page_of: Optional[pages.Sides],
     directory: str,
     equal: Dict[str, Any],
 ) -> str:
     """Writes the files of a shard, for `join`, to `directory`; returns the path of the JSON file.
 
-    `page_of` is the (height, width) of the images, if `join` is to write their page. `equal` is
-    the result of `in_common`.
+    `page_of` are the sides of the images, if `join` is to write their page. `equal` is the result
+    of `in_common`.
 
     Raises:
         Pix2PixError: a file cannot be written.

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from pix2pix_tf import image_names
 from pix2pix_tf.evaluation import pages
 from pix2pix_tf.inference.generator import Generator
-from pix2pix_tf.pairs import read
+from pix2pix_tf.pairs import panels, read
 from pix2pix_tf.system import machine
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import DataError, UsageError
@@ -202,28 +202,28 @@ def _predict(generator, path, result, preview, settings):
     Returns ((height, width) of the results, a line that doubts the input or None).
     """
     contents = read.read_file(path)
-    image, doubt = generator.read(contents, path), read.doubt_of(contents, path)
+    pixels, channels = generator.read_input(contents, path), generator.config.channels
+    doubt = read.doubt_of(contents, path) if generator.config.bits == 8 else None
     if settings.input_of:
-        image, note = settings.input_of(image)
+        image, note = settings.input_of(Image.fromarray(pixels))
+        pixels = np.asarray(image)
         doubt = doubt or (note and f'{path} {note}')
-    outputs = _outputs(generator, np.asarray(image), settings)
+    outputs = _outputs(generator, pixels, settings)
     if settings.keep_size:
-        outputs = [
-            np.asarray(Image.fromarray(output).resize(image.size, Image.BICUBIC))
-            for output in outputs
-        ]
+        outputs = [panels.resized(output, pixels.shape[1::-1]) for output in outputs]
     for file in (result, preview):
         try:
             os.makedirs(os.path.dirname(file), exist_ok=True)
         except OSError as error:
             raise unwritable(os.path.dirname(file), error) from error
+    image = Image.fromarray(panels.as_rgb(panels.side_by_side(pixels, channels)))
     image.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
     encoded = io.BytesIO()
     image.save(encoded, 'JPEG', quality=90)
     write_whole(preview, encoded.getvalue())  # first: it marks the results as ours
     for output, file in zip(outputs, _written(result, settings.samples)):
         write_whole(file, generator.encode(output))
-    return outputs[0].shape[:2], doubt
+    return panels.side_by_side(outputs[0], channels).shape[:2], doubt
 
 
 def _outputs(generator, pixels, settings):

@@ -5,11 +5,11 @@ from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 import onnxruntime
-from PIL import Image
 
 from pix2pix_tf.config import Size
 from pix2pix_tf.inference import masks, onnx_file
 from pix2pix_tf.inference.trained import Trained
+from pix2pix_tf.pairs import panels
 from pix2pix_tf.system import machine
 from pix2pix_tf.system.console import print_line
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError
@@ -52,13 +52,14 @@ class OnnxNetwork:
         self._session = None
 
     def encode(self, pixels: np.ndarray) -> bytes:
-        """uint8 [height, width, 3] => the bytes of a PNG file."""
+        """An output, uint8 [height, width, 3] => the bytes of a PNG file."""
         encoded = io.BytesIO()
-        Image.fromarray(pixels).save(encoded, 'PNG', compress_level=_COMPRESSION)
+        image = panels.picture(pixels, self._config.channels)
+        image.save(encoded, 'PNG', compress_level=_COMPRESSION)
         return encoded.getvalue()
 
     def run_scaled(self, image: np.ndarray, seed: int) -> np.ndarray:
-        """uint8 [height, width, 3] => the output for it at crop_size: uint8 [*crop_size, 3].
+        """[height, width, input_channels] => the output for it: [*crop_size, output_channels].
 
         Raises:
             Pix2PixError: there is too little memory.
@@ -79,7 +80,7 @@ class OnnxNetwork:
         return to_pixels(self.run(inputs, noise, 'image or `tile`')), noise
 
     def run(self, inputs: np.ndarray, noise: List[int], smaller: str) -> np.ndarray:
-        """[height, width, 3] in [-1, 1] => the same shape and range, with the masks of `noise`."""
+        """[height, width, input_channels] in [-1, 1] => the output, with the masks of `noise`."""
         feeds = {'input': inputs[None]}
         if self._has_masks:
             config = self._config
@@ -114,11 +115,11 @@ def to_pixels(output: np.ndarray) -> np.ndarray:
 
 
 def scale(image: np.ndarray, size: Size) -> np.ndarray:
-    """[height, width, 3] => [*size, 3] float32: means of areas, as `dataset.process_image`."""
+    """[height, width, any] => [*size, any] float32: means of areas, as `dataset.process_image`."""
     if image.shape[:2] == tuple(size):
         return image
     rows, columns = (_shares(old, new) for old, new in zip(image.shape, size))
-    across = np.tensordot(columns, image, (1, 1))  # [width, old height, 3]
+    across = np.tensordot(columns, image, (1, 1))  # [width, old height, channels]
     return np.ascontiguousarray(np.tensordot(rows, across, (1, 1)), np.float32)
 
 

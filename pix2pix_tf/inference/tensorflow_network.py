@@ -36,10 +36,13 @@ class TensorFlowNetwork:
         try:
             with self._graph.as_default():
                 tf.set_random_seed(0)  # no op draws by it, but deterministic ops require one
-                self._pixels = tf.placeholder(tf.uint8, [None, None, 3])
-                self._png = images.encode_pngs(self._pixels[None])[0]
+                output = [None, None, self._config.output_channels]
+                self._pixels = tf.placeholder(self._config.pixel_type, output)
+                self._png = images.encode_pngs(self._pixels[None], self._config)[0]
                 self._contents = tf.placeholder(tf.string, [])
                 self._decoded = dataset.decode_image(self._contents)
+                if self._config.bits == 16:
+                    self._decoded_16 = dataset.decode_image(self._contents, self._config)
                 self._scaled = self._build((None, None), self._config.crop_size)
                 variables.restore(found, self._session)
         except BaseException:
@@ -51,7 +54,7 @@ class TensorFlowNetwork:
         self._session.close()
 
     def encode(self, pixels: np.ndarray) -> bytes:
-        """uint8 [height, width, 3] => the bytes of a PNG file, as in an export."""
+        """An output, uint8 [height, width, 3] => the bytes of a PNG file, as in an export."""
         return self._session.run(self._png, {self._pixels: pixels})
 
     def decode_jpeg(self, contents: bytes) -> np.ndarray:
@@ -60,13 +63,24 @@ class TensorFlowNetwork:
         Raises:
             DataError: it cannot be decoded.
         """
+        return self._decode(contents, self._decoded)
+
+    def decode_16_bits(self, contents: bytes) -> np.ndarray:
+        """The bytes of a PNG file => uint16 [height, width, channels], as in an export.
+
+        Raises:
+            DataError: it cannot be decoded.
+        """
+        return self._decode(contents, self._decoded_16).astype(np.uint16)
+
+    def _decode(self, contents, decoded):
         try:
-            return self._session.run(self._decoded, {self._contents: contents})
+            return self._session.run(decoded, {self._contents: contents})
         except tf.errors.InvalidArgumentError as error:
             raise DataError(f'cannot be decoded ({compat.one_line(error)})') from error
 
     def run_scaled(self, image: np.ndarray, seed: int) -> np.ndarray:
-        """uint8 [height, width, 3] => the output for it at crop_size: uint8 [*crop_size, 3].
+        """[height, width, input_channels] => the output for it: [*crop_size, output_channels].
 
         Raises:
             Pix2PixError: there is too little memory.
@@ -104,20 +118,21 @@ class TensorFlowNetwork:
 
     def _build(self, image_size, crop_size):
         """A network for images of `image_size`, scaled to `crop_size`; both are (height, width)."""
-        image = tf.placeholder(tf.uint8, [*image_size, 3])
+        channels = self._config.input_channels
+        image = tf.placeholder(self._config.pixel_type, [*image_size, channels])
         seed = tf.placeholder(tf.int64, [])
         config = dataclasses.replace(self._config, crop_size=crop_size)
         inputs = dataset.process_image(image, None, config)[None]
-        inputs.set_shape([1, *crop_size, 3])
+        inputs.set_shape([1, *crop_size, channels])
         noise = tf.placeholder_with_default(image_seeds(inputs, seed), [1, 2])
-        output = images.deprocess_image(build_generator(inputs, self._config, noise))[0]
-        return _Network(image, seed, noise, output)
+        output = images.deprocess_image(build_generator(inputs, self._config, noise), self._config)
+        return _Network(image, seed, noise, output[0])
 
 
 class _Network(NamedTuple):
     """The tensors of the generator for one size."""
 
-    image: tf.Tensor  # [height, width, 3] uint8
+    image: tf.Tensor  # [height, width, input_channels] uint8 or uint16
     seed: tf.Tensor
     noise: tf.Tensor  # [1, 2] int64, the seeds of the dropout: from `seed`, unless it is fed
-    output: tf.Tensor  # [height, width, 3] uint8
+    output: tf.Tensor  # [height, width, output_channels] of the same type

@@ -17,12 +17,12 @@ _LARGEST_TILE, _SMALLEST_TILE = 1024, 256
 _OVERLAP = 4
 
 Noise = Any
-# (image with sides of multiples of 256, seed, noise or None) => (output of that shape, its noise)
+# (image with sides of multiples of 256, seed, noise or None) => (output of that size, its noise)
 RunTile = Callable[[np.ndarray, int, Noise], Tuple[np.ndarray, Noise]]
 
 
 def compute(run: RunTile, image: np.ndarray, seed: int, tile: int) -> np.ndarray:
-    """The output for `image`, uint8 [height, width, 3], at its own size.
+    """The output for `image`, [height, width, channels], at its own size and of its type.
 
     Sides up to `tile` pixels are padded by reflection to a multiple of 256, and the output is
     cropped. Longer sides are cut into overlapping tiles, which are blended linearly; all of them
@@ -37,16 +37,17 @@ def compute(run: RunTile, image: np.ndarray, seed: int, tile: int) -> np.ndarray
     padding = [(0, _missing(side) if side <= tile else 0) for side in (height, width)]
     padded = np.pad(image, padding + [(0, 0)], 'reflect')
     rows, columns = (windows(side, tile) for side in padded.shape[:2])
-    noise = None
+    noise = total = None
     if len(rows) == len(columns) == 1:
         return run(padded, seed, noise)[0][:height, :width]
-    total = np.zeros(padded.shape, np.float32)
     for top, bottom, down in rows:
         for left, right, across in columns:
             output, noise = run(padded[top:bottom, left:right], seed, noise)
             weights = down[:, None, None] * across[None, :, None]
+            if total is None:
+                total = np.zeros((*padded.shape[:2], output.shape[2]), np.float32)
             total[top:bottom, left:right] += weights * output
-    return np.round(total).astype(np.uint8)[:height, :width]
+    return np.round(total).astype(image.dtype)[:height, :width]
 
 
 def _missing(side):

@@ -25,7 +25,8 @@ _MODELS = (
     '`make convert`'
 )
 _FOR_OTHERS = ('model.tflite',)  # what `make convert` writes for other programs
-_IN_THE_NETWORK = ('ngf', 'leak', 'variance_epsilon')  # options that an ONNX file fixes
+# Options that an ONNX file fixes
+_IN_THE_NETWORK = ('ngf', 'leak', 'variance_epsilon', 'input_panels', 'output_panels', 'channels')
 
 
 class Trained(NamedTuple):
@@ -90,7 +91,10 @@ def needs_tensorflow(model: str) -> bool:
         UsageError: `model` is not a path.
     """
     _check_name(_as_text(model))
-    return _onnx_file(_as_text(model)) is None or not has_onnxruntime()
+    file = _onnx_file(_as_text(model))
+    if file is None or not has_onnxruntime():
+        return True
+    return onnx_file.read(file).options.get('bits') == 16  # see `generator.open_network`
 
 
 def has_onnxruntime() -> bool:

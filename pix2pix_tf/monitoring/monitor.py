@@ -56,7 +56,7 @@ class Monitor:
             self.scalars['learning_rate'] = model.learning_rate
         self.summaries = {}  # {name: (freq, op)}
         if config.display_freq:
-            op = tensorboard.build_images(batches.inputs, batches.targets, model)
+            op = tensorboard.build_images(batches.inputs, batches.targets, model, config)
             self.summaries['images'] = config.display_freq, op
         if config.histogram_freq:
             op = tensorboard.build_histograms(model)

@@ -9,27 +9,32 @@ import tensorflow.compat.v1 as tf
 from tensorflow.python.summary.writer.writer import SummaryToEventTransformer
 
 from pix2pix_tf import images
+from pix2pix_tf.config import Config
 from pix2pix_tf.model import Model
 from pix2pix_tf.system import compat
 from pix2pix_tf.system.errors import Pix2PixError
 from pix2pix_tf.system.files import OptionalWrites
 
 
-def build_images(inputs: tf.Tensor, targets: tf.Tensor, model: Model) -> tf.Tensor:
+def build_images(
+    inputs: tf.Tensor, targets: tf.Tensor, model: Model, config: Config = Config()
+) -> tf.Tensor:
     """A summary of the first pair of a batch: its images and the discriminator's answers.
 
-    One image has input | output | target side by side. Two more show the discriminator's answer to
-    each patch of the real and of the generated image; white means "real". Returns a string scalar.
+    One image has input | output | target side by side, each with all of its panels. Two more show
+    the discriminator's answer to each patch of the real and of the generated image; white means
+    "real". Returns a string scalar.
     """
-    side_by_side = tf.concat([inputs[:1], model.outputs[:1], targets[:1]], axis=2)
+    shown = [inputs[:1], model.outputs[:1], targets[:1]]
+    side_by_side = tf.concat([images.side_by_side(image, config) for image in shown], axis=2)
     # As uint8, because TensorBoard stretches images of floats to their own minimum and maximum
-    shown = {
+    summaries = {
         'input_output_target': images.deprocess_image(side_by_side),
         'predict_real': tf.image.convert_image_dtype(model.predict_real[:1], tf.uint8),
         'predict_fake': tf.image.convert_image_dtype(model.predict_fake[:1], tf.uint8),
     }
     return tf.summary.merge(
-        [tf.summary.image(name, image, max_outputs=1) for name, image in shown.items()]
+        [tf.summary.image(name, image, max_outputs=1) for name, image in summaries.items()]
     )
 
 

@@ -39,8 +39,8 @@ class Validation:
         first_step: int,
         compare: Compare,
     ) -> None:
-        self.paths, self.size, self.first_step = paths, config.crop_size, first_step
-        self.compare = compare
+        self.paths, self.first_step, self.compare = paths, first_step, compare
+        self.size = images.page_size(config)
         self.out, self.directory = out, os.path.join(out, DIRECTORY)
         names = images.output_names(paths)
         self.names = [names[path] for path in paths]
@@ -51,11 +51,11 @@ class Validation:
         seeds = noise.image_seeds(inputs, _SEED)
         outputs = build_generator(inputs, config, seeds)
         pixels = {
-            kind: images.deprocess_image(image)
+            kind: images.deprocess_image(image, config)
             for kind, image in zip(images.KINDS, (inputs, outputs, targets))
         }
         self.pixels = {kind: image[0] for kind, image in pixels.items()}
-        self.pngs = {kind: images.encode_pngs(image)[0] for kind, image in pixels.items()}
+        self.pngs = {kind: images.encode_pngs(image, config)[0] for kind, image in pixels.items()}
         self.steps: typing.List[int] = []  # of the images on disk
         self.evaluating, self.displaying = files.OptionalWrites(), files.OptionalWrites()
 

@@ -1,9 +1,10 @@
 """Checks a dataset for bad files, copies in two parts, and halves that do not belong together."""
 
 import collections
+import functools
 import hashlib
 import os
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
@@ -55,6 +56,7 @@ class Findings(NamedTuple):
     copies: List[Tuple[str, str]]  # files of two parts
     doubtful: List[str]  # files whose halves may not belong together
     flip: str  # a line: whether mirrored pairs would look like these
+    panels: int = 2  # of a file
 
     @property
     def pairs(self) -> int:
@@ -63,12 +65,15 @@ class Findings(NamedTuple):
 
 
 def check_dataset(
-    folder: str, doubt_below: float = DOUBT_BELOW, processes: Optional[int] = None
+    folder: str,
+    doubt_below: float = DOUBT_BELOW,
+    processes: Optional[int] = None,
+    panels: Sequence[str] = ('a', 'b'),
 ) -> Findings:
     """Reads every pair in the parts of `folder`, or in `folder` itself if it has no parts.
 
     Pairs whose halves have fewer edges in common than `doubt_below` times the median of all pairs
-    are doubtful.
+    are doubtful. `panels` has a or b for each panel of a file; of several, the first is compared.
 
     Raises:
         DataError: there is no such folder, or no JPEG or PNG image in it or in one of its parts.
@@ -83,7 +88,7 @@ def check_dataset(
         warnings += notes
     facts = []
     with tqdm(desc='check', total=len(named), unit='pairs', disable=None) as bar:
-        for _, one in each(_examine, named, processes):
+        for _, one in each(functools.partial(_examine, panels), named, processes):
             facts.append(one)
             bar.update()
     faults = [f'{one.path} {one.fault}' for one in facts if one.fault]
@@ -94,7 +99,7 @@ def check_dataset(
     good = [one for one in facts if not one.fault]
     for part in parts or ['']:
         sizes = [one.size for one in good if one.part == part]
-        warnings += find.doubts(os.path.join(folder, part), sizes)
+        warnings += find.doubts(os.path.join(folder, part), sizes, len(panels))
     warnings += _flat(good)
     copies = _copies(good)
     faults += [f'{one} is a copy of {other}: remove one of them' for one, other in copies]
@@ -104,14 +109,14 @@ def check_dataset(
     doubtful, lines = _doubtful(good, 0 if computed else doubt_below)
     warnings += lines
     trained = [one.thumbnail for one in good if one.part in ('train', '')]
-    flip = sides.describe(folder, trained)
-    return Findings(folder, facts, faults, warnings, copies, doubtful, flip)
+    flip = sides.describe(folder, trained, len(panels))
+    return Findings(folder, facts, faults, warnings, copies, doubtful, flip, len(panels))
 
 
-def _examine(item):
+def _examine(panels, item):
     """The Facts of one file."""
     part, path = item
-    header = find.read_header(path)
+    header = find.read_header(path, len(panels))
     if header.fault:
         return Facts(path, part, header.fault)
     try:
@@ -121,9 +126,9 @@ def _examine(item):
         pair = read.read_image(contents, path)
     except DataError as error:
         return Facts(path, part, str(error)[len(path) + 1 :])
-    a, b = halves.cut(pair)
+    a, b = (_panel(pair, panels.index(side), len(panels)) for side in 'ab')
     gray = [half.convert('L') for half in (a, b)]
-    small = pair.resize((2 * _THUMBNAIL, _THUMBNAIL), Image.BOX)
+    small = pair.resize((len(panels) * _THUMBNAIL, _THUMBNAIL), Image.BOX)
     return Facts(
         path,
         part,
@@ -138,6 +143,11 @@ def _examine(item):
         (_colors(a), _colors(b)),
         halves.encoded(small, 'jpg', 85),
     )
+
+
+def _panel(image, number, panels):
+    width = image.width // panels
+    return image.crop((number * width, 0, (number + 1) * width, image.height))
 
 
 def _colors(half):

@@ -32,7 +32,9 @@ def write_page(findings: Findings, out: str) -> str:
         'faults': findings.faults,
         'warnings': findings.warnings,
         'flip': findings.flip,
-        'parts': [_part(name, facts) for name, facts in _by_part(findings).items()],
+        'parts': [
+            _part(name, facts, findings.panels) for name, facts in _by_part(findings).items()
+        ],
         'labels': _labels(good),
     }
     rows = [_row(one) for one in findings.facts]
@@ -63,7 +65,7 @@ def _by_part(findings):
     return parts
 
 
-def _part(name, facts):
+def _part(name, facts, panels):
     """A row of the table of parts."""
     good = [one for one in facts if not one.fault]
     row = {'name': name, 'pairs': len(good), 'bad': len(facts) - len(good)}
@@ -72,7 +74,7 @@ def _part(name, facts):
     kinds = collections.Counter(one.kind for one in good).most_common()
     return dict(
         row,
-        sizes=find.describe_halves([one.size for one in good]),
+        sizes=find.describe_panels([one.size for one in good], panels),
         formats=', '.join(f'{count} {kind}' for kind, count in kinds),
         brightness=', '.join(
             f'{np.mean(values):.2f}' for values in zip(*(one.brightness for one in good))

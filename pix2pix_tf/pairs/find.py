@@ -7,7 +7,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from PIL import Image
 
-from pix2pix_tf.pairs import read
+from pix2pix_tf.pairs import read, record
 from pix2pix_tf.system.console import count
 from pix2pix_tf.system.errors import DataError
 
@@ -56,19 +56,32 @@ def find_pairs(
     skip_bad_files: bool = False,
     option: str = 'data',
     limit: Optional[int] = None,
+    panels: int = 2,
+    bits: int = 8,
 ) -> Pairs:
     """The usable pairs in `folder`, among its first `limit` images.
 
+    `panels` is the number of images side by side in a file, `bits` that of their values.
+
     Raises:
-        DataError: there is no such folder, no image in it, or a bad file that is not skipped.
+        DataError: there is no such folder, no image in it, or a bad file that is not skipped; or
+            its pairs.json says that its files have another number of panels.
     """
     paths, notes = find_images(folder, option)
-    headers = {path: read_header(path) for path in paths[:limit]}
+    recorded = record.panels_in(folder)
+    if recorded and 'a' not in recorded:
+        raise DataError(f'{folder} has inputs without targets, which only a prediction takes')
+    if recorded and len(recorded) != panels:
+        raise DataError(
+            f'{folder} has files of {len(recorded)} images side by side, not {panels}: use '
+            + record.describe_flags(recorded)
+        )
+    headers = {path: read_header(path, panels, bits) for path in paths[:limit]}
     good = check_headers(headers, skip_bad_files)
     if len(good) < len(headers):
         notes.append(f'skipping {count(len(headers) - len(good), "bad file")} of {len(headers)}')
     sizes = [headers[path].size for path in good]
-    return Pairs(good, sizes, notes + doubts(folder, sizes))
+    return Pairs(good, sizes, notes + doubts(folder, sizes, panels))
 
 
 def find_images(folder: str, option: str = 'data') -> Tuple[List[str], List[str]]:
@@ -106,18 +119,18 @@ def is_ignored(name: str) -> bool:
 
 
 def walk_images(
-    paths: Sequence[str], leave_out: Optional[str] = None
+    paths: Sequence[str], leave_out: Optional[str] = None, more: Sequence[str] = ()
 ) -> Tuple[List[Tuple[str, str]], List[str]]:
     """([(path, path below the folder that was given)], paths of other files) in `paths`.
 
     Folders are walked, in order of names; regular files in them count if their extension is one
-    that Pillow reads. The folder `leave_out` and what `is_ignored` do not count. A file that two of
-    `paths` contain counts once, for the last of them.
+    that Pillow reads, or one of `more`. The folder `leave_out` and what `is_ignored` do not count.
+    A file that two of `paths` contain counts once, for the last of them.
 
     Raises:
         DataError: a path does not exist or is a pipe or a device, or a folder cannot be read.
     """
-    extensions = _extensions()
+    extensions = {*_extensions(), *more}
     found, others = [], []
     for path in paths:
         if not os.path.isdir(path):
@@ -214,8 +227,18 @@ def _some(names):
     return ', '.join(names[:5]) + (', ...' if len(names) > 5 else '')
 
 
-def doubts(folder: str, sizes: Sequence[WidthHeight]) -> List[str]:
-    """[a question] if most files in `folder` look like one or three images; else []."""
+def doubts(folder: str, sizes: Sequence[WidthHeight], panels: int = 2) -> List[str]:
+    """[a question] if most files in `folder` look like more or fewer images than `panels`."""
+    if panels != 2:
+        squares = collections.Counter(round(width / height) for width, height in sizes if height)
+        number = squares.most_common(1)[0][0] if sizes else panels
+        exact = sum(abs(width - number * height) <= 0.02 * width for width, height in sizes)
+        if number in (panels, 0) or 2 * exact <= len(sizes):
+            return []
+        return [
+            f'most files in {folder} are {number} times as wide as high: do they have '
+            f'{count(number, "image")}? `input_panels` and `output_panels` add up to {panels}'
+        ]
     single = sum(width <= height for width, height in sizes)
     triple = sum(abs(width - 3 * height) <= 0.02 * width for width, height in sizes)
     if 2 * single > len(sizes):
@@ -226,7 +249,7 @@ def doubts(folder: str, sizes: Sequence[WidthHeight]) -> List[str]:
     if 2 * triple > len(sizes):
         return [
             f'most files in {folder} are three times as wide as high: do they have three images? '
-            'A pair has two'
+            'A pair has two, see `input_panels`'
         ]
     return []
 
@@ -248,29 +271,34 @@ def check_headers(headers: Dict[str, Header], skip_bad_files: bool = False) -> L
     return good
 
 
-def read_header(path: str) -> Header:
+def read_header(path: str, panels: int = 2, bits: int = 8) -> Header:
     """The Header of the image at `path`; its size is (0, 0) if it has none."""
     try:
         with read.opened(path, path) as image:
-            return Header(image.size, _fault(image))
+            return Header(image.size, _fault(image, panels, bits))
     except read.TooManyPixels:
         return Header((0, 0), f'has more than {MAX_PIXELS} pixels: scale it down')
     except read.Unreadable as error:
         return Header((0, 0), error.fault)
 
 
-def _fault(image):
+def _fault(image, panels, bits):
     """Why an opened image cannot be a pair, in words; None if it can."""
     width, height = image.size
     if image.format not in FORMATS:
         return f'is a {image.format} file, not JPEG or PNG'
+    if bits == 16 and image.format != 'PNG':
+        return 'is a JPEG file, whose values have 8 bits: `bits`=16 needs PNG'
+    if panels != 2 and width % panels:
+        return f'is {width} pixels wide, so it cannot be split into {panels} panels'
     if width < 2:
         return f'is {width} pixel wide, so it cannot be split into two halves'
-    if width % 2:
+    if width % panels:
         return f'is {width} pixels wide, an odd number, so it cannot be split into two halves'
     if width * height > MAX_PIXELS:
         factor = (MAX_PIXELS / (width * height)) ** 0.5
-        fitting = f'{max(2, int(width * factor) // 2 * 2)}x{max(1, int(height * factor))}'
+        fitting_width = max(panels, int(width * factor) // panels * panels)
+        fitting = f'{fitting_width}x{max(1, int(height * factor))}'
         return f'has {width}x{height} pixels, more than {MAX_PIXELS}: scale it down to {fitting}'
     orientation = read.orientation_of(image)
     if orientation != 1:
@@ -286,10 +314,10 @@ def _fault(image):
     return None
 
 
-def describe_halves(sizes: Sequence[WidthHeight]) -> str:
-    """The sizes of the halves of files, in words: '256x256', or '200x300 to 600x600'."""
-    halves = sorted(
-        {(width // 2, height) for width, height in sizes}, key=lambda s: (s[0] * s[1], s)
+def describe_panels(sizes: Sequence[WidthHeight], panels: int = 2) -> str:
+    """The sizes of the panels of files, in words: '256x256', or '200x300 to 600x600'."""
+    found = sorted(
+        {(width // panels, height) for width, height in sizes}, key=lambda s: (s[0] * s[1], s)
     )
-    smallest, largest = (f'{width}x{height}' for width, height in (halves[0], halves[-1]))
+    smallest, largest = (f'{width}x{height}' for width, height in (found[0], found[-1]))
     return smallest if smallest == largest else f'{smallest} to {largest}'

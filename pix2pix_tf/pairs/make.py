@@ -16,6 +16,7 @@ from pix2pix_tf.system.errors import DataError, Pix2PixError, UsageError
 from pix2pix_tf.system.processes import each
 
 Build = Callable[[PairOptions, PairFiles], Tuple[bytes, ...]]  # the contents of the files
+HashOf = Callable[[PairOptions, PairFiles], bytes]  # perceptual, to find near-duplicates
 
 
 class Output(NamedTuple):
@@ -48,7 +49,13 @@ class _Planned(NamedTuple):
     targets: Tuple[str, ...]
 
 
-def make_pairs(found: Found, build: Build, options: PairOptions, output: Output) -> Made:
+def make_pairs(
+    found: Found,
+    build: Build,
+    options: PairOptions,
+    output: Output,
+    hash_of: HashOf = halves.hash_of,
+) -> Made:
     """Makes the pairs of `found` that are missing from the folder `output.to`.
 
     Raises:
@@ -68,7 +75,8 @@ def make_pairs(found: Found, build: Build, options: PairOptions, output: Output)
         _remove_unfinished(to)
         left_out = list(found.left_out)
         if output.shares:
-            record, torn = _split(found, options, output, record)
+            hasher = functools.partial(_hash, hash_of, options)
+            record, torn = _split(found, hasher, options.seed, output, record)
             left_out += torn
         write_record(to, record)
         planned, unnamed = _plan(found, options, output, record)
@@ -115,14 +123,14 @@ def _run(function, items, words, processes):
     return results
 
 
-def _split(found, options, output, record):
+def _split(found, hasher, seed, output, record):
     """(`record` with the part of each pair, a line for each pair that has none)."""
     new = [one for one in found.pairs if one.key not in record.parts]
-    results = _run(functools.partial(_hash, options), new, 'compare', output.processes)
+    results = _run(hasher, new, 'compare', output.processes)
     hashes = dict(record.hashes)
     hashes.update({one.key: value for one, (value, _) in results if value})
     groups = {key: split.group_of(key, output.group) for key in hashes}
-    assigned = split.assign(groups, hashes, record.parts, output.shares, options.seed)
+    assigned = split.assign(groups, hashes, record.parts, output.shares, seed)
     left_out = [fault for _, (_, fault) in results if fault]
     paths = {one.key: one.paths[0] for one in found.pairs}
     for key, others in assigned.torn.items():
@@ -159,10 +167,10 @@ def _plan(found, options, output, record):
     return planned, left_out
 
 
-def _hash(options, source):
+def _hash(hash_of, options, source):
     """(the hash of a pair, None), or (None, a line that says why it has none)."""
     try:
-        return halves.hash_of(options, source), None
+        return hash_of(options, source), None
     except DataError as error:
         return None, str(error)
 

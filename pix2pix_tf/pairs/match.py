@@ -4,9 +4,9 @@ import collections
 import os
 import re
 import unicodedata
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from pix2pix_tf.pairs import find, read, record
+from pix2pix_tf.pairs import bands, find, record
 from pix2pix_tf.system.errors import DataError, UsageError
 from pix2pix_tf.system.processes import each
 
@@ -44,11 +44,11 @@ def find_photos(folder: str) -> Found:
     return Found(pairs, left_out, others)
 
 
-def match_names(a: str, b: str, pattern: str = '{stem}') -> Found:
+def match_names(a: str, b: str, pattern: str = '{stem}', arrays: bool = False) -> Found:
     """The images of the folders `a` and `b` that have the same path and name, without extension.
 
     `pattern` says how the name in `b` comes from the name in `a`: {stem} is what they share, as in
-    '{stem}_label', or '{stem}_photo,{stem}_label' for both.
+    '{stem}_label', or '{stem}_photo,{stem}_label' for both. With `arrays`, .npy files count.
 
     Raises:
         UsageError: `pattern` has no {stem}.
@@ -60,7 +60,7 @@ def match_names(a: str, b: str, pattern: str = '{stem}') -> Found:
     sides, others, left_out = [], [], []
     keys: Dict[str, str] = {}
     for folder, one in ((a, '{stem}' if len(patterns) == 1 else patterns[0]), (b, patterns[-1])):
-        named, no_images = _named(folder)
+        named, no_images = _named(folder, arrays)
         others += no_images
         side: Dict[str, List[str]] = collections.OrderedDict()
         for key, (written, paths) in named.items():
@@ -88,6 +88,36 @@ def match_names(a: str, b: str, pattern: str = '{stem}') -> Found:
             elif paths:
                 left_out.append(f'{paths[0]} has {len(partners)} partners in {folder}')
     return Found(pairs, left_out, others)
+
+
+def match_folders(folders: Sequence[str], pattern: str = '{stem}') -> Found:
+    """The images and arrays of two or more `folders` that have the same path and name.
+
+    `pattern` is that of `match_names`: one for all folders after the first, or one for each folder.
+
+    Raises:
+        UsageError: `pattern` has no {stem}, or there are more or fewer patterns than folders.
+        DataError: a folder is missing, or has no image.
+    """
+    first, *others = folders
+    patterns = pattern.split(',')
+    if len(patterns) not in (1, len(folders)):
+        raise UsageError(f'`match` is {pattern!r}: write one name, or one for each folder')
+    found = [
+        match_names(first, other, pattern if len(patterns) == 1 else f'{patterns[0]},{one}', True)
+        for other, one in zip(others, patterns[1:] or others)
+    ]
+    paths = [{pair.key: pair.paths for pair in one.pairs} for one in found]
+    whole = [
+        PairFiles(pair.key, pair.paths[:1] + tuple(one[pair.key][1] for one in paths))
+        for pair in found[0].pairs
+        if all(pair.key in one for one in paths)
+    ]
+    left_out, no_images = (
+        list(collections.OrderedDict.fromkeys(line for lines in group for line in lines))
+        for group in ([one.left_out for one in found], [one.others for one in found])
+    )
+    return Found(whole, left_out, no_images)
 
 
 def match_layout(folder: str, pattern: str = '{stem}') -> Found:
@@ -144,7 +174,7 @@ def test_as_val(found: Found) -> Tuple[Found, bool]:
     return found._replace(pairs=pairs), True
 
 
-def _named(folder):
+def _named(folder, arrays=False):
     """({name: (names as written, paths)}, a line for each other file).
 
     A name is the path below `folder` without extension. Names that differ only in their Unicode
@@ -152,7 +182,7 @@ def _named(folder):
     """
     if not os.path.isdir(folder):
         raise DataError(f'no folder {folder}: give one with images')
-    images, others = find.walk_images([folder])
+    images, others = find.walk_images([folder], more=[bands.ARRAY] if arrays else ())
     others = [path for path in others if os.path.basename(path) not in record.FILENAMES]  # ours
     lines = [f'{path} {find.reason_of(path)}' for path in others]
     if not images:
@@ -199,17 +229,13 @@ def leave_out_other_aspects(found: Found, processes: Optional[int] = None) -> Fo
 
 def _aspect_fault(pair):
     try:
-        (wide, high), (width, height) = (_upright_size(path) for path in pair.paths)
+        (wide, high), *others = map(bands.size_of, pair.paths)
     except DataError as error:
         return str(error)
-    if abs(wide * height - width * high) <= ASPECT_TOLERANCE * wide * height:
-        return None
-    a, b = pair.paths
-    return f'{a} has {wide}x{high} pixels, another aspect than the {width}x{height} of {b}'
-
-
-def _upright_size(path):
-    with read.opened(path, path) as image:
-        width, height = image.size
-        turned = read.orientation_of(image) >= 5
-        return (height, width) if turned else (width, height)
+    for path, (width, height) in zip(pair.paths[1:], others):
+        if abs(wide * height - width * high) > ASPECT_TOLERANCE * wide * height:
+            return (
+                f'{pair.paths[0]} has {wide}x{high} pixels, another aspect than the '
+                f'{width}x{height} of {path}'
+            )
+    return None

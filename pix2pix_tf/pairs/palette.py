@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 LABELS, LINES, PHOTOS, UNKNOWN = 'labels', 'lines', 'photos', 'unknown'  # kinds of inputs
+FILES = 'files'  # inputs that the page cannot draw: of several panels, gray, or of 16 bits
 
 MOST = 16  # colors
 _FLAT = 8  # largest difference from a neighbor, of 255
@@ -58,7 +59,7 @@ class Color(NamedTuple):
 class Palette(NamedTuple):
     """The colors of a set of images."""
 
-    kind: str  # LABELS, LINES, PHOTOS or UNKNOWN
+    kind: str  # LABELS, LINES, PHOTOS, UNKNOWN or FILES
     background: str  # '#0000aa'
     colors: List[Color]
 

@@ -3,7 +3,7 @@
 import html
 import json
 import os
-from typing import Any, Dict, NamedTuple
+from typing import Any, Dict, NamedTuple, Sequence, Tuple
 
 from pix2pix_tf.pairs import inputs
 from pix2pix_tf.system import files
@@ -14,6 +14,9 @@ FILENAME = 'pairs.json'
 LEGEND = 'legend.html'  # the colors of class ids
 FILENAMES = (FILENAME, LEGEND)
 
+# Options that older versions do not record, and what they did
+_ADDED = {'colorize': 'none', 'channels': '3', 'bits': '8', 'range': None, 'sides': 'a,b'}
+
 Recipe = Dict[str, Any]  # {option: value}
 
 
@@ -21,7 +24,7 @@ class Record(NamedTuple):
     """The contents of the file."""
 
     recipe: Recipe
-    found: Dict[str, str]  # read from the files: 'labels', 'extension'
+    found: Dict[str, str]  # read from the files: 'labels', 'extension', 'panels'
     parts: Dict[str, str]  # {key: part}
     hashes: Dict[str, bytes]  # {key: perceptual hash}
     legend: Dict[str, str] = {}  # {class id: '#rrggbb'} of `colorize`
@@ -53,8 +56,9 @@ def read_record(to: str, recipe: Recipe) -> Record:
         legend = dict(saved.get('legend', {}))  # older versions have none
         record = Record(saved['recipe'], saved['found'], saved['parts'], hashes, legend)
         was = dict(record.recipe)
-        if 'colorize' in recipe:
-            was.setdefault('colorize', 'none')
+        for name, default in _ADDED.items():
+            if name in recipe:
+                was.setdefault(name, default)
         if 'input' in was:
             was['input'] = inputs.current_name(was['input'])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -74,13 +78,29 @@ def read_record(to: str, recipe: Recipe) -> Record:
 
 def recipe_of(folder: str) -> Recipe:
     """How the pairs in `folder`, or those of the parts in it, were made; {} if that is unknown."""
+    return _read(folder, 'recipe')
+
+
+def panels_in(folder: str) -> Tuple[str, ...]:
+    """a or b for each panel of the files in `folder` or in parts of it; () if that is unknown."""
+    listed = _read(folder, 'found').get('panels')
+    return tuple(listed.split(',')) if isinstance(listed, str) else ()
+
+
+def describe_flags(panels: Sequence[str]) -> str:
+    """The flags of a training on files of these panels, which learns A."""
+    return f'`output_panels`={panels.count("a")} and `input_panels`={panels.count("b")}'
+
+
+def _read(folder, name):
+    """A dictionary in the record of `folder`, or of the folder above; {} if there is none."""
     for directory in (folder, os.path.dirname(os.path.abspath(folder))):
         try:
-            recipe = parse_json(files.read(os.path.join(directory, FILENAME)))['recipe']
+            value = parse_json(files.read(os.path.join(directory, FILENAME)))[name]
         except (DataError, ValueError, LookupError, TypeError):
             continue
-        if isinstance(recipe, dict):
-            return recipe
+        if isinstance(value, dict):
+            return value
     return {}
 
 

@@ -25,7 +25,7 @@ _SIDE = 16  # pixels of a half: what matters is the layout, not the detail
 _MOST = 2000  # pairs that are looked at
 
 
-def describe(folder: str, pairs: Sequence[bytes]) -> str:
+def describe(folder: str, pairs: Sequence[bytes], panels: int = 2) -> str:
     """A line about `flip` for the dataset in `folder`; `pairs` are small images of its pairs."""
     above, name = os.path.split(os.path.abspath(folder))
     known = os.path.basename(above) if name in _PARTS else name
@@ -37,7 +37,7 @@ def describe(folder: str, pairs: Sequence[bytes]) -> str:
             f'before you train with `flip`, look for {look}: in {len(pairs)} pairs, fewer than '
             f'{FEWEST}, sides cannot be measured'
         )
-    share = asymmetry(pairs)
+    share = asymmetry(pairs, panels)
     if share >= LIMIT:
         return (
             f'train without `flip`: left and right differ in the same way in most pairs '
@@ -49,20 +49,20 @@ def describe(folder: str, pairs: Sequence[bytes]) -> str:
     )
 
 
-def asymmetry(pairs: Sequence[bytes]) -> float:
+def asymmetry(pairs: Sequence[bytes], panels: int = 2) -> float:
     """The share of the differences between pairs and their mirror images that is the same in all.
 
     0 if left and right differ by chance, 1 if they differ in the same way in every pair. It is that
-    of the halves with more. `pairs` are at least two image files.
+    of the panels with most. `pairs` are at least two image files.
 
     For the difference d of an image and its mirror image, it is |mean d|^2 / mean |d|^2: the mean
     image compared with its own mirror image. Chance alone makes that 1 / n for n pairs, which is
     subtracted; less than chance is 0.
     """
-    images = np.stack([_small(one) for one in pairs[:: -(-len(pairs) // _MOST)]])
+    images = np.stack([_small(one, panels) for one in pairs[:: -(-len(pairs) // _MOST)]])
     shares = []
-    for half in np.split(images, 2, axis=2):
-        differences = half - half[:, :, ::-1]
+    for panel in np.split(images, panels, axis=2):
+        differences = panel - panel[:, :, ::-1]
         total = np.square(differences).sum() / len(images)
         common = np.square(differences.mean(axis=0)).sum()
         expected = 1 / len(images)
@@ -70,7 +70,7 @@ def asymmetry(pairs: Sequence[bytes]) -> float:
     return float(max(0.0, *shares))
 
 
-def _small(pair):
-    """[_SIDE, 2 * _SIDE, 3] float64."""
+def _small(pair, panels):
+    """[_SIDE, panels * _SIDE, 3] float64."""
     with Image.open(io.BytesIO(pair)) as image:
-        return np.float64(image.convert('RGB').resize((2 * _SIDE, _SIDE), Image.BOX))
+        return np.float64(image.convert('RGB').resize((panels * _SIDE, _SIDE), Image.BOX))

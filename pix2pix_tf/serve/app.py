@@ -140,8 +140,11 @@ class Application:
         def job():
             generator = self.current.generator
             pixels = image_request.read_pixels(generator, contents, self.limits, fit)
-            image, is_pair = self.canvas.input_of(Image.fromarray(pixels))
-            output = image_request.compute(generator, np.asarray(image), seed, fit)
+            is_pair = False
+            if generator.config.is_rgb_pair:
+                image, is_pair = self.canvas.input_of(Image.fromarray(pixels))
+                pixels = np.asarray(image)
+            output = image_request.compute(generator, pixels, seed, fit)
             return generator.encode(output), generator.step, is_pair
 
         image, step, is_pair = self.jobs.run(job)

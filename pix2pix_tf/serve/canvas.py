@@ -87,7 +87,8 @@ def prepare(source: Trained, data: Optional[str] = None, most_examples: int = 12
     Examples come from val/ next to that folder, or else from the folder itself. The folder of the
     training counts only if it still has the files of the training: options.json may come from a
     stranger, and name any folder of this machine. Otherwise, the Canvas has a few plain colors and
-    no examples, and a line says so.
+    no examples, and a line says so. The page draws only one RGB image of 8 bits: the Canvas of
+    another input is of the kind FILES.
 
     Raises:
         CheckpointError: an ONNX file has another Canvas than `Canvas.embedded` makes.
@@ -95,6 +96,9 @@ def prepare(source: Trained, data: Optional[str] = None, most_examples: int = 12
     """
     size = source.config.crop_size[::-1]
     half = 'right' if source.config.direction == 'BtoA' else 'left'
+    if not source.config.is_rgb_pair:
+        plain = palette.PLAIN._replace(kind=palette.FILES)
+        return Canvas(*size, plain, palette.layout([], plain), half, [])
     if source.is_onnx and not data:
         embedded = onnx_file.read(source.checkpoint).canvas
         found, sheet, examples = _read_embedded(embedded, source.checkpoint)

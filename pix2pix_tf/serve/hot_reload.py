@@ -59,6 +59,7 @@ class CurrentGenerator:
 def _load(model: str, changes: dict) -> Generator:
     """Loads a generator and runs it once, because the first run takes longer."""
     generator = load(model, **changes)
-    pixels = np.zeros((*generator.config.crop_size, 3), np.uint8)
+    config = generator.config
+    pixels = np.zeros((*config.crop_size, config.input_channels), config.pixel_type)
     generator.encode(generator(pixels, 0))
     return generator

@@ -50,7 +50,7 @@ def read_seed(query: Mapping[str, str], has_noise: bool = True) -> Optional[int]
 def read_pixels(
     generator: Generator, contents: bytes, limits: Limits, fit: str = 'scale'
 ) -> np.ndarray:
-    """The bytes of an image file => uint8 [height, width, 3].
+    """The bytes of a file of input panels => [height, width, input_channels].
 
     Raises:
         HTTPException: it is not an image, or too large.
@@ -77,13 +77,13 @@ def read_pixels(
         raise exceptions.RequestEntityTooLarge(
             f'the image has more than {most} pixels: scale it down'
         )
-    return np.asarray(generator.read(contents))
+    return generator.read_input(contents)
 
 
 def compute(
     generator: Generator, pixels: np.ndarray, seed: Optional[int], fit: str = 'scale'
 ) -> np.ndarray:
-    """The output for `pixels`, uint8 [height, width, 3], unless the request is overdue.
+    """The output for `pixels`, [height, width, input_channels], unless the request is overdue.
 
     Raises:
         Overdue: the time for the request is over.

@@ -56,10 +56,16 @@ def write(
     files for WebGPU are larger than some hosts and browsers allow.
 
     Raises:
-        UsageError: `to` has another page, or another file of the same name.
+        UsageError: `to` has another page, or another file of the same name; or the model takes
+            inputs that the page cannot draw.
         CheckpointError: the checkpoint is damaged, or does not fit.
         Pix2PixError: there is no npm, or a file cannot be written.
     """
+    if not source.config.is_rgb_pair:
+        raise UsageError(
+            f'the page draws only one RGB image of 8 bits, and {source.model} takes other inputs: '
+            'serve it, and send files to /predict'
+        )
     _check_free(to)
     drawing = canvas.prepare(source, data)
     runtime = download(backend)

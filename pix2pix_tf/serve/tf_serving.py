@@ -39,12 +39,13 @@ def describe_status(generator: Generator) -> Dict[str, Any]:
 
 def describe_model(generator: Generator, name: str) -> Dict[str, Any]:
     """The response to GET /v1/models/NAME/metadata."""
-    sides = generator.config.crop_size
+    config = generator.config
+    sides = config.crop_size
     tensors = {
         'image_bytes': _tensor('image_bytes', 'DT_STRING', [-1]),
         'output_bytes': _tensor('output_bytes', 'DT_STRING', [-1]),
-        'inputs': _tensor('inputs', 'DT_FLOAT', [-1, *sides, 3]),
-        'outputs': _tensor('outputs', 'DT_FLOAT', [-1, *sides, 3]),
+        'inputs': _tensor('inputs', 'DT_FLOAT', [-1, *sides, config.input_channels]),
+        'outputs': _tensor('outputs', 'DT_FLOAT', [-1, *sides, config.output_channels]),
         'seed': _tensor('seed', 'DT_INT64', [-1]),
     }
     signatures = {
@@ -158,8 +159,9 @@ def _decode(value):
 
 
 def _pixels(value, generator):
-    """Nested lists of numbers in [-1, 1] => [height, width, 3] uint8."""
-    shape = (*generator.config.crop_size, 3)
+    """Nested lists of numbers in [-1, 1] => [height, width, input_channels] of the model's type."""
+    config = generator.config
+    shape = (*config.crop_size, config.input_channels)
     try:
         values = np.array(value, np.float32)
     except (TypeError, ValueError, OverflowError) as error:
@@ -168,12 +170,12 @@ def _pixels(value, generator):
         raise exceptions.BadRequest(f'an image has the shape {list(shape)}')
     if not np.all(np.abs(values) <= 1):
         raise exceptions.BadRequest('the values of an image must be from -1 to 1')
-    return np.round((values + 1) * 127.5).astype(np.uint8)
+    return np.round((values + 1) * (config.white / 2)).astype(config.pixel_type)
 
 
 def _encode(generator, pixels):
     return {'b64': base64.b64encode(generator.encode(pixels)).decode()}
 
 
-def _floats(_, pixels):
-    return np.round(pixels / 127.5 - 1, 6).tolist()
+def _floats(generator, pixels):
+    return np.round(pixels / (generator.config.white / 2) - 1, 6).tolist()

@@ -18,7 +18,7 @@ COARSE = 8  # the layers see one pixel for each 8x8 of an image, so that a step 
 def create_generator(generator_inputs, config=Config(), seed=None):
     """The U-Net of `networks.create_generator`, with its outermost layers alone.
 
-    [batch, height, width, 3] => the same shape, in [-1, 1].
+    [batch, height, width, input_channels] => the same with output_channels, in [-1, 1].
     """
     inp = _shrink(generator_inputs)
     with tf.variable_scope('encoder_1'):
@@ -28,14 +28,14 @@ def create_generator(generator_inputs, config=Config(), seed=None):
         if config.dropout:
             inner = dropout(inner, config.dropout, seed)
         joined = tf.nn.relu(inner)
-        small = tf.tanh(deconv(joined, 3, config))
+        small = tf.tanh(deconv(joined, config.output_channels, config))
     return tf.depth_to_space(tf.tile(small, [1, 1, 1, COARSE**2]), COARSE)
 
 
 def create_discriminator(discrim_inputs, discrim_targets, config=Config()):
     """The PatchGAN of `networks.create_discriminator`, with its first and last layer alone.
 
-    [batch, height, width, 3] twice => [batch, height / 16 - 1, width / 16 - 1, 1], in [0, 1].
+    [batch, height, width, any] twice => [batch, height / 16 - 1, width / 16 - 1, 1], in [0, 1].
     """
     inp = tf.concat([_shrink(discrim_inputs), _shrink(discrim_targets)], axis=3)
     with tf.variable_scope('layer_1'):

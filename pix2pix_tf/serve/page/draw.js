@@ -12,6 +12,8 @@ const ABOUT = {
   labels: 'Trained on label maps: draw areas of flat color. A photo gives no good result.',
   lines: 'Trained on line drawings: draw lines. A photo gives no good result.',
   photos: 'Trained on photos, or pictures computed from them: open one, or start from an example.',
+  files:
+    'This page draws one RGB image of 8 bits, and the model takes other inputs: send files with them to /predict.',
 };
 
 let model; // model.json
@@ -654,9 +656,19 @@ function prepare() {
   cursor[1] = height >> 1;
 }
 
+// For a model whose inputs cannot be drawn: `model` stays undefined, so that no control does anything.
+function refuse({ name, step }) {
+  byId('model').textContent = `${name}, ${step.toLocaleString('en')} steps`;
+  byId('about').textContent = ABOUT.files;
+  byId('about').hidden = false;
+  document.querySelector('main').hidden = true;
+}
+
 async function main() {
   try {
-    model = await (await request('model.json')).json();
+    const found = await (await request('model.json')).json();
+    if (found.kind === 'files') return refuse(found);
+    model = found;
     prepare();
     if (model.onnx) useOnnx();
     for (let number = 0; number < model.examples; number++) addExample(number);
