@@ -33,7 +33,7 @@ from pix2pix_tf.system.errors import CheckpointError, DataError, UsageError
 RAMP = np.arange(2**16, dtype=np.uint16).reshape(256, 256, 1)
 
 
-def post_decode_pair(contents, offset, config):
+def post_decode_pair(contents, offset, config, mirrored=None):
     """`dataset.decode_pair` for the post's pairs alone: two RGB halves of 8 bits."""
     raw_image = tf.image.decode_png(contents)
     has_alpha = tf.equal(tf.shape(raw_image)[2] % 2, 0)
@@ -42,7 +42,7 @@ def post_decode_pair(contents, offset, config):
     raw_image.set_shape([None, None, 3])
     width = tf.shape(raw_image)[1]
     left, right = raw_image[:, : width // 2], raw_image[:, width // 2 :]
-    return tuple(dataset.process_image(half, offset, config) for half in (right, left))
+    return tuple(dataset.process_image(half, offset, config, mirrored) for half in (right, left))
 
 
 def post_deprocess_image(img, _):
@@ -351,13 +351,14 @@ def test_the_page_without_a_server_is_for_rgb_alone(two_inputs, tmp_path):
 def test_metrics_are_of_all_panels_and_of_each():
     rng = np.random.RandomState(1)
     output, target = (rng.randint(0, 2**16, (192, 192, 2)).astype(np.uint16) for _ in '12')
-    whole, each = metrics.compare(output, target), metrics.compare_panels(output, target, 1)
+    whole = metrics.compare(output, target)
+    each = metrics.compare_panels(metrics.compare, output, target, 1)
     assert set(each) == {f'{name} panel {n}' for name in metrics.NAMES for n in (1, 2)}
     for name in ('L1', 'SSIM'):
         assert whole[name] == pytest.approx(np.mean([each[f'{name} panel {n}'] for n in (1, 2)]))
     scale = np.abs(output.astype(float) - target).mean() / 65535
     assert whole['L1'] == pytest.approx(scale)
-    assert metrics.compare_panels(output, target, 2) == {}
+    assert metrics.compare_panels(metrics.compare, output, target, 2) == {}
     assert metrics.without_panel('SSIM panel 2') == 'SSIM'
 
 
