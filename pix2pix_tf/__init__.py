@@ -1,6 +1,7 @@
 """pix2pix, paired image-to-image translation (Isola et al., 2017), as a graph of TensorFlow.
 
-`load`, `train`, `export` and `evaluate` import TensorFlow when they are called, not before.
+`load`, `train`, `export` and `evaluate` import TensorFlow when they are called, not before. For an
+ONNX file, `load` does without it if onnxruntime is installed.
 """
 
 from typing import TYPE_CHECKING, Any

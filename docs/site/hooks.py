@@ -24,6 +24,13 @@ IMAGE = re.compile(r'<img src="(\S+)" width="(\d+)" alt="(.*?)">')
 LINK = re.compile(r'\[((?:!\[[^]]*\]\([^)]*\)|[^][])*)\]\(([^)\s]+)\)')
 
 
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Where the site is published, the page to draw on is in draw/."""
+    if config.site_url:
+        config.nav.insert(1, {'Draw': f'{config.site_url}draw/'})
+    return config
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the pages of the repository that are not in docs/."""
     files.remove(files.get_file_from_path('README.md'))

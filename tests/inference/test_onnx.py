@@ -17,7 +17,8 @@ from pix2pix_tf.inference import masks, onnx_file, trained
 from pix2pix_tf.inference.generator import Generator
 from pix2pix_tf.inference.tensorflow_network import TensorFlowNetwork
 from pix2pix_tf.inference.trained import find
-from pix2pix_tf.serve import canvas, palette
+from pix2pix_tf.pairs import palette
+from pix2pix_tf.serve import canvas
 from pix2pix_tf.system.errors import CheckpointError, Pix2PixError, UsageError
 
 onnx = pytest.importorskip('pix2pix_tf.convert.onnx')  # the library is missing on Python 3.6
