@@ -120,6 +120,7 @@ $(ON_DATASET): setup
 	@bin/on-dataset $(RUN) $@ $(if $(filter data lpips,$@),,$(value ARGS))
 
 draw: .venv/draw/.installed
+	@[ -x .venv/draw/bin/python ] || { echo '.venv/draw/bin/python is missing, perhaps with its Python: run make clean, then the same command again' >&2; exit 1; }
 	@bin/on-dataset .venv/draw/bin/python draw $(value ARGS)
 
 test: setup
