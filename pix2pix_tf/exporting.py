@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 import tensorflow.compat.v1 as tf
 from tqdm import tqdm
 
-from pix2pix_tf import checkpoints, dataset, diagnosis, image_names, images, session
+from pix2pix_tf import dataset, diagnosis, image_names, images, session
 from pix2pix_tf.config import Config, as_written
 from pix2pix_tf.evaluation import pages, shard_files
 from pix2pix_tf.evaluation.evaluator import Evaluator, Measures
@@ -22,14 +22,14 @@ from pix2pix_tf.evaluation.report import (
     format_table,
     save_report,
 )
-from pix2pix_tf.inference import noise
+from pix2pix_tf.inference import noise, variables
 from pix2pix_tf.inference.generator import random_seed
-from pix2pix_tf.inference.trained import Trained, find
+from pix2pix_tf.inference.trained import Trained, as_path, find
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.pairs import label_colors
 from pix2pix_tf.pairs.find import find_pairs
 from pix2pix_tf.pairs.palette import Color
-from pix2pix_tf.system import files
+from pix2pix_tf.system import compat, files
 from pix2pix_tf.system.console import count, print_line
 from pix2pix_tf.system.errors import CheckpointError, DataError, UsageError
 
@@ -71,7 +71,7 @@ def export(
         Pix2PixError: a file cannot be written, a network is unusable, or there is too
             little memory.
     """
-    trained = find_trained(checkpoint or out, config)
+    trained = find_trained(checkpoint or as_path(out), config)
     test_set = find_test_set(data, skip_bad_files, measures, trained.config)
     image_dir = os.path.join(out, 'images')
     pages.check_ours(out, 'out')
@@ -119,7 +119,7 @@ def evaluate(
         Pix2PixError: a file cannot be written, a network is unusable, or there is too
             little memory.
     """
-    trained = find_trained(checkpoint or out, config)
+    trained = find_trained(checkpoint or as_path(out), config)
     test_set = find_test_set(data, skip_bad_files, measures, trained.config)
     check_replaceable(out)
     report, features, _ = test(test_set, trained, measures, out)
@@ -202,13 +202,14 @@ def find_test_set(
 
 
 def find_trained(model: str, config: Optional[Config] = None) -> Trained:
-    """The trained generator in `model` (the folder of a training, or a checkpoint), to be run here.
+    """The trained generator `model` (see `trained.find`), to be run here.
 
     `config` is by default that of its training, with a batch size for this.
 
     Raises:
         CheckpointError: there is no such model.
     """
+    compat.use_graph_mode()
     found = find(model)
     trained = found._replace(config=config or found.config)
     session.prepare(trained.config, print_line)
@@ -294,7 +295,7 @@ def _restore(saver, sess, trained):
     """Restores the variables of the default graph; returns which checkpoint they are from."""
     while True:
         try:
-            checkpoints.restore(saver, sess, trained.checkpoint, tf.global_variables())
+            variables.restore(trained, sess, saver)
             return Restored(trained.checkpoint, trained.step)
         except CheckpointError:
             newest = find(trained.model)

@@ -1,6 +1,7 @@
 """The Makefile passes its variables on, whatever characters they contain."""
 
 import os
+import re
 import shutil
 import sys
 
@@ -309,9 +310,9 @@ def draw(tmp_path):
     program.chmod(0o755)
 
     def run(model='', port='', python=str(program)):
-        names = ('URL', 'OUT', 'PHOTOS', 'INPUT', 'A', 'B', 'IN', 'TO', 'FORMAT')
-        names += ('EPOCHS', 'STEPS', 'WORKERS')
-        given = dict.fromkeys([f'PIX2PIX_{name}' for name in names], '')
+        with open(os.path.join(ROOT, 'Makefile')) as file:
+            [names] = re.findall('(?m)^TYPED := (.*)$', file.read())
+        given = dict.fromkeys([f'PIX2PIX_{name}' for name in names.split()], '')
         given.update(PIX2PIX_DATA='facades', PIX2PIX_DATA_ROOT='data', PIX2PIX_MODEL=model)
         command = ['sh', 'bin/on-dataset', python, 'draw']
         result = run_process(*command, cwd=ROOT, environment=dict(given, PIX2PIX_PORT=port))

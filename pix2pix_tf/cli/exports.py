@@ -8,6 +8,7 @@ from absl import flags
 
 from pix2pix_tf import options_file
 from pix2pix_tf.cli import common
+from pix2pix_tf.inference import trained
 from pix2pix_tf.system import shard
 from pix2pix_tf.system.errors import UsageError
 
@@ -125,7 +126,7 @@ def call(function: str, flag_values: flags.FlagValues) -> None:
         if flag_values[name].present and not flag_values.features:
             raise UsageError(f'`{name}` requires `features`: name a network')
 
-    model = flag_values.checkpoint or flag_values.out
+    model = flag_values.checkpoint or trained.as_path(flag_values.out)
     parsed = shard.parse(flag_values.shard)
     exporting = common.load('exporting')
     network = None
@@ -137,7 +138,7 @@ def call(function: str, flag_values: flags.FlagValues) -> None:
     getattr(exporting, function)(
         flag_values.data or _validation_pairs(model),
         flag_values.out,
-        common.load('inference.trained').find(model, **given).config,
+        trained.find(model, **given).config,
         flag_values.checkpoint,
         flag_values.skip_bad_files,
         exporting.Measures(flag_values.samples, network, parsed, optional, flag_values.labels),

@@ -22,7 +22,7 @@ from pix2pix_tf.inference.trained import Trained, saved_data, saved_options
 from pix2pix_tf.model import build_generator
 from pix2pix_tf.ops import kept_values
 from pix2pix_tf.pairs import draw, panels
-from pix2pix_tf.system import files, temporary
+from pix2pix_tf.system import compat, files, temporary
 from pix2pix_tf.system.errors import Pix2PixError, UsageError, how_to_install
 
 FORMATS = ('saved_model', 'onnx', 'tflite')
@@ -80,6 +80,7 @@ def convert(
         CheckpointError: the checkpoint is missing or damaged, or does not fit.
         Pix2PixError: the result differs or does not load, or cannot be written.
     """
+    compat.use_graph_mode()
     name = _check(source, format, weights, masks)
     path = os.path.join(to, name)
     if os.path.exists(path):

@@ -1,7 +1,7 @@
 """The network of an ONNX file in onnxruntime, without TensorFlow: numpy does what is around it."""
 
 import io
-from typing import Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 import onnxruntime
@@ -65,7 +65,8 @@ class OnnxNetwork:
             Pix2PixError: there is too little memory.
         """
         inputs = scale(to_floats(image), self._config.crop_size)
-        return to_pixels(self.run(inputs, masks.image_seed(inputs, seed), '`crop_size`'))
+        output = self.run(inputs, masks.image_seed(inputs, seed), '`crop_size`')
+        return to_pixels(output, image.dtype)
 
     def run_tile(
         self, image: np.ndarray, seed: int, noise: Optional[List[int]]
@@ -77,7 +78,7 @@ class OnnxNetwork:
         """
         inputs = to_floats(image)
         noise = noise or masks.image_seed(inputs, seed)
-        return to_pixels(self.run(inputs, noise, 'image or `tile`')), noise
+        return to_pixels(self.run(inputs, noise, 'image or `tile`'), image.dtype), noise
 
     def run(self, inputs: np.ndarray, noise: List[int], smaller: str) -> np.ndarray:
         """[height, width, input_channels] in [-1, 1] => the output, with the masks of `noise`."""
@@ -105,13 +106,14 @@ def _one_line(error):
 
 
 def to_floats(image: np.ndarray) -> np.ndarray:
-    """uint8 => float32 in [-1, 1]; any shape, as `dataset.process_image`."""
-    return image.astype(np.float32) / np.float32(127.5) - 1
+    """Whole numbers, such as uint8 => float32 in [-1, 1]; any shape, as `dataset.process_image`."""
+    return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max / 2) - 1
 
 
-def to_pixels(output: np.ndarray) -> np.ndarray:
-    """Float in [-1, 1] => uint8; any shape, as `images.deprocess_image`."""
-    return (np.clip((output + 1) / 2, 0, 1) * np.float32(255.5)).astype(np.uint8)
+def to_pixels(output: np.ndarray, dtype: Any = np.uint8) -> np.ndarray:
+    """Float in [-1, 1] => whole numbers of `dtype`; any shape, as `images.deprocess_image`."""
+    most = np.float32(np.iinfo(dtype).max + 0.5)
+    return (np.clip((output + 1) / 2, 0, 1) * most).astype(dtype)
 
 
 def scale(image: np.ndarray, size: Size) -> np.ndarray:

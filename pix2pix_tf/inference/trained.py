@@ -83,6 +83,11 @@ def is_shipped(model: str) -> bool:
     return model in shipped()
 
 
+def as_path(folder: str) -> str:
+    """`folder`, written so that it is not the name of a generator in this package."""
+    return os.path.join('.', folder) if is_shipped(folder) else folder
+
+
 def needs_tensorflow(model: str) -> bool:
     """Whether `pix2pix_tf.load(model)` imports TensorFlow.
 
@@ -114,9 +119,9 @@ def _onnx_file(model: str) -> Optional[str]:
 
 
 def _check_name(model):
-    """Checks that a `model` without a folder is a generator in this package, or is here."""
+    """Checks that a name or an ONNX file exists: TensorFlow cannot tell more about it."""
     is_name = os.path.basename(model) == model and not is_shipped(model)
-    if is_name and not glob.glob(glob.escape(model) + '*'):
+    if (is_name or model.endswith('.onnx')) and not glob.glob(glob.escape(model) + '*'):
         known = ', '.join(shipped()) or 'none'
         raise CheckpointError(
             f'there is no model {model}: it is not here, and the generators of this package are: '

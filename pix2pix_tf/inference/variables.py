@@ -1,6 +1,6 @@
 """The variables of a trained generator, from its checkpoint or its ONNX file."""
 
-from typing import Dict
+from typing import Dict, Optional
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -11,15 +11,18 @@ from pix2pix_tf.inference.trained import Trained
 from pix2pix_tf.system.errors import CheckpointError
 
 
-def restore(source: Trained, session: tf.Session) -> None:
+def restore(source: Trained, session: tf.Session, saver: Optional[tf.train.Saver] = None) -> None:
     """Sets all variables of the default graph to their values in `source`.
+
+    A graph that is final needs a `saver` from before.
 
     Raises:
         CheckpointError: it is missing or damaged, or its variables are not those of this graph.
     """
     all_variables = tf.global_variables()
     if not source.is_onnx:
-        checkpoints.restore(tf.train.Saver(), session, source.checkpoint, all_variables)
+        saver = saver or tf.train.Saver()
+        checkpoints.restore(saver, session, source.checkpoint, all_variables)
         return
     values = onnx_file.read_weights(source.checkpoint)
     for variable in all_variables:

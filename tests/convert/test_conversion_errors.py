@@ -151,8 +151,9 @@ def test_dropout_in_the_result(trained, monkeypatch, flags, dropout, masks):
     done = convert.Converted('x', 0.0)
     monkeypatch.setattr(convert, 'convert', lambda *given: asked.append(given) or done)
     assert run_here('convert', f'--model={trained}', *flags) == 0
-    [(source, _, _, _, has_masks)] = asked
+    [(source, _, _, _, has_masks, canvas)] = asked
     assert (source.config.dropout, has_masks) == (dropout, masks)
+    assert bool(canvas) == ('--format=onnx' in flags)
 
 
 def test_the_command(trained, tmp_path):

@@ -8,12 +8,13 @@ import sys
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from support.helpers import pair_pixels, run_process
+from support.helpers import contents, export, pair_pixels, run_process
 
 import pix2pix_tf
-from pix2pix_tf import dataset
+from pix2pix_tf import dataset, exporting
 from pix2pix_tf.config import Config
-from pix2pix_tf.inference import masks, onnx_file, trained
+from pix2pix_tf.inference import masks, onnx_file
+from pix2pix_tf.inference import trained as trained_models
 from pix2pix_tf.inference.generator import Generator
 from pix2pix_tf.inference.tensorflow_network import TensorFlowNetwork
 from pix2pix_tf.inference.trained import find
@@ -98,6 +99,19 @@ def test_in_onnxruntime_a_seed_repeats_the_noise(files, image):
         generator(image)
 
 
+def test_an_export_takes_a_file_and_never_a_name_for_its_folder(
+    files, pairs, trained, tmp_path, monkeypatch
+):
+    exported = [export(pairs, str(tmp_path / 'a'), trained, seed=1)]
+    exported.append(export(pairs, str(tmp_path / 'b'), str(files / 'float32-True.onnx'), seed=1))
+    first, second = (contents(result.image_dir) for result in exported)
+    assert first == second and len(first) == 15
+    monkeypatch.setattr(trained_models, 'SHIPPED', str(files))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match='there is no folder and no checkpoint ./int8-True'):
+        exporting.export(pairs, 'int8-True')
+
+
 def test_masks_depend_on_pixels_and_seed_and_keep_half():
     black, white = np.full((2, 256, 256, 3), -1, np.float32)
     white[0, 0, 0] = -1 + 1 / 127.5
@@ -142,7 +156,7 @@ def test_other_files_are_refused_by_name(files, tmp_path):
     key = onnx_file.KEY.encode()
     description = whole[whole.rindex(key) :]
     foreign = tmp_path / 'foreign.onnx'
-    for contents, words in (
+    for data, words in (
         (whole.replace(key + description[len(key) :], b''), 'is not an ONNX file of pix2pix_tf'),
         (whole.replace(b'"step": 2', b'"step": x'), 'cannot read .*foreign.onnx'),
         (whole.replace(b'"ngf": 4', b'"ngf": 0'), 'cannot use the options in .*"ngf" is 0'),
@@ -152,7 +166,7 @@ def test_other_files_are_refused_by_name(files, tmp_path):
         (b'\xff' * 50, 'is not an ONNX file of pix2pix_tf'),
         (b'', 'is not an ONNX file of pix2pix_tf'),
     ):
-        foreign.write_bytes(contents)
+        foreign.write_bytes(data)
         with pytest.raises(Pix2PixError, match=words) as error:
             pix2pix_tf.load(str(foreign))(pair_pixels(1, 64, 64), seed=1)
         assert str(foreign) in str(error.value) and '\n' not in str(error.value)
@@ -165,8 +179,8 @@ def test_no_cut_or_changed_byte_is_more_than_one_line(files, tmp_path):
     for at in rng.randint(0, len(whole), 40):
         changed = bytearray(whole)
         changed[at] ^= 1 + rng.randint(255)
-        for contents in (whole[:at], bytes(changed), whole[-2000:][: at % 2000]):
-            broken.write_bytes(contents)
+        for data in (whole[:at], bytes(changed), whole[-2000:][: at % 2000]):
+            broken.write_bytes(data)
             for read in (onnx_file.read, onnx_file.read_weights):
                 try:
                     read(str(broken))
@@ -177,7 +191,7 @@ def test_no_cut_or_changed_byte_is_more_than_one_line(files, tmp_path):
 @pytest.fixture
 def shipped(files, tmp_path, monkeypatch):
     """The name of a generator in the package, and a working folder with a folder of that name."""
-    monkeypatch.setattr(trained, 'SHIPPED', str(files))
+    monkeypatch.setattr(trained_models, 'SHIPPED', str(files))
     (tmp_path / 'int8-True').mkdir()
     monkeypatch.chdir(tmp_path)
     return 'int8-True'
@@ -195,9 +209,9 @@ def test_a_name_comes_before_a_path_unless_it_is_written_as_one(shipped, files):
         find('int9')
 
 
-@pytest.mark.parametrize('name', trained.shipped())
+@pytest.mark.parametrize('name', trained_models.shipped())
 def test_a_generator_of_the_package_is_small_and_complete(name):
-    path = trained.shipped()[name]
+    path = trained_models.shipped()[name]
     assert os.path.getsize(path) <= 15 * 10**6
     assert os.path.exists(path[: -len('.onnx')] + '.md')
     assert find(name).config.dropout > 0

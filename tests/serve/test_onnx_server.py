@@ -14,6 +14,7 @@ from support.clients import Server, png
 from support.helpers import ROOT, run_process, start_process, wait_for, wait_until
 
 from pix2pix_tf.serve import canvas, server
+from pix2pix_tf.serve.hot_reload import CurrentGenerator
 
 onnx = pytest.importorskip('pix2pix_tf.convert.onnx')  # the library is missing on Python 3.6
 
@@ -89,6 +90,15 @@ def test_without_a_display_no_browser_is_opened(monkeypatch):
     assert not server._has_display()
     monkeypatch.setenv('WAYLAND_DISPLAY', 'wayland-0')
     assert server._has_display()
+
+
+def test_a_file_of_another_step_is_loaded(source, tmp_path):
+    path = str(tmp_path / 'model.onnx')
+    onnx.write(source, path)
+    current = CurrentGenerator(path)
+    assert not current.refresh()
+    onnx.write(source._replace(step=3), path)
+    assert current.refresh() and current.generator.step == 3
 
 
 PAGE = """
