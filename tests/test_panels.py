@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from PIL import Image
+from support.chromium import browsing
+from support.clients import served
 from support.evaluating import evaluate as value_of
 from support.helpers import NARROW, error_line, evaluate, export, pair_pixels, run_command
 from werkzeug.test import Client
@@ -379,3 +381,15 @@ def test_16_bits_are_scaled_without_going_through_8():
     small = panels.resized(fine, (32, 32))
     assert small.shape == (32, 32, 1) and small.dtype == np.uint16
     assert 900 < small.min() < small.max() < 1300 and len(np.unique(small)) > 20
+
+
+def test_the_page_says_that_it_cannot_draw_such_inputs(two_inputs):
+    with served(two_inputs) as server, browsing() as page:
+        page.open(server.url)
+        page.wait("!document.querySelector('#about').hidden")
+        about = page.run("document.querySelector('#about').textContent")
+        assert about.startswith('This page draws one RGB image of 8 bits') and '/predict' in about
+        assert page.run("getComputedStyle(document.querySelector('main')).display") == 'none'
+        page.key('n')  # which asks for another sample, with another seed
+        assert page.run("document.querySelector('#seed').value") == '1'
+        assert page.errors == []
