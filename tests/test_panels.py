@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from PIL import Image
+from support.chromium import browsing
+from support.clients import served
 from support.evaluating import evaluate as value_of
 from support.helpers import NARROW, error_line, evaluate, export, pair_pixels, run_command
 from werkzeug.test import Client
@@ -33,7 +35,7 @@ from pix2pix_tf.system.errors import CheckpointError, DataError, UsageError
 RAMP = np.arange(2**16, dtype=np.uint16).reshape(256, 256, 1)
 
 
-def post_decode_pair(contents, offset, config):
+def post_decode_pair(contents, offset, config, mirrored=None):
     """`dataset.decode_pair` for the post's pairs alone: two RGB halves of 8 bits."""
     raw_image = tf.image.decode_png(contents)
     has_alpha = tf.equal(tf.shape(raw_image)[2] % 2, 0)
@@ -42,7 +44,7 @@ def post_decode_pair(contents, offset, config):
     raw_image.set_shape([None, None, 3])
     width = tf.shape(raw_image)[1]
     left, right = raw_image[:, : width // 2], raw_image[:, width // 2 :]
-    return tuple(dataset.process_image(half, offset, config) for half in (right, left))
+    return tuple(dataset.process_image(half, offset, config, mirrored) for half in (right, left))
 
 
 def post_deprocess_image(img, _):
@@ -302,7 +304,7 @@ def test_models_are_converted(triples, ramps, tmp_path, config):
     data = triples if config.input_panels == 2 else ramps
     training.train(data, str(tmp_path), replace(config, max_steps=1, display_freq=0))
     source = find(str(tmp_path))
-    for format in ('saved_model', 'onnx' if config.input_panels == 2 else 'tflite'):
+    for format in ('saved_model', 'onnx'):
         to = str(tmp_path / format)
         convert.convert(source, format, to)  # which compares the result with the checkpoint
         with open(os.path.join(to, 'README.md')) as file:
@@ -313,6 +315,18 @@ def test_models_are_converted(triples, ramps, tmp_path, config):
         else:
             assert '| Images | 1 input and 1 output, gray, 16 bits |' in card
             assert 'width, 1] in [-1, 1]' in card
+    rng = np.random.RandomState(1)
+    image = rng.randint(0, config.white + 1, (256, 256, config.input_channels))
+    image = image.astype(config.pixel_type)
+    with pix2pix_tf.load(str(tmp_path), dropout=0.0) as generator:
+        wanted = generator(image).astype(int)
+    with pix2pix_tf.load(str(tmp_path / 'onnx' / 'model.onnx')) as generator:
+        answer = generator(image)
+        assert (answer.dtype, answer.shape) == (config.pixel_type, wanted.shape)
+        assert np.abs(answer - wanted).max() <= 1e-4 * config.white + 1
+        encoded = generator.encode(answer)
+    (tmp_path / 'x.png').write_bytes(encoded)
+    np.testing.assert_array_equal(read_panels(tmp_path / 'x.png', config.bits), answer)
 
 
 def test_files_of_panels_are_served(triples, two_inputs):
@@ -351,13 +365,14 @@ def test_the_page_without_a_server_is_for_rgb_alone(two_inputs, tmp_path):
 def test_metrics_are_of_all_panels_and_of_each():
     rng = np.random.RandomState(1)
     output, target = (rng.randint(0, 2**16, (192, 192, 2)).astype(np.uint16) for _ in '12')
-    whole, each = metrics.compare(output, target), metrics.compare_panels(output, target, 1)
+    whole = metrics.compare(output, target)
+    each = metrics.compare_panels(metrics.compare, output, target, 1)
     assert set(each) == {f'{name} panel {n}' for name in metrics.NAMES for n in (1, 2)}
     for name in ('L1', 'SSIM'):
         assert whole[name] == pytest.approx(np.mean([each[f'{name} panel {n}'] for n in (1, 2)]))
     scale = np.abs(output.astype(float) - target).mean() / 65535
     assert whole['L1'] == pytest.approx(scale)
-    assert metrics.compare_panels(output, target, 2) == {}
+    assert metrics.compare_panels(metrics.compare, output, target, 2) == {}
     assert metrics.without_panel('SSIM panel 2') == 'SSIM'
 
 
@@ -366,3 +381,15 @@ def test_16_bits_are_scaled_without_going_through_8():
     small = panels.resized(fine, (32, 32))
     assert small.shape == (32, 32, 1) and small.dtype == np.uint16
     assert 900 < small.min() < small.max() < 1300 and len(np.unique(small)) > 20
+
+
+def test_the_page_says_that_it_cannot_draw_such_inputs(two_inputs):
+    with served(two_inputs) as server, browsing() as page:
+        page.open(server.url)
+        page.wait("!document.querySelector('#about').hidden")
+        about = page.run("document.querySelector('#about').textContent")
+        assert about.startswith('This page draws one RGB image of 8 bits') and '/predict' in about
+        assert page.run("getComputedStyle(document.querySelector('main')).display") == 'none'
+        page.key('n')  # which asks for another sample, with another seed
+        assert page.run("document.querySelector('#seed').value") == '1'
+        assert page.errors == []

@@ -49,6 +49,10 @@ def main() -> None:
     convert, trained = common.load('convert.convert'), common.load('inference.trained')
     changes = {'dropout': 0.0} if format == 'saved_model' and dropout == 'off' else {}
     source = trained.find(FLAGS.model, **changes)
+    if dropout == 'on' and not source.config.dropout:
+        raise UsageError(
+            f'`dropout_at_test`=on requires a model with dropout: {FLAGS.model} has none'
+        )
     to = FLAGS.to or os.path.join(common.folder_of(FLAGS.model), format)
     masks = format == 'onnx' and dropout == 'on'
     drawing = None

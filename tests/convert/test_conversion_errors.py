@@ -156,6 +156,16 @@ def test_dropout_in_the_result(trained, monkeypatch, flags, dropout, masks):
     assert bool(canvas) == ('--format=onnx' in flags)
 
 
+def test_masks_require_dropout(source, tmp_path, capsys):
+    """A model that was trained without it has no noise to make an input of."""
+    out = str(tmp_path / 'out')
+    shutil.copytree(source.folder, out)
+    options_file.save(dataclasses.replace(options_file.load(out), dropout=0.0), out)
+    flags = ['--format=onnx', '--dropout_at_test=on']
+    assert run_here('convert', f'--model={out}', *flags) == 2
+    assert f'on requires a model with dropout: {out} has none' in capsys.readouterr().err
+
+
 def test_the_command(trained, tmp_path):
     out = str(tmp_path / 'out')
     shutil.copytree(trained, out)
