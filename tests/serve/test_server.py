@@ -170,7 +170,7 @@ from pix2pix_tf.serve import image_request, server
 
 server.find = lambda model: None
 server.canvas = Fake(prepare=lambda *_: None)
-server.CurrentGenerator = lambda model: Fake(generator=Fake(step=1))
+server.CurrentGenerator = lambda model: Fake(generator=Fake(step=1, has_noise=True))
 server._LEAVING_SECONDS = 0.5
 image_request.read_pixels = lambda *_: time.sleep(3600)
 server.serve('m', access=server.Access(port=0), limits=server.Limits(seconds=1))
