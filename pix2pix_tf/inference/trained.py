@@ -136,7 +136,9 @@ def _find_onnx(model, file, changes):
         if changes.get(name, getattr(saved, name)) != getattr(saved, name):
             raise UsageError(f'`{name}` cannot be changed: it is a part of {file}')
     if changes.get('dropout') and not described.has_masks:
-        raise UsageError(f'{file} has no noise, so `dropout` must be 0: convert with `dropout_at_test`=on')
+        raise UsageError(
+            f'{file} has no noise, so `dropout` must be 0: convert with `dropout_at_test`=on'
+        )
     folder = os.path.dirname(os.path.abspath(file))
     return Trained(model, file, _to_run(saved, changes), described.step, folder, is_onnx=True)
 
