@@ -65,7 +65,7 @@ def known_flags():
     commands = [main.module_of(name) for name in main.COMMANDS]
     flags = {flag.name for command in commands for flag in common.flags_of(command)}
     for script in ('bench/run.py', 'bench/reproduce.py'):
-        flags.update(re.findall(r"add_argument\('--(\w+)'", read(script)))
+        flags.update(re.findall(r"add_argument\(\s*'--(\w+)'", read(script)))
     return flags | {'help', 'rm', 'gpus'}  # the last two are Docker's
 
 
