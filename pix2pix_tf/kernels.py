@@ -44,7 +44,7 @@ class Forms(NamedTuple):
 # of the post: `make bench ARGS=--kernels` prints the times of all forms.
 FORMS = {
     'Eigen': Forms(small_image=4, large_image=16, filter_gradient=16, channels_as_pairs=0),
-    'oneDNN': Forms(small_image=8, large_image=16, filter_gradient=16, channels_as_pairs=8),
+    'oneDNN': Forms(small_image=8, large_image=8, filter_gradient=16, channels_as_pairs=8),
 }
 
 
