@@ -48,7 +48,7 @@ def operations():
 def bench_kernels(table, rounds):
     """Adds a row for each operation and size: milliseconds of each form."""
     compat.use_graph_mode()
-    library = 'oneDNN' if compat.has_onednn() else 'Eigen'
+    library = kernels.convolution_library()
     chosen = kernels.FORMS[library]
     for name, function, layers, forms in operations():
         table.head(f'{name}, TensorFlow with {library}')

@@ -98,8 +98,13 @@ def _needs_plain_ops():
     return compat.has_gpu() or bool(tf.get_collection(_PLAIN))
 
 
+def convolution_library() -> str:
+    """The library in which TensorFlow computes convolutions on this CPU: a key of FORMS."""
+    return 'oneDNN' if compat.has_onednn() else 'Eigen'
+
+
 def _forms():
-    return FORMS['oneDNN' if compat.has_onednn() else 'Eigen']
+    return FORMS[convolution_library()]
 
 
 def conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tensor:

@@ -107,13 +107,7 @@ def load_data(directory: str) -> typing.Optional[Data]:
 def _read(directory):
     path = os.path.join(directory, FILENAME)
     try:
-        if os.path.exists(path) and not os.path.isfile(path):  # a pipe would never end
-            raise ValueError('it is not a regular file')
-        with open(path, 'rb') as file:
-            text = file.read(_MAX_BYTES + 1)
-        if len(text) > _MAX_BYTES:
-            raise ValueError(f'it has more than {_MAX_BYTES} bytes')
-        values = parsing.parse_json(text)
+        values = parsing.parse_json(files.read_short(path, _MAX_BYTES))
         if not isinstance(values, dict):
             raise ValueError('it has no options')
         return values

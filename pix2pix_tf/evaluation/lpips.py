@@ -35,7 +35,7 @@ def opened(path: str) -> Iterator[Callable[[np.ndarray, np.ndarray], Dict[str, f
         images = [tf.placeholder(tf.uint8, [None, None, None]) for _ in range(2)]
         distance = _build(images[0], images[1], weights)
         # On the CPU: beside a training there may be no memory on the GPU, and its convolutions may
-        # round to TF32. Each pair has a run of its own, so the size of a batch changes no digit.
+        # round to TF32. Each pair has a separate run, so the size of a batch changes no digit.
         with tf.Session(config=tf.ConfigProto(device_count={'GPU': 0})) as session:
 
             def compare(output, target):

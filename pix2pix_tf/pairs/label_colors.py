@@ -1,6 +1,5 @@
 """The colors of the labels in label maps: listed in a file, or found in the pairs."""
 
-import os
 import re
 from typing import Dict, List, Sequence
 
@@ -8,6 +7,7 @@ from PIL import Image
 
 from pix2pix_tf.pairs import halves, palette, read
 from pix2pix_tf.pairs.palette import Color
+from pix2pix_tf.system import files
 from pix2pix_tf.system.errors import UsageError
 
 AUTO = 'auto'
@@ -106,13 +106,7 @@ def _listed(path):
 
 def _read(path):
     try:
-        if os.path.exists(path) and not os.path.isfile(path):  # a pipe would never end
-            raise ValueError('it is not a file')
-        with open(path, 'rb') as file:
-            text = file.read(_MAX_BYTES + 1)
-        if len(text) > _MAX_BYTES:
-            raise ValueError(f'it has more than {_MAX_BYTES} bytes')
-        return text.decode('utf-8-sig')
+        return files.read_short(path, _MAX_BYTES).decode('utf-8-sig')
     except (OSError, ValueError) as error:
         reason = getattr(error, 'strerror', None) or error
         raise UsageError(

@@ -44,6 +44,22 @@ def read(path: str) -> bytes:
         raise DataError(f'{path} cannot be read ({error.strerror})') from error
 
 
+def read_short(path: str, most: int) -> bytes:
+    """The contents of a file of at most `most` bytes, which may come from an untrusted source.
+
+    Raises:
+        ValueError: it is not a regular file, or has more bytes; the message does not name it.
+        OSError: it cannot be read.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):  # a pipe would never end
+        raise ValueError('it is not a regular file')
+    with open(path, 'rb') as file:
+        contents = file.read(most + 1)
+    if len(contents) > most:
+        raise ValueError(f'it has more than {most} bytes')
+    return contents
+
+
 def write_whole(path: str, contents: bytes, durable: bool = False) -> None:
     """Writes `path` completely or, if that fails, leaves it as it was.
 
