@@ -20,6 +20,7 @@ FILENAME = 'losses.csv'
 VALIDATION = {'validation/' + name: name for name in metrics.NAMES}
 # The file has these after COLUMNS, and only if a row has a value
 OPTIONAL = {'validation/' + name: name for name in metrics.OPTIONAL_NAMES}
+EVALUATED = {**VALIDATION, **OPTIONAL}
 # The step with the highest value is the best; the other metrics in VALIDATION prefer a blur
 BEST_BY = 'validation/MS-SSIM'
 CAVEAT = (

@@ -17,8 +17,6 @@ from pix2pix_tf.monitoring.validation import Validation
 from pix2pix_tf.system import files
 from pix2pix_tf.system.console import count, print_line
 
-_NAMES = {**csv_log.VALIDATION, **csv_log.OPTIONAL}  # of metrics, by their columns
-
 Results = typing.Dict[str, typing.Any]
 
 
@@ -113,7 +111,7 @@ class Monitor:
         displaying = is_due(self.config.display_freq, step, self.steps) and not stop.is_set()
         if self.validation and displaying:
             self.validation.display(session, step)
-        return {_NAMES[column]: value for column, value in evaluated.items()}
+        return {csv_log.EVALUATED[column]: value for column, value in evaluated.items()}
 
     def end(self) -> None:
         """Ends the records of a training that is complete, or was stopped."""
@@ -121,7 +119,9 @@ class Monitor:
             self.validation.end()
 
     def _describe(self, step, evaluated):
-        values = '  '.join(f'{_NAMES[column]} {value:.4f}' for column, value in evaluated.items())
+        values = '  '.join(
+            f'{csv_log.EVALUATED[column]} {value:.4f}' for column, value in evaluated.items()
+        )
         best = csv_log.best_step(self.log.rows)
         number = count(len(self.validation.paths), 'image')
         where = 'so far' if best == step else f'was at step {best}'

@@ -14,7 +14,7 @@ from pix2pix_tf.evaluation import pages
 from pix2pix_tf.evaluation.image_metrics import Compare
 from pix2pix_tf.inference import noise
 from pix2pix_tf.model import build_generator
-from pix2pix_tf.monitoring.csv_log import OPTIONAL, VALIDATION
+from pix2pix_tf.monitoring.csv_log import EVALUATED
 from pix2pix_tf.system import files
 
 DIRECTORY = 'development'
@@ -101,7 +101,7 @@ class Validation:
             return {}
         return {
             column: float(np.mean([row[name] for row in rows]))
-            for column, name in {**VALIDATION, **OPTIONAL}.items()
+            for column, name in EVALUATED.items()
             if name in rows[0]
         }
 

@@ -14,7 +14,7 @@ from PIL import Image
 from pix2pix_tf import options_file
 from pix2pix_tf.config import Config
 from pix2pix_tf.inference import onnx_file
-from pix2pix_tf.inference.trained import Trained
+from pix2pix_tf.inference.trained import Trained, saved_data
 from pix2pix_tf.pairs import find, halves, palette, read
 from pix2pix_tf.pairs.palette import Color, Palette, Sheet
 from pix2pix_tf.system.console import print_line
@@ -156,7 +156,7 @@ def folder_of_training(
 
     `notify` is called with a line if it has other files.
     """
-    recorded = None if source.is_onnx else options_file.load_data(source.folder)
+    recorded = saved_data(source)
     if not recorded:
         return None
     try:
