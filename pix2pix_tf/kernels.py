@@ -1,9 +1,9 @@
-"""The arithmetic of the post's convolutions.
+"""The arithmetic of the post's layers.
 
-`plain_conv2d` and `plain_conv2d_transpose` are the definition, in TensorFlow's own ops. `conv2d`
-and `conv2d_transpose` compute the same, in the form that is faster on a CPU: `FORMS` has the sizes.
-A GPU always computes the plain ops, because cuDNN is faster there, and so does a graph for other
-machines (`use_plain_ops`).
+`plain_conv2d`, `plain_conv2d_transpose` and `plain_normalize` are the definition, in TensorFlow's
+own ops. `conv2d`, `conv2d_transpose` and `normalize` compute the same, in the form that is fastest
+on a CPU: `FORMS` has the limits. A GPU always computes the plain ops, because cuDNN is faster
+there, and so does a graph for other machines (`use_plain_ops`).
 
 A convolution relates a large image [batch, height, width, channels] to a small one [batch, rows,
 columns, depth] through filters [4, 4, channels, depth]. Every pixel of the small image belongs to a
@@ -15,11 +15,10 @@ the convolution is
 
 where overlapping patches in dP are summed into an image. The transposed convolution is dP = S W^T,
 summed in the same way, and its gradients are the other two. So there are three operations in total:
-`_small_image`, `_large_image` and `_filter_gradient`. Each is a matrix product for a small
-image, and TensorFlow's op for a large one.
+`small_image`, `large_image` and `filter_gradient`. `OPERATIONS` has the forms of each.
 
 For an image of few pixels, most of the time goes into reading or writing the filters once (33 MB).
-TensorFlow's ops copy and transpose them on the way.
+TensorFlow's ops copy and transpose them on the way; a matrix product does not.
 """
 
 from typing import NamedTuple
@@ -30,21 +29,25 @@ from pix2pix_tf.system import compat
 
 
 class Forms(NamedTuple):
-    """For which sizes a form other than TensorFlow's op is faster."""
+    """For which layers a form other than TensorFlow's op is faster."""
 
-    # The largest side of the small image, in pixels, for a matrix product
+    # The fewest weights per pixel of the small image for a matrix product
     small_image: int
     large_image: int
     filter_gradient: int
     # The most channels of the large image for `_large_image_of_pairs`
-    channels_as_pairs: int
+    few_channels: int
+    # The fewest, and the fewest pixels of the small image, for `_filter_gradient_of_pairs`
+    many_channels: int
+    many_pixels: int
 
 
 # By the library in which TensorFlow computes convolutions. Measured on two CPU cores for the layers
-# of the post: `make bench ARGS=--kernels` prints the times of all forms.
+# of the post, at its width and at a quarter of it: `make bench ARGS=--kernels` prints the times of
+# all forms.
 FORMS = {
-    'Eigen': Forms(small_image=4, large_image=16, filter_gradient=16, channels_as_pairs=0),
-    'oneDNN': Forms(small_image=8, large_image=8, filter_gradient=16, channels_as_pairs=8),
+    'Eigen': Forms(2**18, 2**13, 2**13, few_channels=0, many_channels=64, many_pixels=32**2),
+    'oneDNN': Forms(2**14, 2**15, 2**13, few_channels=8, many_channels=64, many_pixels=32**2),
 }
 
 
@@ -76,6 +79,19 @@ def plain_conv2d_transpose(images: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
     return tf.nn.conv2d_transpose(images, filters, shape, [1, 2, 2, 1], padding='SAME')
 
 
+def plain_normalize(
+    images: tf.Tensor, offset: tf.Tensor, scale: tf.Tensor, epsilon: float
+) -> tf.Tensor:
+    """Batch normalization over batch, height and width (Ioffe and Szegedy, 2015, algorithm 1).
+
+    [batch, height, width, channels], and `offset` and `scale` [channels] => the shape of `images`.
+    """
+    mean, variance = tf.nn.moments(images, axes=[0, 1, 2])
+    return tf.nn.batch_normalization(
+        images, mean, variance, offset, scale, variance_epsilon=epsilon
+    )
+
+
 def _check(images, stride):
     sides = images.get_shape().as_list()[1:3]
     if stride not in (1, 2):
@@ -86,11 +102,11 @@ def _check(images, stride):
 
 # The same, faster on a CPU
 
-_PLAIN = 'plain_convolutions'  # if a graph has this collection, its convolutions are plain
+_PLAIN = 'plain_ops'  # a graph that has this collection computes the definition
 
 
 def use_plain_ops() -> None:
-    """Makes `conv2d` and `conv2d_transpose` plain in the default graph, for other machines."""
+    """Makes the default graph compute the plain ops, for other machines."""
     tf.add_to_collection(_PLAIN, True)
 
 
@@ -103,8 +119,20 @@ def convolution_library() -> str:
     return 'oneDNN' if compat.has_onednn() else 'Eigen'
 
 
-def _forms():
-    return FORMS[convolution_library()]
+def form_of(operation: str, pixels: int, channels: int, depth: int) -> str:
+    """The fastest form of an operation: a key of OPERATIONS[operation].
+
+    For `pixels` of the small image, and filters [4, 4, channels, depth].
+    """
+    forms = FORMS[convolution_library()]
+    if 16 * channels * depth >= pixels * getattr(forms, operation):
+        return 'product'
+    if operation == 'large_image' and channels <= forms.few_channels:
+        return 'pairs'
+    many = channels >= forms.many_channels and pixels >= forms.many_pixels
+    if operation == 'filter_gradient' and many:
+        return 'pairs'
+    return 'plain'
 
 
 def conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tensor:
@@ -112,7 +140,7 @@ def conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tensor:
     _check(images, stride)
     if _needs_plain_ops():
         return plain_conv2d(images, filters, stride)
-    if stride == 1 and filters.get_shape().as_list()[3] == 1:
+    if stride == 1 and _channels(filters) == 1:
         return _conv2d_to_one(_pad(images, 1), filters)
     if stride == 1:
         return plain_conv2d(images, filters, stride)
@@ -144,20 +172,33 @@ def conv2d_transpose(images: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
 
 def _small_image(large, filters):
     """S = P W: the small image."""
-    rows, columns = (side // 2 for side in large.get_shape().as_list()[1:3])
-    if max(rows, columns) > _forms().small_image:
-        return plain_conv2d(large, filters, 2)
-    small = tf.matmul(_matrix(_patches(large)), _matrix(filters))
-    return tf.reshape(small, [-1, rows, columns, filters.get_shape().as_list()[3]])
+    _, height, width, channels = large.get_shape().as_list()
+    form = form_of('small_image', height * width // 4, channels, _channels(filters))
+    return OPERATIONS['small_image'][form](large, filters)
 
 
 def _large_image(small, filters):
     """dP = S W^T: the large image, in which overlapping patches are summed."""
-    if max(small.get_shape().as_list()[1:3]) <= _forms().large_image:
-        return _large_image_as_product(small, filters)
-    if filters.get_shape().as_list()[2] <= _forms().channels_as_pairs:
-        return _large_image_of_pairs(small, filters)
-    return plain_conv2d_transpose(small, filters)
+    _, rows, columns, depth = small.get_shape().as_list()
+    form = form_of('large_image', rows * columns, filters.get_shape().as_list()[2], depth)
+    return OPERATIONS['large_image'][form](small, filters)
+
+
+def _filter_gradient(large, small):
+    """dW = P^T dS: the gradient of the filters."""
+    _, rows, columns, depth = small.get_shape().as_list()
+    form = form_of('filter_gradient', rows * columns, _channels(large), depth)
+    return OPERATIONS['filter_gradient'][form](large, small)
+
+
+def _small_image_plain(large, filters):
+    return plain_conv2d(large, filters, 2)
+
+
+def _small_image_as_product(large, filters):
+    _, height, width, _ = large.get_shape().as_list()
+    small = tf.matmul(_matrix(_patches(large)), _matrix(filters))
+    return tf.reshape(small, [-1, height // 2, width // 2, _channels(filters)])
 
 
 def _large_image_as_product(small, filters):
@@ -172,10 +213,12 @@ def _large_image_as_product(small, filters):
     (2, 3). So each patch consists of 2x2 blocks of 2x2 pixels. Shifting the blocks by 0 or 1 pair
     down and right, and adding the four images of pairs, sums the overlapping patches.
     """
-    _, rows, columns, _ = small.get_shape().as_list()
+    _, rows, columns, depth = small.get_shape().as_list()
     channels = filters.get_shape().as_list()[2]
-    # Transposed, W S^T, so that W is read in the order in which it lies in memory
-    patches = tf.matmul(_matrix(filters), _matrix(small), transpose_b=True)
+    # Transposed, W S^T, so that W is read in the order in which it lies in memory. oneDNN takes up
+    # to 1.3 times as long with `transpose_b`, to which TensorFlow would simplify tf.transpose(S).
+    transposed = tf.transpose(tf.reshape(small, [-1, rows * columns, depth]), [2, 0, 1])
+    patches = tf.matmul(_matrix(filters), tf.reshape(transposed, [depth, -1]))
     # Rows of a patch: [shift down, row in the pair]; columns likewise
     # => [shift down, shift right, pixels of the small image, row in the pair, column and channel]
     patches = tf.reshape(patches, [2, 2, 2, 2 * channels, -1])
@@ -203,13 +246,53 @@ def _large_image_of_pairs(small, filters):
     return tf.depth_to_space(pairs, 2)[:, 1:-1, 1:-1]
 
 
-def _filter_gradient(large, small):
-    """dW = P^T dS: the gradient of the filters."""
-    shape = [4, 4, large.get_shape().as_list()[3], small.get_shape().as_list()[3]]
-    if max(small.get_shape().as_list()[1:3]) > _forms().filter_gradient:
-        return tf.nn.conv2d_backprop_filter(large, shape, small, [1, 2, 2, 1], padding='SAME')
+def _filter_gradient_plain(large, small):
+    shape = [4, 4, _channels(large), _channels(small)]
+    return tf.nn.conv2d_backprop_filter(large, shape, small, [1, 2, 2, 1], padding='SAME')
+
+
+def _filter_gradient_as_product(large, small):
     product = tf.matmul(_matrix(_patches(large)), _matrix(small), transpose_a=True)
-    return tf.reshape(product, shape)
+    return tf.reshape(product, [4, 4, _channels(large), _channels(small)])
+
+
+def _filter_gradient_of_pairs(large, small):
+    """The filter gradient as four matrix products: one for each 2x2 block of a patch.
+
+    The blocks of all patches are the image of pairs, without its last or first row and column: a
+    quarter of the copies that whole patches need.
+    """
+    _, rows, columns, depth = small.get_shape().as_list()
+    pairs = tf.space_to_depth(_pad(large, 1), 2)
+    products = [
+        tf.matmul(
+            _matrix(pairs[:, down : down + rows, right : right + columns]),
+            _matrix(small),
+            transpose_a=True,
+        )
+        for down in (0, 1)
+        for right in (0, 1)
+    ]
+    # [block down, block right, row in the pair, column in the pair, channels, depth]
+    blocks = tf.reshape(tf.stack(products), [2, 2, 2, 2, -1, depth])
+    blocks = tf.transpose(blocks, [0, 2, 1, 3, 4, 5])
+    return tf.reshape(blocks, [4, 4, _channels(large), depth])
+
+
+# {operation: {form: function}}
+OPERATIONS = {
+    'small_image': {'plain': _small_image_plain, 'product': _small_image_as_product},
+    'large_image': {
+        'plain': plain_conv2d_transpose,
+        'product': _large_image_as_product,
+        'pairs': _large_image_of_pairs,
+    },
+    'filter_gradient': {
+        'plain': _filter_gradient_plain,
+        'product': _filter_gradient_as_product,
+        'pairs': _filter_gradient_of_pairs,
+    },
+}
 
 
 @tf.custom_gradient
@@ -243,6 +326,40 @@ def _conv2d_to_one(padded, filters):
     return small[..., None], gradients
 
 
+def normalize(
+    images: tf.Tensor, offset: tf.Tensor, scale: tf.Tensor, epsilon: float
+) -> tf.Tensor:
+    """`plain_normalize`; on a CPU, its gradient reads the images fewer times.
+
+    With n pixels, mean m and variance v, r = (v + epsilon)^(-1/2) and y = scale r (x - m) + offset,
+
+        d offset = sum dy,    d scale = r sum dy (x - m)
+        dx = scale r (dy - d offset / n - r (x - m) d scale / n)
+    """
+    if _needs_plain_ops():
+        return plain_normalize(images, offset, scale, epsilon)
+
+    @tf.custom_gradient
+    def normalized(x, offset, scale):
+        mean, variance = tf.nn.moments(x, axes=[0, 1, 2])
+        root = tf.rsqrt(variance + epsilon)
+        # As in the plain op, the gradient of x reads this product as it was in the forward pass,
+        # and `scale` again: in between, the discriminator may have been updated
+        factor = root * scale
+
+        def gradients(dy):
+            pixels = tf.cast(tf.size(x) / tf.size(mean), x.dtype)
+            d_offset = tf.reduce_sum(dy, [0, 1, 2])
+            d_factor = tf.reduce_sum(dy * x, [0, 1, 2]) - mean * d_offset
+            slope = -scale * root**3 * d_factor / pixels
+            constant = -factor * d_offset / pixels - slope * mean
+            return dy * factor + (x * slope + constant), d_offset, root * d_factor
+
+        return x * factor + (offset - mean * factor), gradients
+
+    return normalized(images, offset, scale)
+
+
 def _pad(images, border):
     return tf.pad(images, [[0, 0], [border, border], [border, border], [0, 0]])
 
@@ -254,6 +371,11 @@ def _patches(images, border=1, stride=2):
     )
 
 
+def _channels(tensor):
+    """The last dimension: the channels of images, the depth of filters."""
+    return tensor.get_shape().as_list()[3]
+
+
 def _matrix(tensor):
     """Images => [pixels, channels]; filters [4, 4, channels, depth] => [16 * channels, depth]."""
-    return tf.reshape(tensor, [-1, tensor.get_shape().as_list()[3]])
+    return tf.reshape(tensor, [-1, _channels(tensor)])

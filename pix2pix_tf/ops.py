@@ -74,10 +74,7 @@ def batchnorm(inp: tf.Tensor, config: Config = Config()) -> tf.Tensor:
             dtype=tf.float32,
             initializer=tf.random_normal_initializer(1.0, config.init_stddev),
         )
-        mean, variance = tf.nn.moments(inp, axes=[0, 1, 2])
-        return tf.nn.batch_normalization(
-            inp, mean, variance, offset, scale, variance_epsilon=config.variance_epsilon
-        )
+        return kernels.normalize(inp, offset, scale, config.variance_epsilon)
 
 
 def dropout(x: tf.Tensor, rate: float, seed: Optional[tf.Tensor] = None) -> tf.Tensor:

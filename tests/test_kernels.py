@@ -43,7 +43,7 @@ def device(request, monkeypatch, graph):
     monkeypatch.setattr(kernels.compat, 'has_onednn', lambda: request.param == 'oneDNN')
 
 
-# Small sides below, at and above each threshold, and images that are not square
+# Images that are not square, and of one pixel
 @pytest.mark.parametrize(
     'rows, columns', [(1, 1), (2, 2), (4, 4), (8, 8), (16, 16), (17, 3), (3, 6)]
 )
@@ -70,26 +70,84 @@ def test_stride_1(device, depth):
     )
 
 
-@pytest.mark.parametrize('form', [kernels.Forms(64, 64, 64, 0), kernels.Forms(0, 0, 0, 64)])
-def test_every_form_computes_the_same(device, monkeypatch, form):
+NEVER = 10**9
+PRODUCTS = kernels.Forms(0, 0, 0, 0, NEVER, NEVER)
+PAIRS = kernels.Forms(NEVER, NEVER, NEVER, few_channels=NEVER, many_channels=0, many_pixels=0)
+
+
+@pytest.mark.parametrize('forms, form', [(PRODUCTS, 'product'), (PAIRS, 'pairs')])
+@pytest.mark.parametrize('rows, columns', [(1, 1), (2, 3), (5, 18)])
+def test_every_form_computes_the_same(device, monkeypatch, forms, form, rows, columns):
     """Wherever a table sets its limits."""
-    monkeypatch.setattr(kernels, 'FORMS', {'Eigen': form, 'oneDNN': form})
-    test_stride_2(device, 5, 18)
+    monkeypatch.setattr(kernels, 'FORMS', {'Eigen': forms, 'oneDNN': forms})
+    for operation, functions in kernels.OPERATIONS.items():
+        wanted = form if form in functions else 'plain'
+        assert kernels.form_of(operation, rows * columns, CHANNELS, DEPTH) == wanted
+    test_stride_2(device, rows, columns)
+
+
+def test_products_are_for_filters_that_are_large_beside_the_small_image(graph, monkeypatch):
+    def forms(operation, library='Eigen'):
+        """Those of the layers of the post, from the smallest image to the largest."""
+        monkeypatch.setattr(kernels.compat, 'has_onednn', lambda: library == 'oneDNN')
+        layers = [(1, 512, 512), (4, 512, 512), (16, 256, 512), (64, 64, 128), (128, 3, 64)]
+        return [kernels.form_of(operation, side**2, *channels) for side, *channels in layers]
+
+    product, plain, pairs = 'product', 'plain', 'pairs'
+    assert forms('small_image') == [product, product, plain, plain, plain]
+    assert forms('large_image') == [product, product, product, plain, plain]
+    assert forms('large_image', 'oneDNN') == [product, product, plain, plain, pairs]
+    assert forms('filter_gradient') == [product, product, product, pairs, plain]
+    assert forms('filter_gradient', 'oneDNN') == forms('filter_gradient')
 
 
 def test_products_replace_the_plain_ops_only_where_they_are_faster(graph, monkeypatch):
-    def ops_of(side, gpu=False, plain=False, onednn=False):
+    def ops_of(side, gpu=False, plain=False):
         monkeypatch.setattr(kernels.compat, 'has_gpu', lambda: gpu)
-        monkeypatch.setattr(kernels.compat, 'has_onednn', lambda: onednn)
         with tf.Graph().as_default() as own:
             if plain:
                 kernels.use_plain_ops()
-            kernels.conv2d(tf.zeros([1, side, side, 8]), tf.zeros([4, 4, 8, 8]), 2)
+            kernels.conv2d(tf.zeros([1, side, side, 256]), tf.zeros([4, 4, 256, 256]), 2)
             return {op.type for op in own.get_operations()}
 
-    assert 'Conv2D' in ops_of(8, plain=True)
-    assert 'Conv2D' not in ops_of(8)
-    assert 'Conv2D' in ops_of(10)
-    assert 'Conv2D' in ops_of(8, gpu=True)
-    assert 'Conv2D' not in ops_of(16, onednn=True)
-    assert 'Conv2D' in ops_of(18, onednn=True)
+    monkeypatch.setattr(kernels.compat, 'has_onednn', lambda: False)
+    assert 'Conv2D' not in ops_of(4)
+    assert 'Conv2D' in ops_of(4, plain=True)
+    assert 'Conv2D' in ops_of(4, gpu=True)
+    assert 'Conv2D' in ops_of(8)
+
+
+def test_normalization_and_all_its_gradients(device):
+    """In float64, for a batch whose mean is large beside its deviation; a pixel alone has none."""
+    rng = np.random.RandomState(6)
+    offset, scale = tf.constant(rng.randn(3)), tf.constant(1 + rng.randn(3))
+    for shape in ([2, 5, 4, 3], [1, 1, 1, 3]):
+        images = tf.constant(4 + rng.randn(*shape))
+        towards = tf.constant(rng.randn(*shape))
+        results = []
+        for function in (kernels.normalize, kernels.plain_normalize):
+            out = function(images, offset, scale, 1e-5)
+            results.append([out] + tf.gradients(out, [images, offset, scale], towards))
+        with tf.Session() as session:
+            got, want = session.run(results)
+        for one, other in zip(got, want):
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
+    assert not got[1].any()  # with one pixel, the output is the offset
+
+
+def test_normalization_reads_its_variables_when_the_plain_ops_do(device):
+    """Its gradient may run after an update: parity with the post depends on what it reads then."""
+    images = tf.constant(np.random.RandomState(7).randn(1, 4, 4, 2))
+    results = []
+    for number, function in enumerate((kernels.normalize, kernels.plain_normalize)):
+        scale = tf.get_variable(f'scale_{number}', initializer=np.array([1.0, 2.0]))
+        out = function(images, tf.zeros(2, tf.float64), scale, 1e-5)
+        with tf.control_dependencies([out]):
+            update = tf.assign(scale, [3.0, -1.0])
+        with tf.control_dependencies([update]):
+            gradient = tf.gradients(out, images, images**3)[0]
+        results.append(gradient)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        one, other = session.run(results)
+    np.testing.assert_allclose(one, other, rtol=1e-9)
