@@ -326,9 +326,7 @@ def _conv2d_to_one(padded, filters):
     return small[..., None], gradients
 
 
-def normalize(
-    images: tf.Tensor, offset: tf.Tensor, scale: tf.Tensor, epsilon: float
-) -> tf.Tensor:
+def normalize(images: tf.Tensor, offset: tf.Tensor, scale: tf.Tensor, epsilon: float) -> tf.Tensor:
     """`plain_normalize`; on a CPU, its gradient reads the images fewer times.
 
     With n pixels, mean m and variance v, r = (v + epsilon)^(-1/2) and y = scale r (x - m) + offset,
