@@ -143,7 +143,7 @@ def conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tensor:
     if stride == 1 and _channels(filters) == 1:
         return _conv2d_to_one(_pad(images, 1), filters)
     if stride == 1:
-        return plain_conv2d(images, filters, stride)
+        return _conv2d_of_stride_1(images, filters)
 
     @tf.custom_gradient
     def convolve(large, filters):
@@ -293,6 +293,25 @@ OPERATIONS = {
         'pairs': _filter_gradient_of_pairs,
     },
 }
+
+
+@tf.custom_gradient
+def _conv2d_of_stride_1(images, filters):
+    """`plain_conv2d` at stride 1. The gradient of `images` is a convolution as well.
+
+    With the filters rotated by half a turn; with Eigen, TensorFlow's op for it is half as fast.
+    """
+
+    def gradients(small):
+        rotated = tf.transpose(tf.reverse(filters, [0, 1]), [0, 1, 3, 2])
+        large = tf.nn.conv2d(_pad(small, 2), rotated, [1, 1, 1, 1], padding='VALID')
+        shape = filters.get_shape().as_list()
+        filter_gradient = tf.nn.conv2d_backprop_filter(
+            _pad(images, 1), shape, small, [1, 1, 1, 1], padding='VALID'
+        )
+        return large, filter_gradient
+
+    return plain_conv2d(images, filters, 1), gradients
 
 
 @tf.custom_gradient
