@@ -22,7 +22,7 @@ _LOSSES = {
 }
 _METRICS = {
     'validation (values from 0 to 1)': ('validation/L1', 'validation/RMSE'),
-    'validation (SSIM prefers a blur)': ('validation/SSIM', 'validation/MS-SSIM'),
+    'validation (prefers blur)': ('validation/SSIM', 'validation/MS-SSIM'),
     'validation (lower is closer)': ('validation/LPIPS',),
 }
 _LEAST_WINDOW = 5  # values in a running mean
@@ -84,6 +84,7 @@ def plot(out: str) -> str:
             fontsize=8,
             frameon=False,
             handlelength=1,
+            columnspacing=1,
             loc='lower right',
             bbox_to_anchor=(1, 1),  # beside the title, where it covers no points
             borderaxespad=0.2,
