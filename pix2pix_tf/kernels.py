@@ -21,7 +21,7 @@ For an image of few pixels, most of the time goes into reading or writing the fi
 TensorFlow's ops copy and transpose them on the way; a matrix product does not.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Sequence
 
 import tensorflow.compat.v1 as tf
 
@@ -35,20 +35,21 @@ class Forms(NamedTuple):
     small_image: int
     large_image: int
     filter_gradient: int
-    # The most channels of the large image for `_large_image_of_pairs`
+    # The most channels for a large image of pairs
     few_channels: int
-    # The fewest, and the fewest pixels of the small image, for `_filter_gradient_of_pairs`
-    many_channels: int
-    many_pixels: int
+    # The operations that are faster with pairs from MANY_CHANNELS and MANY_PIXELS on
+    pairs: Sequence[str]
 
 
 # By the library in which TensorFlow computes convolutions. Measured on two CPU cores for the layers
 # of the post, at its width and at a quarter of it: `make bench ARGS=--kernels` prints the times of
 # all forms.
 FORMS = {
-    'Eigen': Forms(2**18, 2**13, 2**13, few_channels=0, many_channels=64, many_pixels=32**2),
-    'oneDNN': Forms(2**14, 2**15, 2**13, few_channels=8, many_channels=64, many_pixels=32**2),
+    'Eigen': Forms(2**18, 2**13, 2**13, few_channels=0, pairs=['large_image', 'filter_gradient']),
+    'oneDNN': Forms(2**14, 2**15, 2**13, few_channels=8, pairs=['filter_gradient']),
 }
+MANY_CHANNELS = 64  # of the large image
+MANY_PIXELS = 32**2  # of the small image
 
 
 def plain_conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tensor:
@@ -127,12 +128,9 @@ def form_of(operation: str, pixels: int, channels: int, depth: int) -> str:
     forms = FORMS[convolution_library()]
     if 16 * channels * depth >= pixels * getattr(forms, operation):
         return 'product'
-    if operation == 'large_image' and channels <= forms.few_channels:
-        return 'pairs'
-    many = channels >= forms.many_channels and pixels >= forms.many_pixels
-    if operation == 'filter_gradient' and many:
-        return 'pairs'
-    return 'plain'
+    few = operation == 'large_image' and channels <= forms.few_channels
+    many = channels >= MANY_CHANNELS and pixels >= MANY_PIXELS
+    return 'pairs' if few or (many and operation in forms.pairs) else 'plain'
 
 
 def conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tensor:

@@ -71,8 +71,8 @@ def test_stride_1(device, depth):
 
 
 NEVER = 10**9
-PRODUCTS = kernels.Forms(0, 0, 0, 0, NEVER, NEVER)
-PAIRS = kernels.Forms(NEVER, NEVER, NEVER, few_channels=NEVER, many_channels=0, many_pixels=0)
+PRODUCTS = kernels.Forms(0, 0, 0, few_channels=0, pairs=[])
+PAIRS = kernels.Forms(NEVER, NEVER, NEVER, few_channels=0, pairs=list(kernels.OPERATIONS)[1:])
 
 
 @pytest.mark.parametrize('forms, form', [(PRODUCTS, 'product'), (PAIRS, 'pairs')])
@@ -80,6 +80,8 @@ PAIRS = kernels.Forms(NEVER, NEVER, NEVER, few_channels=NEVER, many_channels=0, 
 def test_every_form_computes_the_same(device, monkeypatch, forms, form, rows, columns):
     """Wherever a table sets its limits."""
     monkeypatch.setattr(kernels, 'FORMS', {'Eigen': forms, 'oneDNN': forms})
+    monkeypatch.setattr(kernels, 'MANY_CHANNELS', 0)
+    monkeypatch.setattr(kernels, 'MANY_PIXELS', 0)
     for operation, functions in kernels.OPERATIONS.items():
         wanted = form if form in functions else 'plain'
         assert kernels.form_of(operation, rows * columns, CHANNELS, DEPTH) == wanted
@@ -95,7 +97,7 @@ def test_products_are_for_filters_that_are_large_beside_the_small_image(graph, m
 
     product, plain, pairs = 'product', 'plain', 'pairs'
     assert forms('small_image') == [product, product, plain, plain, plain]
-    assert forms('large_image') == [product, product, product, plain, plain]
+    assert forms('large_image') == [product, product, product, pairs, plain]
     assert forms('large_image', 'oneDNN') == [product, product, plain, plain, pairs]
     assert forms('filter_gradient') == [product, product, product, pairs, plain]
     assert forms('filter_gradient', 'oneDNN') == forms('filter_gradient')
