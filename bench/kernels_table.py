@@ -1,7 +1,8 @@
-"""`make bench ARGS=--kernels`: the time of every form of the convolutions, for the post's layers.
+"""`make bench ARGS=--kernels`: the time of every form of the convolutions.
 
-The forms of an operation take turns in one session. The one that `kernels.form_of` chooses has a
-star: the fastest of a row should have it.
+For the post's layers, and for those of a network with a quarter of the channels. The forms of an
+operation take turns in one session. The one that `kernels.form_of` chooses has a star: the fastest
+of a row should have it.
 """
 
 import time
@@ -21,37 +22,69 @@ DECONVS = (
     *((128, 128, 3), (64, 256, 64), (32, 512, 128), (16, 1024, 256)),
     *((8, 1024, 512), (4, 1024, 512), (2, 1024, 512), (1, 512, 512)),
 )
+STRIDE_1 = ((31, 512, 256),)  # layer 4 of the discriminator
+IMAGE_CHANNELS = 6  # at most; images do not become narrower
+NARROW = 4  # how many times narrower the second network is
 
 
 def bench_kernels(table, rounds):
     """Adds a row for each operation and size: milliseconds of each form."""
     compat.use_graph_mode()
-    layers = sorted(set(CONVS + DECONVS), reverse=True)
-    for operation in kernels.OPERATIONS:
-        table.head(f'{operation}, TensorFlow with {kernels.convolution_library()}')
-        for side, depth, channels in layers:
-            times = time_forms(operation, side, depth, channels, rounds)
-            best = kernels.form_of(operation, side**2, channels, depth)
-            words = ', '.join(
-                f'{form} {median:.2f}{"*" if form == best else ""}'
-                for form, median in times.items()
-            )
-            shape = f'{2 * side}x{2 * side}x{channels}, {side}x{side}x{depth}'
-            table.row(shape, times[best], 'ms', note=words)
+    convs = sorted(set(CONVS + DECONVS), reverse=True)
+    library = kernels.convolution_library()
+    for operation, forms in kernels.OPERATIONS.items():
+        table.head(f'{operation}, TensorFlow with {library}')
+        for side, depth, channels in [*convs, *narrower(convs)]:
+            shapes = shapes_of(side, 2 * side, depth, channels)
+            times = time_forms(forms, operation, shapes, rounds)
+            add_row(table, shapes, times, kernels.form_of(operation, side**2, channels, depth))
+    table.head(f'large_image at stride 1, TensorFlow with {library}')
+    forms = {'plain': large_image_of_stride_1, 'rotated': kernels.large_image_of_stride_1}
+    for side, depth, channels in [*STRIDE_1, *narrower(STRIDE_1)]:
+        shapes = shapes_of(side, side + 1, depth, channels)
+        add_row(table, shapes, time_forms(forms, 'large_image', shapes, rounds), 'rotated')
 
 
-def time_forms(operation, side, depth, channels, rounds):
-    """{form: median milliseconds} of an operation, whose forms take turns."""
+def shapes_of(side, large_side, depth, channels):
+    """The shapes of the large image, of the filters and of the small image."""
+    large, small = [1, large_side, large_side, channels], [1, side, side, depth]
+    return large, [4, 4, channels, depth], small
+
+
+def large_image_of_stride_1(small, filters):
+    """TensorFlow's own op, as it derives it from a padded convolution."""
+    _, rows, columns, _ = small.get_shape().as_list()
+    shape = [1, rows + 3, columns + 3, filters.get_shape().as_list()[2]]
+    padded = tf.nn.conv2d_backprop_input(shape, filters, small, [1, 1, 1, 1], padding='VALID')
+    return padded[:, 1:-1, 1:-1]
+
+
+def narrower(layers):
+    """The layers of a network with fewer channels."""
+
+    def divided(channels):
+        return channels if channels <= IMAGE_CHANNELS else channels // NARROW
+
+    return [(side, divided(depth), divided(channels)) for side, depth, channels in layers]
+
+
+def add_row(table, shapes, times, best):
+    words = ', '.join(
+        f'{form} {median:.2f}{"*" if form == best else ""}' for form, median in times.items()
+    )
+    large, small = ('x'.join(map(str, shape[1:])) for shape in shapes[::2])
+    table.row(f'{large}, {small}', times[best], 'ms', note=words)
+
+
+def time_forms(forms, operation, shapes, rounds):
+    """{form: median milliseconds} of an operation, whose `forms` take turns."""
     with tf.Graph().as_default(), tf.Session() as session:
-        large = tf.Variable(tf.random_normal([1, 2 * side, 2 * side, channels]))
-        filters = tf.Variable(tf.random_normal([4, 4, channels, depth]))
-        small = tf.Variable(tf.random_normal([1, side, side, depth]))
+        large, filters, small = (tf.Variable(tf.random_normal(shape)) for shape in shapes)
         inputs = {
             'small_image': (large, filters),
             'large_image': (small, filters),
             'filter_gradient': (large, small),
         }[operation]
-        forms = kernels.OPERATIONS[operation]
         ops = {form: function(*inputs).op for form, function in forms.items()}
         session.run(tf.global_variables_initializer())
         calls = {form: session.make_callable(op) for form, op in ops.items()}

@@ -2,20 +2,21 @@
 
 `plain_conv2d`, `plain_conv2d_transpose` and `plain_normalize` are the definition, in TensorFlow's
 own ops. `conv2d`, `conv2d_transpose` and `normalize` compute the same, in the form that is fastest
-on a CPU: `FORMS` has the limits. A GPU always computes the plain ops, because cuDNN is faster
-there, and so does a graph for other machines (`use_plain_ops`).
+on a CPU. A GPU always computes the plain ops, because cuDNN is faster there, and so does a graph
+for other machines (`use_plain_ops`).
 
-A convolution relates a large image [batch, height, width, channels] to a small one [batch, rows,
-columns, depth] through filters [4, 4, channels, depth]. Every pixel of the small image belongs to a
-patch of 4x4 pixels of the large one. With the patches as a matrix P [pixels of the small image,
-16 * channels], the filters as W [16 * channels, depth] and the small image as S [pixels, depth],
-the convolution is
+At stride 2, a convolution relates a large image [batch, height, width, channels] to a small one
+[batch, rows, columns, depth] through filters [4, 4, channels, depth]. Every pixel of the small
+image belongs to a patch of 4x4 pixels of the large one. With the patches as a matrix P [pixels of
+the small image, 16 * channels], the filters as W [16 * channels, depth] and the small image as
+S [pixels, depth], the convolution is
 
     S = P W          with the gradients      dP = dS W^T,    dW = P^T dS
 
 where overlapping patches in dP are summed into an image. The transposed convolution is dP = S W^T,
 summed in the same way, and its gradients are the other two. So there are three operations in total:
-`small_image`, `large_image` and `filter_gradient`. `OPERATIONS` has the forms of each.
+`small_image`, `large_image` and `filter_gradient`. `OPERATIONS` has the forms of each, and
+`form_of` chooses one by the size of the layer. Stride 1 and `normalize` have one form for a CPU.
 
 For an image of few pixels, most of the time goes into reading or writing the filters once (33 MB).
 TensorFlow's ops copy and transpose them on the way; a matrix product does not.
@@ -35,9 +36,10 @@ class Forms(NamedTuple):
     small_image: int
     large_image: int
     filter_gradient: int
-    # The most channels for a large image of pairs
+    # In pairs, 2x2 pixels count as one pixel with four times the channels.
+    # The most channels with which the large image is computed in pairs
     few_channels: int
-    # The operations that are faster with pairs from MANY_CHANNELS and MANY_PIXELS on
+    # The operations that are computed in pairs from MANY_CHANNELS and MANY_PIXELS on
     pairs: Sequence[str]
 
 
@@ -123,7 +125,8 @@ def convolution_library() -> str:
 def form_of(operation: str, pixels: int, channels: int, depth: int) -> str:
     """The fastest form of an operation: a key of OPERATIONS[operation].
 
-    For `pixels` of the small image, and filters [4, 4, channels, depth].
+    For filters [4, 4, channels, depth], and `pixels` of one small image; the limits were measured
+    at batch size 1.
     """
     forms = FORMS[convolution_library()]
     if 16 * channels * depth >= pixels * getattr(forms, operation):
@@ -297,13 +300,12 @@ OPERATIONS = {
 def _conv2d_of_stride_1(images, filters):
     """`plain_conv2d` at stride 1.
 
-    The gradient of `images` is a convolution as well, with the filters rotated by half a turn. In
-    Eigen, TensorFlow's op for it takes up to 1.6 times as long.
+    The gradient of `images` is computed with the filters rotated by half a turn. In Eigen,
+    TensorFlow's op for it takes up to 1.6 times as long.
     """
 
     def gradients(small):
-        rotated = tf.transpose(tf.reverse(filters, [0, 1]), [0, 1, 3, 2])
-        large = tf.nn.conv2d(_pad(small, 2), rotated, [1, 1, 1, 1], padding='VALID')
+        large = large_image_of_stride_1(small, filters)
         shape = filters.get_shape().as_list()
         filter_gradient = tf.nn.conv2d_backprop_filter(
             _pad(images, 1), shape, small, [1, 1, 1, 1], padding='VALID'
@@ -311,6 +313,16 @@ def _conv2d_of_stride_1(images, filters):
         return large, filter_gradient
 
     return plain_conv2d(images, filters, 1), gradients
+
+
+def large_image_of_stride_1(small: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
+    """The gradient of the images of `plain_conv2d` at stride 1, as a convolution itself.
+
+    [batch, rows, columns, depth] and [4, 4, channels, depth] => [batch, rows + 1, columns + 1,
+    channels].
+    """
+    rotated = tf.transpose(tf.reverse(filters, [0, 1]), [0, 1, 3, 2])
+    return tf.nn.conv2d(_pad(small, 2), rotated, [1, 1, 1, 1], padding='VALID')
 
 
 @tf.custom_gradient

@@ -1,4 +1,4 @@
-"""The convolutions and all their gradients, in float64, against TensorFlow's plain ops."""
+"""Convolutions and batch normalization with all gradients, in float64, against the plain ops."""
 
 import numpy as np
 import pytest
@@ -72,7 +72,7 @@ def test_stride_1(device, depth):
 
 NEVER = 10**9
 PRODUCTS = kernels.Forms(0, 0, 0, few_channels=0, pairs=[])
-PAIRS = kernels.Forms(NEVER, NEVER, NEVER, few_channels=0, pairs=list(kernels.OPERATIONS)[1:])
+PAIRS = kernels.Forms(NEVER, NEVER, NEVER, few_channels=0, pairs=['large_image', 'filter_gradient'])
 
 
 @pytest.mark.parametrize('forms, form', [(PRODUCTS, 'product'), (PAIRS, 'pairs')])
@@ -119,37 +119,69 @@ def test_products_replace_the_plain_ops_only_where_they_are_faster(graph, monkey
     assert 'Conv2D' in ops_of(8)
 
 
-def test_normalization_and_all_its_gradients(device):
-    """In float64, for a batch whose mean is large beside its deviation; a pixel alone has none."""
+def types_of(function, gpu=False, plain=False):
+    """The types of all ops of `function(images)` and of its gradient."""
+    with tf.Graph().as_default() as own, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels.compat, 'has_gpu', lambda: gpu)
+        if plain:
+            kernels.use_plain_ops()
+        images = tf.zeros([1, 9, 9, 8])
+        assert tf.gradients(function(images), images)[0] is not None
+        return {op.type for op in own.get_operations()}
+
+
+@pytest.mark.parametrize('function', ['stride_1', 'normalize'])
+def test_the_gradients_at_stride_1_and_of_normalization_are_written_out_on_a_cpu(function):
+    def compute(images):
+        if function == 'normalize':
+            return kernels.normalize(images, tf.zeros([8]), tf.ones([8]), 1e-5)
+        return kernels.conv2d(images, tf.ones([4, 4, 8, 8]), 1)
+
+    # What TensorFlow derives, and what only the gradient written out has
+    derived = 'SquaredDifference' if function == 'normalize' else 'Conv2DBackpropInput'
+    assert 'IdentityN' in types_of(compute)
+    if function == 'stride_1':
+        assert derived not in types_of(compute)
+    for plain in ({'gpu': True}, {'plain': True}):
+        types = types_of(compute, **plain)
+        assert derived in types and 'IdentityN' not in types
+
+
+@pytest.mark.parametrize('shape', [[2, 5, 4, 3], [1, 1, 1, 3]])
+def test_normalization_and_all_its_gradients(device, shape):
     rng = np.random.RandomState(6)
     offset, scale = tf.constant(rng.randn(3)), tf.constant(1 + rng.randn(3))
-    for shape in ([2, 5, 4, 3], [1, 1, 1, 3]):
-        images = tf.constant(4 + rng.randn(*shape))
-        towards = tf.constant(rng.randn(*shape))
-        results = []
-        for function in (kernels.normalize, kernels.plain_normalize):
-            out = function(images, offset, scale, 1e-5)
-            results.append([out] + tf.gradients(out, [images, offset, scale], towards))
-        with tf.Session() as session:
-            got, want = session.run(results)
-        for one, other in zip(got, want):
-            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
-    assert not got[1].any()  # with one pixel, the output is the offset
-
-
-def test_normalization_reads_its_variables_when_the_plain_ops_do(device):
-    """Its gradient may run after an update: parity with the post depends on what it reads then."""
-    images = tf.constant(np.random.RandomState(7).randn(1, 4, 4, 2))
+    images = tf.constant(4 + rng.randn(*shape))
+    towards = tf.constant(rng.randn(*shape))
     results = []
+    for function in (kernels.normalize, kernels.plain_normalize):
+        out = function(images, offset, scale, 1e-5)
+        results.append([out] + tf.gradients(out, [images, offset, scale], towards))
+    with tf.Session() as session:
+        got, want = session.run(results)
+    for one, other in zip(got, want):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
+    # The output of a pixel alone is the offset
+    assert got[1].any() == (shape[1] > 1)
+
+
+def test_normalization_reads_its_variables_when_the_plain_ops_do(graph, monkeypatch):
+    """Its gradient may run after an update: parity with the post depends on what it reads then."""
+    monkeypatch.setattr(kernels.compat, 'has_gpu', lambda: False)
+    images = tf.constant(np.random.RandomState(7).randn(1, 4, 4, 2))
+    gradients = []
     for number, function in enumerate((kernels.normalize, kernels.plain_normalize)):
         scale = tf.get_variable(f'scale_{number}', initializer=np.array([1.0, 2.0]))
         out = function(images, tf.zeros(2, tf.float64), scale, 1e-5)
         with tf.control_dependencies([out]):
             update = tf.assign(scale, [3.0, -1.0])
         with tf.control_dependencies([update]):
-            gradient = tf.gradients(out, images, images**3)[0]
-        results.append(gradient)
+            after = tf.gradients(out, images, images**3)[0]
+        gradients += [tf.gradients(out, images, images**3)[0], after]
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        one, other = session.run(results)
-    np.testing.assert_allclose(one, other, rtol=1e-9)
+        before, plain_before = session.run(gradients[::2])
+        after, plain_after = session.run(gradients[1::2])
+    np.testing.assert_allclose(before, plain_before, rtol=1e-9)
+    np.testing.assert_allclose(after, plain_after, rtol=1e-9)
+    assert abs(after - before).max() > 0.1

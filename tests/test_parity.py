@@ -118,6 +118,19 @@ def test_a_step_computes_what_the_post_does(post, batch):
     assert error < TOLERANCE, name
 
 
+@pytest.mark.parametrize('form', ['product', 'pairs'])
+def test_so_do_the_forms_that_only_wider_networks_use(post, monkeypatch, form):
+    never = 10**9
+    limits = (0, 0, 0) if form == 'product' else (never, never, never)
+    forms = kernels.Forms(*limits, few_channels=0, pairs=['large_image', 'filter_gradient'])
+    monkeypatch.setattr(kernels, 'FORMS', dict.fromkeys(kernels.FORMS, forms))
+    monkeypatch.setattr(kernels, 'MANY_CHANNELS', 0)
+    monkeypatch.setattr(kernels, 'MANY_PIXELS', 0)
+    assert kernels.form_of('filter_gradient', 64, 8, 8) == form
+    error, name = difference(post, 1)
+    assert error < TOLERANCE, name
+
+
 @pytest.mark.parametrize('change', [{'variance_epsilon': 1.1e-5}, {'leak': 0.201}])
 def test_a_different_constant_is_found(post, change):
     assert difference(post, 1, replace(CONFIG, **change))[0] > TOLERANCE

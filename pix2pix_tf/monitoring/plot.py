@@ -22,7 +22,7 @@ _LOSSES = {
 }
 _METRICS = {
     'validation (values from 0 to 1)': ('validation/L1', 'validation/RMSE'),
-    'validation (prefers blur)': ('validation/SSIM', 'validation/MS-SSIM'),
+    'validation (higher is closer)': ('validation/SSIM', 'validation/MS-SSIM'),
     'validation (lower is closer)': ('validation/LPIPS',),
 }
 _LEAST_WINDOW = 5  # values in a running mean
