@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from support import forms
 
 from pix2pix_tf import kernels
 
 CHANNELS, DEPTH, BATCH = 3, 5, 2
+# Of small images: with one pixel, and not square
+SIZES = [(1, 1), (2, 2), (4, 4), (8, 8), (16, 16), (17, 3), (3, 6), (2, 3), (5, 18)]
 
 
 def plain_conv(images, filters, stride):
@@ -43,10 +46,7 @@ def device(request, monkeypatch, graph):
     monkeypatch.setattr(kernels.compat, 'has_onednn', lambda: request.param == 'oneDNN')
 
 
-# Images that are not square, and of one pixel
-@pytest.mark.parametrize(
-    'rows, columns', [(1, 1), (2, 2), (4, 4), (8, 8), (16, 16), (17, 3), (3, 6)]
-)
+@pytest.mark.parametrize('rows, columns', SIZES)
 def test_stride_2(device, rows, columns):
     def conv(images, filters):
         return kernels.conv2d(images, filters, 2)
@@ -70,18 +70,11 @@ def test_stride_1(device, depth):
     )
 
 
-NEVER = 10**9
-PRODUCTS = kernels.Forms(0, 0, 0, few_channels=0, pairs=[])
-PAIRS = kernels.Forms(NEVER, NEVER, NEVER, few_channels=0, pairs=['large_image', 'filter_gradient'])
-
-
-@pytest.mark.parametrize('forms, form', [(PRODUCTS, 'product'), (PAIRS, 'pairs')])
-@pytest.mark.parametrize('rows, columns', [(1, 1), (2, 3), (5, 18)])
-def test_every_form_computes_the_same(device, monkeypatch, forms, form, rows, columns):
+@pytest.mark.parametrize('form', ['product', 'pairs'])
+@pytest.mark.parametrize('rows, columns', SIZES)
+def test_every_form_computes_the_same(device, monkeypatch, form, rows, columns):
     """Wherever a table sets its limits."""
-    monkeypatch.setattr(kernels, 'FORMS', {'Eigen': forms, 'oneDNN': forms})
-    monkeypatch.setattr(kernels, 'MANY_CHANNELS', 0)
-    monkeypatch.setattr(kernels, 'MANY_PIXELS', 0)
+    forms.use_everywhere(monkeypatch, form)
     for operation, functions in kernels.OPERATIONS.items():
         wanted = form if form in functions else 'plain'
         assert kernels.form_of(operation, rows * columns, CHANNELS, DEPTH) == wanted
@@ -89,28 +82,36 @@ def test_every_form_computes_the_same(device, monkeypatch, forms, form, rows, co
 
 
 def test_products_are_for_filters_that_are_large_beside_the_small_image(graph, monkeypatch):
-    def forms(operation, library='Eigen'):
+    def forms_of(operation, library='Eigen'):
         """Those of the layers of the post, from the smallest image to the largest."""
         monkeypatch.setattr(kernels.compat, 'has_onednn', lambda: library == 'oneDNN')
         layers = [(1, 512, 512), (4, 512, 512), (16, 256, 512), (64, 64, 128), (128, 3, 64)]
         return [kernels.form_of(operation, side**2, *channels) for side, *channels in layers]
 
     product, plain, pairs = 'product', 'plain', 'pairs'
-    assert forms('small_image') == [product, product, plain, plain, plain]
-    assert forms('large_image') == [product, product, product, pairs, plain]
-    assert forms('large_image', 'oneDNN') == [product, product, plain, plain, pairs]
-    assert forms('filter_gradient') == [product, product, product, pairs, plain]
-    assert forms('filter_gradient', 'oneDNN') == forms('filter_gradient')
+    assert forms_of('small_image') == [product, product, plain, plain, plain]
+    assert forms_of('large_image') == [product, product, product, pairs, plain]
+    assert forms_of('large_image', 'oneDNN') == [product, product, plain, plain, pairs]
+    assert forms_of('filter_gradient') == [product, product, product, pairs, plain]
+    assert forms_of('filter_gradient', 'oneDNN') == forms_of('filter_gradient')
+
+
+def types_of(build, gpu=False, plain=False):
+    """The types of the ops that `build` adds to an empty graph."""
+    with tf.Graph().as_default() as own, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels.compat, 'has_gpu', lambda: gpu)
+        if plain:
+            kernels.use_plain_ops()
+        build()
+        return {op.type for op in own.get_operations()}
 
 
 def test_products_replace_the_plain_ops_only_where_they_are_faster(graph, monkeypatch):
-    def ops_of(side, gpu=False, plain=False):
-        monkeypatch.setattr(kernels.compat, 'has_gpu', lambda: gpu)
-        with tf.Graph().as_default() as own:
-            if plain:
-                kernels.use_plain_ops()
+    def ops_of(side, **switches):
+        def build():
             kernels.conv2d(tf.zeros([1, side, side, 256]), tf.zeros([4, 4, 256, 256]), 2)
-            return {op.type for op in own.get_operations()}
+
+        return types_of(build, **switches)
 
     monkeypatch.setattr(kernels.compat, 'has_onednn', lambda: False)
     assert 'Conv2D' not in ops_of(4)
@@ -119,31 +120,23 @@ def test_products_replace_the_plain_ops_only_where_they_are_faster(graph, monkey
     assert 'Conv2D' in ops_of(8)
 
 
-def types_of(function, gpu=False, plain=False):
-    """The types of all ops of `function(images)` and of its gradient."""
-    with tf.Graph().as_default() as own, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernels.compat, 'has_gpu', lambda: gpu)
-        if plain:
-            kernels.use_plain_ops()
-        images = tf.zeros([1, 9, 9, 8])
-        assert tf.gradients(function(images), images)[0] is not None
-        return {op.type for op in own.get_operations()}
-
-
 @pytest.mark.parametrize('function', ['stride_1', 'normalize'])
 def test_the_gradients_at_stride_1_and_of_normalization_are_written_out_on_a_cpu(function):
-    def compute(images):
+    def build():
+        images = tf.zeros([1, 9, 9, 8])
         if function == 'normalize':
-            return kernels.normalize(images, tf.zeros([8]), tf.ones([8]), 1e-5)
-        return kernels.conv2d(images, tf.ones([4, 4, 8, 8]), 1)
+            out = kernels.normalize(images, tf.zeros([8]), tf.ones([8]), 1e-5)
+        else:
+            out = kernels.conv2d(images, tf.ones([4, 4, 8, 8]), 1)
+        assert tf.gradients(out, images)[0] is not None
 
     # What TensorFlow derives, and what only the gradient written out has
     derived = 'SquaredDifference' if function == 'normalize' else 'Conv2DBackpropInput'
-    assert 'IdentityN' in types_of(compute)
+    assert 'IdentityN' in types_of(build)
     if function == 'stride_1':
-        assert derived not in types_of(compute)
+        assert derived not in types_of(build)
     for plain in ({'gpu': True}, {'plain': True}):
-        types = types_of(compute, **plain)
+        types = types_of(build, **plain)
         assert derived in types and 'IdentityN' not in types
 
 

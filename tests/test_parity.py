@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from support import forms
 from support.helpers import ROOT
 
 from pix2pix_tf import kernels, model
@@ -120,12 +121,7 @@ def test_a_step_computes_what_the_post_does(post, batch):
 
 @pytest.mark.parametrize('form', ['product', 'pairs'])
 def test_so_do_the_forms_that_only_wider_networks_use(post, monkeypatch, form):
-    never = 10**9
-    limits = (0, 0, 0) if form == 'product' else (never, never, never)
-    forms = kernels.Forms(*limits, few_channels=0, pairs=['large_image', 'filter_gradient'])
-    monkeypatch.setattr(kernels, 'FORMS', dict.fromkeys(kernels.FORMS, forms))
-    monkeypatch.setattr(kernels, 'MANY_CHANNELS', 0)
-    monkeypatch.setattr(kernels, 'MANY_PIXELS', 0)
+    forms.use_everywhere(monkeypatch, form)
     assert kernels.form_of('filter_gradient', 64, 8, 8) == form
     error, name = difference(post, 1)
     assert error < TOLERANCE, name
