@@ -10,7 +10,7 @@ import time
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import kernels
+from pix2pix_tf import kernels, winograd
 from pix2pix_tf.system import compat
 
 # (side of the small image, its channels, channels of the large image) at the post's size
@@ -22,7 +22,7 @@ DECONVS = (
     *((128, 128, 3), (64, 256, 64), (32, 512, 128), (16, 1024, 256)),
     *((8, 1024, 512), (4, 1024, 512), (2, 1024, 512), (1, 512, 512)),
 )
-STRIDE_1 = ((31, 512, 256),)  # layer 4 of the discriminator
+STRIDE_1 = ((31, 512, 256), (31, 256, 128))  # layer 4 of the discriminator, and at half its width
 IMAGE_CHANNELS = 6  # at most; images do not become narrower
 NARROW = 4  # how many times narrower the second network is
 
@@ -38,11 +38,13 @@ def bench_kernels(table, rounds):
             shapes = shapes_of(side, 2 * side, depth, channels)
             times = time_forms(forms, operation, shapes, rounds)
             add_row(table, shapes, times, kernels.form_of(operation, side**2, channels, depth))
-    table.head(f'large_image at stride 1, TensorFlow with {library}')
-    forms = {'plain': large_image_of_stride_1, 'rotated': kernels.large_image_of_stride_1}
-    for side, depth, channels in [*STRIDE_1, *narrower(STRIDE_1)]:
-        shapes = shapes_of(side, side + 1, depth, channels)
-        add_row(table, shapes, time_forms(forms, 'large_image', shapes, rounds), 'rotated')
+    for operation, forms in STRIDE_1_FORMS.items():
+        table.head(f'{operation} at stride 1, TensorFlow with {library}')
+        for side, depth, channels in [*STRIDE_1, *narrower(STRIDE_1)]:
+            shapes = shapes_of(side, side + 1, depth, channels)
+            times = time_forms(forms, operation, shapes, rounds)
+            many = min(channels, depth) >= kernels.MANY_CHANNELS
+            add_row(table, shapes, times, 'winograd' if many else 'plain')
 
 
 def shapes_of(side, large_side, depth, channels):
@@ -51,12 +53,32 @@ def shapes_of(side, large_side, depth, channels):
     return large, [4, 4, channels, depth], small
 
 
-def large_image_of_stride_1(small, filters):
-    """TensorFlow's own op, as it derives it from a padded convolution."""
-    _, rows, columns, _ = small.get_shape().as_list()
-    shape = [1, rows + 3, columns + 3, filters.get_shape().as_list()[2]]
-    padded = tf.nn.conv2d_backprop_input(shape, filters, small, [1, 1, 1, 1], padding='VALID')
-    return padded[:, 1:-1, 1:-1]
+def plain_gradient(number):
+    """The gradient of `plain_conv2d` at stride 1 for its images (0) or its filters (1)."""
+
+    def gradient(first, second):
+        if number == 0:
+            small, filters = first, second
+            _, rows, columns, _ = small.get_shape().as_list()
+            images = tf.zeros([1, rows + 1, columns + 1, filters.get_shape().as_list()[2]])
+        else:
+            images, small = first, second
+            depth = small.get_shape().as_list()[3]
+            filters = tf.zeros([4, 4, images.get_shape().as_list()[3], depth])
+        convolved = kernels.plain_conv2d(images, filters, 1)
+        return tf.gradients(convolved, [images, filters][number], small)[0]
+
+    return gradient
+
+
+STRIDE_1_FORMS = {
+    'small_image': {
+        'plain': lambda large, filters: kernels.plain_conv2d(large, filters, 1),
+        'winograd': winograd.small_image,
+    },
+    'large_image': {'plain': plain_gradient(0), 'winograd': winograd.large_image},
+    'filter_gradient': {'plain': plain_gradient(1), 'winograd': winograd.filter_gradient},
+}
 
 
 def narrower(layers):

@@ -41,14 +41,15 @@ def step_ours(mixed_precision=False):
 def step_queue(data_dir):
     """The package's train step as in a training: fed by the queue, with its losses fetched."""
     tf = load_ours()
-    from pix2pix_tf import dataset, training
+    from pix2pix_tf import dataset, session, training
+    from pix2pix_tf.config import Config
     from pix2pix_tf.model import build_model
     from pix2pix_tf.pairs import find
 
     batches = dataset.load_data(find.find_pairs(data_dir).paths)
     model = build_model(batches.inputs, batches.targets)
     fetches = training.step_fetches(batches, model)
-    with running(tf) as sess:
+    with running(tf, session.session_config(Config())) as sess:
         yield lambda: time_of(lambda: sess.run(fetches))
 
 
@@ -114,10 +115,12 @@ def pipeline_post(data_dir, threads):
 def generator():
     """The package's generator alone, on one constant image at a time: seconds per image."""
     tf = load_ours()
+    from pix2pix_tf import session
+    from pix2pix_tf.config import Config
     from pix2pix_tf.model import build_generator
 
     op = build_generator(tf.constant(noise())).op
-    with running(tf) as sess:
+    with running(tf, session.session_config(Config())) as sess:
         yield lambda: time_of(lambda: [sess.run(op) for _ in range(GENERATED)]) / GENERATED
 
 

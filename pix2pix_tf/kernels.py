@@ -16,16 +16,19 @@ S [pixels, depth], the convolution is
 where overlapping patches in dP are summed into an image. The transposed convolution is dP = S W^T,
 summed in the same way, and its gradients are the other two. So there are three operations in total:
 `small_image`, `large_image` and `filter_gradient`. `OPERATIONS` has the forms of each, and
-`form_of` chooses one by the size of the layer. Stride 1 and `normalize` have one form for a CPU.
+`form_of` chooses one by the size of the layer. At stride 1, layers of many channels are computed
+with fewer multiplications (`winograd.py`).
 
 For an image of few pixels, most of the time goes into reading or writing the filters once (33 MB).
 TensorFlow's ops copy and transpose them on the way; a matrix product does not.
 """
 
-from typing import NamedTuple, Sequence
+from typing import NamedTuple
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
+from pix2pix_tf import winograd
 from pix2pix_tf.system import compat
 
 
@@ -36,22 +39,25 @@ class Forms(NamedTuple):
     small_image: int
     large_image: int
     filter_gradient: int
-    # In pairs, 2x2 pixels count as one pixel with four times the channels.
-    # The most channels with which the large image is computed in pairs
+    # The fewest filters that a convolution computes in parts
+    many_filters: float
+    # The most and the fewest channels with which the large image is computed in pairs
     few_channels: int
-    # The operations that are computed in pairs from MANY_CHANNELS and MANY_PIXELS on
-    pairs: Sequence[str]
+    many_channels: float
 
 
 # By the library in which TensorFlow computes convolutions. Measured on two CPU cores for the layers
 # of the post, at its width and at a quarter of it: `make bench ARGS=--kernels` prints the times of
 # all forms.
+NEVER = float('inf')
 FORMS = {
-    'Eigen': Forms(2**18, 2**13, 2**13, few_channels=0, pairs=['large_image', 'filter_gradient']),
-    'oneDNN': Forms(2**14, 2**15, 2**13, few_channels=8, pairs=['filter_gradient']),
+    'Eigen': Forms(2**18, 2**13, 2**5, many_filters=NEVER, few_channels=0, many_channels=64),
+    'oneDNN': Forms(2**13, 2**14, 2**13, many_filters=256, few_channels=8, many_channels=NEVER),
 }
-MANY_CHANNELS = 64  # of the large image
-MANY_PIXELS = 32**2  # of the small image
+MANY_PIXELS = 32**2  # of the small image, for pairs of many channels
+MANY_CHANNELS = 128  # of both images, for Winograd's algorithm
+PART = 64  # filters
+MANY_VALUES = 2**17  # of an image, for TensorFlow's fused op of batch normalization
 
 
 def plain_conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tensor:
@@ -131,20 +137,31 @@ def form_of(operation: str, pixels: int, channels: int, depth: int) -> str:
     forms = FORMS[convolution_library()]
     if 16 * channels * depth >= pixels * getattr(forms, operation):
         return 'product'
-    few = operation == 'large_image' and channels <= forms.few_channels
-    many = channels >= MANY_CHANNELS and pixels >= MANY_PIXELS
-    return 'pairs' if few or (many and operation in forms.pairs) else 'plain'
+    if operation == 'small_image' and depth >= forms.many_filters:
+        return 'parts'
+    many = channels >= forms.many_channels and pixels >= MANY_PIXELS
+    if operation == 'large_image' and (channels <= forms.few_channels or many):
+        return 'pairs'
+    return 'plain'
 
 
-def conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tensor:
-    """`plain_conv2d`, computed in the fastest way for this shape and device."""
+def conv2d(
+    images: tf.Tensor, filters: tf.Tensor, stride: int, mixed_precision: bool = False
+) -> tf.Tensor:
+    """`plain_conv2d`, computed in the fastest way for this shape and device.
+
+    With `mixed_precision`, only in ways that are exact enough in bfloat16.
+    """
     _check(images, stride)
     if _needs_plain_ops():
         return plain_conv2d(images, filters, stride)
-    if stride == 1 and _channels(filters) == 1:
-        return _conv2d_to_one(_pad(images, 1), filters)
     if stride == 1:
-        return _conv2d_of_stride_1(images, filters)
+        channels, depth = filters.get_shape().as_list()[2:]
+        if depth == 1:
+            return _conv2d_to_one(_pad(images, 1), filters)
+        if min(channels, depth) >= MANY_CHANNELS and not mixed_precision:
+            return winograd.conv2d(images, filters)
+        return plain_conv2d(images, filters, 1)
 
     @tf.custom_gradient
     def convolve(large, filters):
@@ -196,6 +213,17 @@ def _small_image_plain(large, filters):
     return plain_conv2d(large, filters, 2)
 
 
+def _small_image_in_parts(large, filters):
+    """The small image in parts of PART channels.
+
+    oneDNN reads the filters where they are. With 512 of them, the weights of two adjacent channels
+    are 2 KB apart, and those that it needs at a time share few lines of the CPU's cache.
+    """
+    full, rest = divmod(_channels(filters), PART)
+    parts = tf.split(filters, [PART] * full + [rest] * (rest > 0), axis=3)
+    return tf.concat([plain_conv2d(large, part, 2) for part in parts], axis=3)
+
+
 def _small_image_as_product(large, filters):
     _, height, width, _ = large.get_shape().as_list()
     small = tf.matmul(_matrix(_patches(large)), _matrix(filters))
@@ -236,6 +264,7 @@ def _large_image_as_product(small, filters):
 def _large_image_of_pairs(small, filters):
     """The large image as a convolution at stride 1, whose pixels are pairs of pixels.
 
+    In pairs, 2x2 pixels count as one pixel with four times the channels.
     Pair i along an axis is the sum of pixels 2 and 3 of patch i - 1, and pixels 0 and 1 of patch i:
     a 2x2 convolution of the small image, with the four pixels of a pair of pairs as channels.
     """
@@ -257,72 +286,20 @@ def _filter_gradient_as_product(large, small):
     return tf.reshape(product, [4, 4, _channels(large), _channels(small)])
 
 
-def _filter_gradient_of_pairs(large, small):
-    """The filter gradient as four matrix products: one for each 2x2 block of a patch.
-
-    The blocks of all patches are the image of pairs, without its last or first row and column. They
-    are copied in whole rows, and each product works on a quarter of P.
-    """
-    _, rows, columns, depth = small.get_shape().as_list()
-    pairs = tf.space_to_depth(_pad(large, 1), 2)
-    products = [
-        tf.matmul(
-            _matrix(pairs[:, down : down + rows, right : right + columns]),
-            _matrix(small),
-            transpose_a=True,
-        )
-        for down in (0, 1)
-        for right in (0, 1)
-    ]
-    # [block down, block right, row in the pair, column in the pair, channels, depth]
-    blocks = tf.reshape(tf.stack(products), [2, 2, 2, 2, -1, depth])
-    blocks = tf.transpose(blocks, [0, 2, 1, 3, 4, 5])
-    return tf.reshape(blocks, [4, 4, _channels(large), depth])
-
-
 # {operation: {form: function}}
 OPERATIONS = {
-    'small_image': {'plain': _small_image_plain, 'product': _small_image_as_product},
+    'small_image': {
+        'plain': _small_image_plain,
+        'product': _small_image_as_product,
+        'parts': _small_image_in_parts,
+    },
     'large_image': {
         'plain': plain_conv2d_transpose,
         'product': _large_image_as_product,
         'pairs': _large_image_of_pairs,
     },
-    'filter_gradient': {
-        'plain': _filter_gradient_plain,
-        'product': _filter_gradient_as_product,
-        'pairs': _filter_gradient_of_pairs,
-    },
+    'filter_gradient': {'plain': _filter_gradient_plain, 'product': _filter_gradient_as_product},
 }
-
-
-@tf.custom_gradient
-def _conv2d_of_stride_1(images, filters):
-    """`plain_conv2d` at stride 1.
-
-    The gradient of `images` is computed with the filters rotated by half a turn. In Eigen,
-    TensorFlow's op for it takes up to 1.6 times as long.
-    """
-
-    def gradients(small):
-        large = large_image_of_stride_1(small, filters)
-        shape = filters.get_shape().as_list()
-        filter_gradient = tf.nn.conv2d_backprop_filter(
-            _pad(images, 1), shape, small, [1, 1, 1, 1], padding='VALID'
-        )
-        return large, filter_gradient
-
-    return plain_conv2d(images, filters, 1), gradients
-
-
-def large_image_of_stride_1(small: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
-    """The gradient of the images of `plain_conv2d` at stride 1, as a convolution itself.
-
-    [batch, rows, columns, depth] and [4, 4, channels, depth] => [batch, rows + 1, columns + 1,
-    channels].
-    """
-    rotated = tf.transpose(tf.reverse(filters, [0, 1]), [0, 1, 3, 2])
-    return tf.nn.conv2d(_pad(small, 2), rotated, [1, 1, 1, 1], padding='VALID')
 
 
 @tf.custom_gradient
@@ -357,7 +334,7 @@ def _conv2d_to_one(padded, filters):
 
 
 def normalize(images: tf.Tensor, offset: tf.Tensor, scale: tf.Tensor, epsilon: float) -> tf.Tensor:
-    """`plain_normalize`; on a CPU, its gradient reads the images fewer times.
+    """`plain_normalize`; on a CPU, it and its gradient read the images fewer times.
 
     With n pixels, mean m and variance v, r = (v + epsilon)^(-1/2) and y = scale r (x - m) + offset,
 
@@ -369,10 +346,8 @@ def normalize(images: tf.Tensor, offset: tf.Tensor, scale: tf.Tensor, epsilon: f
 
     @tf.custom_gradient
     def normalized(x, offset, scale):
-        mean, variance = tf.nn.moments(x, axes=[0, 1, 2])
+        y, mean, variance = _normalized(x, offset, scale, epsilon)
         root = tf.rsqrt(variance + epsilon)
-        # As in the plain op, the gradient of x reads this product as it was in the forward pass,
-        # and `scale` again: in between, the discriminator may have been updated
         factor = root * scale
 
         def gradients(dy):
@@ -383,9 +358,27 @@ def normalize(images: tf.Tensor, offset: tf.Tensor, scale: tf.Tensor, epsilon: f
             constant = -factor * d_offset / pixels - slope * mean
             return dy * factor + (x * slope + constant), d_offset, root * d_factor
 
-        return x * factor + (offset - mean * factor), gradients
+        # As in the plain op, the gradient of x reads this product as it was in the forward pass,
+        # and `scale` again: in between, the discriminator may have been updated
+        with tf.control_dependencies([factor]):
+            return tf.identity(y), gradients
 
     return normalized(images, offset, scale)
+
+
+def _normalized(images, offset, scale, epsilon):
+    """The normalized images, and the mean and the variance of `images`."""
+    values = np.prod(images.get_shape().as_list()[1:])
+    if images.dtype.name != 'float32' or values < MANY_VALUES:
+        mean, variance = tf.nn.moments(images, axes=[0, 1, 2])
+        y = tf.nn.batch_normalization(images, mean, variance, offset, scale, epsilon)
+        return y, mean, variance
+    nothing = tf.constant([], tf.float32)
+    fused = tf.raw_ops.FusedBatchNormV3(
+        x=images, scale=scale, offset=offset, mean=nothing, variance=nothing, epsilon=epsilon
+    )
+    # Its output `batch_variance` is divided by n - 1; this one, kept for its gradient, by n
+    return fused.y, fused.reserve_space_1, fused.reserve_space_2
 
 
 def _pad(images, border):
@@ -393,10 +386,19 @@ def _pad(images, border):
 
 
 def _patches(images, border=1, stride=2):
-    """The 4x4 patches of `images` in a border of zeros: [batch, rows, columns, 16 * channels]."""
-    return tf.image.extract_image_patches(
-        _pad(images, border), [1, 4, 4, 1], [1, stride, stride, 1], [1, 1, 1, 1], padding='VALID'
-    )
+    """The 4x4 patches of `images` in a border of zeros: [batch, rows, columns, 16 * channels].
+
+    They are copied in runs of `stride` pixels, which takes a quarter of the time of TensorFlow's op
+    for patches.
+    """
+    padded = _pad(images, border)
+    _, height, width, channels = padded.get_shape().as_list()
+    runs = tf.reshape(padded, [-1, height * width // stride, stride * channels])
+    rows, columns = (height - 4) // stride + 1, (width - 4) // stride + 1
+    row, column, down, right = np.ogrid[:rows, :columns, :4, : 4 // stride]
+    numbers = (stride * row + down) * (width // stride) + column + right
+    patches = tf.gather(runs, numbers.astype(np.int32).ravel(), axis=1)
+    return tf.reshape(patches, [-1, rows, columns, 16 * channels])
 
 
 def _channels(tensor):

@@ -28,7 +28,7 @@ def conv(
             dtype=tf.float32,
             initializer=tf.random_normal_initializer(0, config.init_stddev),
         )
-        return kernels.conv2d(batch_input, conv_filter, stride)
+        return kernels.conv2d(batch_input, conv_filter, stride, config.mixed_precision)
 
 
 def deconv(batch_input: tf.Tensor, out_channels: int, config: Config = Config()) -> tf.Tensor:

@@ -5,7 +5,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 from support import forms
 
-from pix2pix_tf import kernels
+from pix2pix_tf import kernels, ops, winograd
+from pix2pix_tf.config import Config
 
 CHANNELS, DEPTH, BATCH = 3, 5, 2
 # Of small images: with one pixel, and not square
@@ -70,7 +71,7 @@ def test_stride_1(device, depth):
     )
 
 
-@pytest.mark.parametrize('form', ['product', 'pairs'])
+@pytest.mark.parametrize('form', ['product', 'parts', 'pairs'])
 @pytest.mark.parametrize('rows, columns', SIZES)
 def test_every_form_computes_the_same(device, monkeypatch, form, rows, columns):
     """Wherever a table sets its limits."""
@@ -81,19 +82,47 @@ def test_every_form_computes_the_same(device, monkeypatch, form, rows, columns):
     test_stride_2(device, rows, columns)
 
 
-def test_products_are_for_filters_that_are_large_beside_the_small_image(graph, monkeypatch):
+@pytest.mark.parametrize('rows, columns', [(1, 1), (1, 4), (2, 3), (3, 2), (5, 5), (8, 6), (31, 4)])
+def test_winograds_algorithm_computes_the_same(device, monkeypatch, rows, columns):
+    forms.use_everywhere(monkeypatch, 'winograd')
+
+    def conv(images, filters):
+        return kernels.conv2d(images, filters, 1)
+
+    large = [BATCH, rows + 1, columns + 1, CHANNELS]
+    assert_same(conv, lambda *inputs: plain_conv(*inputs, 1), large, [4, 4, CHANNELS, DEPTH])
+
+
+def test_winograds_algorithm_is_exact_enough_in_float32(graph):
+    """Of what layer 4 of the discriminator computes, at a quarter of its width."""
+    rng = np.random.RandomState(8)
+    images, filters = rng.randn(1, 32, 32, 64), 0.02 * rng.randn(4, 4, 64, 128)
+    towards = rng.randn(1, 31, 31, 128)
+    results = []
+    for function, dtype in ((winograd.conv2d, np.float32), (plain_conv, np.float64)):
+        inputs = [tf.constant(values.astype(dtype)) for values in (images, filters)]
+        out = function(*inputs) if dtype == np.float32 else function(*inputs, 1)
+        results.append([out] + tf.gradients(out, inputs, tf.constant(towards.astype(dtype))))
+    with tf.Session() as session:
+        got, want = session.run(results)
+    for one, other in zip(got, want):
+        assert np.sqrt(np.mean((one - other) ** 2)) < 4e-6 * np.sqrt(np.mean(other**2))
+
+
+def test_forms_depend_on_the_filters_beside_the_small_image(graph, monkeypatch):
     def forms_of(operation, library='Eigen'):
         """Those of the layers of the post, from the smallest image to the largest."""
         monkeypatch.setattr(kernels.compat, 'has_onednn', lambda: library == 'oneDNN')
-        layers = [(1, 512, 512), (4, 512, 512), (16, 256, 512), (64, 64, 128), (128, 3, 64)]
+        layers = [(1, 512, 512), (4, 512, 512), (16, 256, 512), (32, 128, 256), (128, 3, 64)]
         return [kernels.form_of(operation, side**2, *channels) for side, *channels in layers]
 
-    product, plain, pairs = 'product', 'plain', 'pairs'
+    product, plain, pairs, parts = 'product', 'plain', 'pairs', 'parts'
     assert forms_of('small_image') == [product, product, plain, plain, plain]
+    assert forms_of('small_image', 'oneDNN') == [product, product, product, parts, plain]
     assert forms_of('large_image') == [product, product, product, pairs, plain]
     assert forms_of('large_image', 'oneDNN') == [product, product, plain, plain, pairs]
-    assert forms_of('filter_gradient') == [product, product, product, pairs, plain]
-    assert forms_of('filter_gradient', 'oneDNN') == forms_of('filter_gradient')
+    assert forms_of('filter_gradient') == [product, product, product, product, plain]
+    assert forms_of('filter_gradient', 'oneDNN') == [product, product, product, plain, plain]
 
 
 def types_of(build, gpu=False, plain=False):
@@ -120,24 +149,59 @@ def test_products_replace_the_plain_ops_only_where_they_are_faster(graph, monkey
     assert 'Conv2D' in ops_of(8)
 
 
-@pytest.mark.parametrize('function', ['stride_1', 'normalize'])
-def test_the_gradients_at_stride_1_and_of_normalization_are_written_out_on_a_cpu(function):
+def test_winograds_algorithm_is_for_many_channels_in_float32_on_a_cpu(graph):
+    def types(channels, depth, mixed_precision=False, **switches):
+        def build():
+            images, filters = tf.zeros([1, 6, 6, channels]), tf.zeros([4, 4, channels, depth])
+            kernels.conv2d(images, filters, 1, mixed_precision)
+
+        return types_of(build, **switches)
+
+    assert 'Conv2D' not in types(128, 256)
+    assert 'Conv2D' in types(64, 128)
+    assert 'Conv2D' in types(128, 256, mixed_precision=True)
+    assert 'Conv2D' in types(128, 256, gpu=True)
+    assert 'Conv2D' in types(128, 256, plain=True)
+
+
+@pytest.mark.parametrize('mixed_precision', [False, True])
+def test_a_layer_knows_whether_its_precision_is_mixed(graph, monkeypatch, mixed_precision):
+    monkeypatch.setattr(kernels.compat, 'has_gpu', lambda: False)
+    config = Config(mixed_precision=mixed_precision)
+    ops.conv(tf.zeros([1, 6, 6, 128]), 128, stride=1, config=config)
+    types = {op.type for op in graph.get_operations()}
+    assert ('Conv2D' in types) == mixed_precision
+
+
+def test_the_gradient_of_normalization_is_written_out_on_a_cpu():
     def build():
         images = tf.zeros([1, 9, 9, 8])
-        if function == 'normalize':
-            out = kernels.normalize(images, tf.zeros([8]), tf.ones([8]), 1e-5)
-        else:
-            out = kernels.conv2d(images, tf.ones([4, 4, 8, 8]), 1)
+        out = kernels.normalize(images, tf.zeros([8]), tf.ones([8]), 1e-5)
         assert tf.gradients(out, images)[0] is not None
 
-    # What TensorFlow derives, and what only the gradient written out has
-    derived = 'SquaredDifference' if function == 'normalize' else 'Conv2DBackpropInput'
     assert 'IdentityN' in types_of(build)
-    if function == 'stride_1':
-        assert derived not in types_of(build)
     for plain in ({'gpu': True}, {'plain': True}):
         types = types_of(build, **plain)
-        assert derived in types and 'IdentityN' not in types
+        assert 'SquaredDifference' in types and 'IdentityN' not in types
+
+
+def test_large_images_are_normalized_by_the_fused_op(graph, monkeypatch):
+    monkeypatch.setattr(kernels.compat, 'has_gpu', lambda: False)
+    rng = np.random.RandomState(9)
+    images = tf.constant((3 + rng.randn(2, 64, 64, 32)).astype(np.float32))
+    towards = tf.constant(rng.randn(2, 64, 64, 32).astype(np.float32))
+    offset, scale = (tf.constant(rng.randn(32).astype(np.float32)) for _ in range(2))
+    results = []
+    for function in (kernels.normalize, kernels.plain_normalize):
+        inputs = [images, offset, scale]
+        out = function(*inputs, 1e-5)
+        results.append([out] + tf.gradients(out, inputs, towards))
+    fused = [op for op in graph.get_operations() if op.type.startswith('FusedBatchNorm')]
+    assert len(fused) == 1
+    with tf.Session() as session:
+        got, want = session.run(results)
+    for one, other in zip(got, want):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4 * abs(other).max())
 
 
 @pytest.mark.parametrize('shape', [[2, 5, 4, 3], [1, 1, 1, 3]])

@@ -2,14 +2,21 @@
 
 from pix2pix_tf import kernels
 
-NEVER = 10**9  # more weights per pixel than any layer has
+FORMS = ('product', 'parts', 'pairs', 'winograd')
 
 
 def use_everywhere(monkeypatch, form):
-    """Every operation that has the `form`, 'product' or 'pairs', is computed in it."""
-    limits = [0 if form == 'product' else NEVER] * len(kernels.OPERATIONS)
-    pairs = [operation for operation, forms in kernels.OPERATIONS.items() if 'pairs' in forms]
-    forms = kernels.Forms(*limits, few_channels=0, pairs=pairs)
-    monkeypatch.setattr(kernels, 'FORMS', dict.fromkeys(kernels.FORMS, forms))
-    monkeypatch.setattr(kernels, 'MANY_CHANNELS', 0)
-    monkeypatch.setattr(kernels, 'MANY_PIXELS', 0)
+    """Every operation that has the `form`, one of FORMS, is computed in it."""
+
+    def least(of):
+        return 0 if form == of else kernels.NEVER
+
+    limits = kernels.Forms(
+        *[least('product')] * 3,
+        many_filters=least('parts'),
+        few_channels=kernels.NEVER if form == 'pairs' else 0,
+        many_channels=kernels.NEVER,
+    )
+    monkeypatch.setattr(kernels, 'FORMS', dict.fromkeys(kernels.FORMS, limits))
+    monkeypatch.setattr(kernels, 'PART', 2)
+    monkeypatch.setattr(kernels, 'MANY_CHANNELS', least('winograd'))
