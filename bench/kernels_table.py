@@ -43,8 +43,7 @@ def bench_kernels(table, rounds):
         for side, depth, channels in [*STRIDE_1, *narrower(STRIDE_1)]:
             shapes = shapes_of(side, side + 1, depth, channels)
             times = time_forms(forms, operation, shapes, rounds)
-            many = min(channels, depth) >= kernels.MANY_CHANNELS
-            add_row(table, shapes, times, 'winograd' if many else 'plain')
+            add_row(table, shapes, times, kernels.form_of_stride_1(channels, depth))
 
 
 def shapes_of(side, large_side, depth, channels):
@@ -53,22 +52,19 @@ def shapes_of(side, large_side, depth, channels):
     return large, [4, 4, channels, depth], small
 
 
-def plain_gradient(number):
-    """The gradient of `plain_conv2d` at stride 1 for its images (0) or its filters (1)."""
+def plain_large_image(small, filters):
+    """What TensorFlow derives from `plain_conv2d` at stride 1."""
+    _, rows, columns, _ = small.get_shape().as_list()
+    shape = [1, rows + 3, columns + 3, filters.get_shape().as_list()[2]]
+    padded = tf.nn.conv2d_backprop_input(shape, filters, small, [1, 1, 1, 1], padding='VALID')
+    return padded[:, 1:-1, 1:-1]
 
-    def gradient(first, second):
-        if number == 0:
-            small, filters = first, second
-            _, rows, columns, _ = small.get_shape().as_list()
-            images = tf.zeros([1, rows + 1, columns + 1, filters.get_shape().as_list()[2]])
-        else:
-            images, small = first, second
-            depth = small.get_shape().as_list()[3]
-            filters = tf.zeros([4, 4, images.get_shape().as_list()[3], depth])
-        convolved = kernels.plain_conv2d(images, filters, 1)
-        return tf.gradients(convolved, [images, filters][number], small)[0]
 
-    return gradient
+def plain_filter_gradient(large, small):
+    """The same for the filters."""
+    padded = tf.pad(large, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    shape = [4, 4, large.get_shape().as_list()[3], small.get_shape().as_list()[3]]
+    return tf.nn.conv2d_backprop_filter(padded, shape, small, [1, 1, 1, 1], padding='VALID')
 
 
 STRIDE_1_FORMS = {
@@ -76,8 +72,8 @@ STRIDE_1_FORMS = {
         'plain': lambda large, filters: kernels.plain_conv2d(large, filters, 1),
         'winograd': winograd.small_image,
     },
-    'large_image': {'plain': plain_gradient(0), 'winograd': winograd.large_image},
-    'filter_gradient': {'plain': plain_gradient(1), 'winograd': winograd.filter_gradient},
+    'large_image': {'plain': plain_large_image, 'winograd': winograd.large_image},
+    'filter_gradient': {'plain': plain_filter_gradient, 'winograd': winograd.filter_gradient},
 }
 
 

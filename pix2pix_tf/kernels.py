@@ -145,6 +145,11 @@ def form_of(operation: str, pixels: int, channels: int, depth: int) -> str:
     return 'plain'
 
 
+def form_of_stride_1(channels: int, depth: int) -> str:
+    """The fastest form of a convolution at stride 1 and its gradients: 'plain' or 'winograd'."""
+    return 'winograd' if min(channels, depth) >= MANY_CHANNELS else 'plain'
+
+
 def conv2d(
     images: tf.Tensor, filters: tf.Tensor, stride: int, mixed_precision: bool = False
 ) -> tf.Tensor:
@@ -155,11 +160,11 @@ def conv2d(
     _check(images, stride)
     if _needs_plain_ops():
         return plain_conv2d(images, filters, stride)
+    if stride == 1 and _channels(filters) == 1:
+        return _conv2d_to_one(_pad(images, 1), filters)
     if stride == 1:
-        channels, depth = filters.get_shape().as_list()[2:]
-        if depth == 1:
-            return _conv2d_to_one(_pad(images, 1), filters)
-        if min(channels, depth) >= MANY_CHANNELS and not mixed_precision:
+        form = form_of_stride_1(*filters.get_shape().as_list()[2:])
+        if form == 'winograd' and not mixed_precision:
             return winograd.conv2d(images, filters)
         return plain_conv2d(images, filters, 1)
 

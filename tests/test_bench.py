@@ -74,13 +74,13 @@ def test_the_times_of_all_forms_mark_the_one_that_is_used(capsys, monkeypatch, o
     monkeypatch.setattr(kernels_table.compat, 'has_onednn', lambda: onednn)
     monkeypatch.setattr(kernels_table, 'CONVS', ())
     monkeypatch.setattr(kernels_table, 'DECONVS', ((32, 4, 3), (32, 4, 64), (1, 512, 64)))
-    monkeypatch.setattr(kernels_table, 'STRIDE_1', ((5, 4, 3),))
+    monkeypatch.setattr(kernels_table, 'STRIDE_1', ((5, 128, 128), (5, 4, 3)))
     monkeypatch.setattr(kernels_table, 'narrower', lambda layers: [])
     kernels_table.bench_kernels(Table(), 1)
     lines = [line for line in capsys.readouterr().out.splitlines() if ' ms ' in line]
     forms = [line.rsplit('ms', 1)[1] for line in lines]
     wanted = ['plain', 'plain', 'product']
     wanted += ['plain', 'pairs', 'product'] if onednn else ['pairs', 'plain', 'product']
-    wanted += ['pairs', 'plain', 'product', 'rotated']
+    wanted += ['plain', 'plain', 'product'] + 3 * ['winograd', 'plain']
     marked = [next(w for w in text.split(', ') if w.endswith('*')).split()[0] for text in forms]
     assert marked == wanted
