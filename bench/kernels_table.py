@@ -1,8 +1,8 @@
 """`make bench ARGS=--kernels`: the time of every form of the convolutions.
 
 For the post's layers, and for those of a network with a quarter of the channels. The forms of an
-operation take turns in one session. The one that `kernels.form_of` chooses has a star: the fastest
-of a row should have it.
+operation take turns in one session. The one that kernels.py chooses has a star: the fastest of a
+row should have it.
 """
 
 import time

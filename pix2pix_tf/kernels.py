@@ -16,11 +16,11 @@ S [pixels, depth], the convolution is
 where overlapping patches in dP are summed into an image. The transposed convolution is dP = S W^T,
 summed in the same way, and its gradients are the other two. So there are three operations in total:
 `small_image`, `large_image` and `filter_gradient`. `OPERATIONS` has the forms of each, and
-`form_of` chooses one by the size of the layer. At stride 1, layers of many channels are computed
+`form_of` chooses one by the size of the layer. At stride 1, a layer of many channels is computed
 with fewer multiplications (`winograd.py`).
 
 For an image of few pixels, most of the time goes into reading or writing the filters once (33 MB).
-TensorFlow's ops copy and transpose them on the way; a matrix product does not.
+Most of TensorFlow's ops copy and transpose them on the way; a matrix product does not.
 """
 
 from typing import NamedTuple
@@ -36,13 +36,14 @@ class Forms(NamedTuple):
     """For which layers a form other than TensorFlow's op is faster."""
 
     # The fewest weights per pixel of the small image for a matrix product
-    small_image: int
-    large_image: int
-    filter_gradient: int
-    # The fewest filters that a convolution computes in parts
+    small_image: float
+    large_image: float
+    filter_gradient: float
+    # The small image is computed in parts with at least so many channels
     many_filters: float
-    # The most and the fewest channels with which the large image is computed in pairs
-    few_channels: int
+    # The large image is computed in pairs with at most `few_channels`. With at least
+    # `many_channels`, it is if the small image has MANY_PIXELS.
+    few_channels: float
     many_channels: float
 
 
@@ -54,10 +55,10 @@ FORMS = {
     'Eigen': Forms(2**18, 2**13, 2**5, many_filters=NEVER, few_channels=0, many_channels=64),
     'oneDNN': Forms(2**13, 2**14, 2**13, many_filters=256, few_channels=8, many_channels=NEVER),
 }
-MANY_PIXELS = 32**2  # of the small image, for pairs of many channels
-MANY_CHANNELS = 128  # of both images, for Winograd's algorithm
+MANY_PIXELS = 32**2
 PART = 64  # filters
-MANY_VALUES = 2**17  # of an image, for TensorFlow's fused op of batch normalization
+WINOGRAD_CHANNELS = 128  # of both images, at least
+FUSED_VALUES = 2**17  # of an image, at least, for TensorFlow's fused op of batch normalization
 
 
 def plain_conv2d(images: tf.Tensor, filters: tf.Tensor, stride: int) -> tf.Tensor:
@@ -146,16 +147,20 @@ def form_of(operation: str, pixels: int, channels: int, depth: int) -> str:
 
 
 def form_of_stride_1(channels: int, depth: int) -> str:
-    """The fastest form of a convolution at stride 1 and its gradients: 'plain' or 'winograd'."""
-    return 'winograd' if min(channels, depth) >= MANY_CHANNELS else 'plain'
+    """The fastest form of a convolution at stride 1 and its gradients: 'plain' or 'winograd'.
+
+    For filters [4, 4, channels, depth], and a depth above 1.
+    """
+    return 'winograd' if min(channels, depth) >= WINOGRAD_CHANNELS else 'plain'
 
 
 def conv2d(
-    images: tf.Tensor, filters: tf.Tensor, stride: int, mixed_precision: bool = False
+    images: tf.Tensor, filters: tf.Tensor, stride: int, low_precision: bool = False
 ) -> tf.Tensor:
     """`plain_conv2d`, computed in the fastest way for this shape and device.
 
-    With `mixed_precision`, only in ways that are exact enough in bfloat16.
+    Height and width must be known while the graph is built. With `low_precision`, the session will
+    round to bfloat16 or float16, and no form is used that would be too inexact then.
     """
     _check(images, stride)
     if _needs_plain_ops():
@@ -164,7 +169,7 @@ def conv2d(
         return _conv2d_to_one(_pad(images, 1), filters)
     if stride == 1:
         form = form_of_stride_1(*filters.get_shape().as_list()[2:])
-        if form == 'winograd' and not mixed_precision:
+        if form == 'winograd' and not low_precision:
             return winograd.conv2d(images, filters)
         return plain_conv2d(images, filters, 1)
 
@@ -221,8 +226,8 @@ def _small_image_plain(large, filters):
 def _small_image_in_parts(large, filters):
     """The small image in parts of PART channels.
 
-    oneDNN reads the filters where they are. With 512 of them, the weights of two adjacent channels
-    are 2 KB apart, and those that it needs at a time share few lines of the CPU's cache.
+    In this op, oneDNN does not copy the filters. If there are many, the weights that it needs at a
+    time are far apart in memory, and share few lines of the CPU's cache.
     """
     full, rest = divmod(_channels(filters), PART)
     parts = tf.split(filters, [PART] * full + [rest] * (rest > 0), axis=3)
@@ -339,7 +344,9 @@ def _conv2d_to_one(padded, filters):
 
 
 def normalize(images: tf.Tensor, offset: tf.Tensor, scale: tf.Tensor, epsilon: float) -> tf.Tensor:
-    """`plain_normalize`; on a CPU, it and its gradient read the images fewer times.
+    """`plain_normalize`; on a CPU, its gradient reads the images fewer times.
+
+    So does the op itself for large images in float32.
 
     With n pixels, mean m and variance v, r = (v + epsilon)^(-1/2) and y = scale r (x - m) + offset,
 
@@ -363,8 +370,9 @@ def normalize(images: tf.Tensor, offset: tf.Tensor, scale: tf.Tensor, epsilon: f
             constant = -factor * d_offset / pixels - slope * mean
             return dy * factor + (x * slope + constant), d_offset, root * d_factor
 
-        # As in the plain op, the gradient of x reads this product as it was in the forward pass,
-        # and `scale` again: in between, the discriminator may have been updated
+        # As in the plain op, the gradient of x reads `factor` as it was in the forward pass, and
+        # `scale` again: in between, the discriminator may have been updated. The fused op does not
+        # need `factor`, so nothing else would compute it before that.
         with tf.control_dependencies([factor]):
             return tf.identity(y), gradients
 
@@ -373,8 +381,8 @@ def normalize(images: tf.Tensor, offset: tf.Tensor, scale: tf.Tensor, epsilon: f
 
 def _normalized(images, offset, scale, epsilon):
     """The normalized images, and the mean and the variance of `images`."""
-    values = np.prod(images.get_shape().as_list()[1:])
-    if images.dtype.name != 'float32' or values < MANY_VALUES:
+    values = images.get_shape()[1:].num_elements()
+    if images.dtype.name != 'float32' or values is None or values < FUSED_VALUES:
         mean, variance = tf.nn.moments(images, axes=[0, 1, 2])
         y = tf.nn.batch_normalization(images, mean, variance, offset, scale, epsilon)
         return y, mean, variance

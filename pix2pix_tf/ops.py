@@ -4,7 +4,7 @@ from typing import Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
-from pix2pix_tf import kernels
+from pix2pix_tf import kernels, session
 from pix2pix_tf.config import Config
 from pix2pix_tf.system import compat
 
@@ -28,7 +28,8 @@ def conv(
             dtype=tf.float32,
             initializer=tf.random_normal_initializer(0, config.init_stddev),
         )
-        return kernels.conv2d(batch_input, conv_filter, stride, config.mixed_precision)
+        low_precision = session.precision(config) != 'float32'
+        return kernels.conv2d(batch_input, conv_filter, stride, low_precision)
 
 
 def deconv(batch_input: tf.Tensor, out_channels: int, config: Config = Config()) -> tf.Tensor:

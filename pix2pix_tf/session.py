@@ -1,4 +1,4 @@
-"""What a session is given besides the graph: its precision, and the switches for GPUs."""
+"""What a session is given besides the graph: its precision, and how TensorFlow optimizes it."""
 
 import os
 from typing import Callable, Iterable, List, NamedTuple

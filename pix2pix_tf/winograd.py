@@ -9,8 +9,8 @@ In two dimensions the same holds for a tile of 2x2 pixels and the 5x5 that it de
 Kronecker products A2, G2 and B2 of these matrices: 25 products instead of 64. With channels, each
 is a product of matrices: [tiles, channels] and [channels, depth].
 
-In float32 the result is as exact as oneDNN's convolution within a factor of 3. In bfloat16 it would
-not be exact enough.
+The rounding error in float32 is about 2e-6 of the result (root mean square); that of TensorFlow's
+ops is 1e-6 to 2e-7. In bfloat16 it would be too large.
 """
 
 import numpy as np
@@ -96,11 +96,11 @@ def _tiles(images, border):
 
 
 def _transformed(matrix, tensor):
-    """The product of a matrix [m, n] with the n pixels of tiles or of filters => [m, -1, last]."""
-    count, pixels = matrix.shape
+    """The product of a matrix [m, n] with a tensor, taken as n rows => [m, -1, last dimension]."""
+    count, rows = matrix.shape
     matrix = tf.constant(np.ascontiguousarray(matrix), tensor.dtype)
     last = tensor.get_shape().as_list()[-1]
-    return tf.reshape(tf.matmul(matrix, tf.reshape(tensor, [pixels, -1])), [count, -1, last])
+    return tf.reshape(tf.matmul(matrix, tf.reshape(tensor, [rows, -1])), [count, -1, last])
 
 
 def _products(left, right, **transpose):

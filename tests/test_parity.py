@@ -119,9 +119,11 @@ def test_a_step_computes_what_the_post_does(post, batch):
     assert error < TOLERANCE, name
 
 
-@pytest.mark.parametrize('form', forms.FORMS)
+@pytest.mark.parametrize('form', forms.NAMES)
 def test_so_do_the_forms_that_only_wider_networks_use(post, monkeypatch, form):
     forms.use_everywhere(monkeypatch, form)
+    used = {kernels.form_of(operation, 64, 8, 8) for operation in kernels.OPERATIONS}
+    assert form in used | {kernels.form_of_stride_1(8, 8)}
     error, name = difference(post, 1)
     assert error < TOLERANCE, name
 

@@ -2,11 +2,11 @@
 
 from pix2pix_tf import kernels
 
-FORMS = ('product', 'parts', 'pairs', 'winograd')
+NAMES = ('product', 'parts', 'pairs', 'winograd')
 
 
 def use_everywhere(monkeypatch, form):
-    """Every operation that has the `form`, one of FORMS, is computed in it."""
+    """Every operation that has the `form`, one of NAMES, is computed in it."""
 
     def least(of):
         return 0 if form == of else kernels.NEVER
@@ -19,4 +19,4 @@ def use_everywhere(monkeypatch, form):
     )
     monkeypatch.setattr(kernels, 'FORMS', dict.fromkeys(kernels.FORMS, limits))
     monkeypatch.setattr(kernels, 'PART', 2)
-    monkeypatch.setattr(kernels, 'MANY_CHANNELS', least('winograd'))
+    monkeypatch.setattr(kernels, 'WINOGRAD_CHANNELS', least('winograd'))
