@@ -262,12 +262,12 @@ def _large_image_as_product(small, filters):
     # => [shift down, shift right, pixels of the small image, row in the pair, column and channel]
     patches = tf.reshape(patches, [2, 2, 2, 2 * channels, -1])
     patches = tf.transpose(patches, [0, 2, 4, 1, 3])
-    shifted = []
-    for down in (0, 1):
-        for right in (0, 1):
-            pairs = tf.reshape(patches[down, right], [-1, rows, columns, 4 * channels])
-            borders = [[0, 0], [down, 1 - down], [right, 1 - right], [0, 0]]
-            shifted.append(tf.pad(pairs, borders))
+    blocks = tf.unstack(tf.reshape(patches, [4, -1, rows, columns, 4 * channels]))
+    shifts = [(down, right) for down in (0, 1) for right in (0, 1)]
+    shifted = [
+        tf.pad(block, [[0, 0], [down, 1 - down], [right, 1 - right], [0, 0]])
+        for block, (down, right) in zip(blocks, shifts)
+    ]
     return tf.depth_to_space(tf.add_n(shifted), 2)[:, 1:-1, 1:-1]
 
 
@@ -325,14 +325,11 @@ def _conv2d_to_one(padded, filters):
     _, height, width, channels = padded.get_shape().as_list()
     weights = tf.reshape(filters, [16, channels])
     products = tf.matmul(_matrix(padded), weights, transpose_b=True)
-    products = tf.reshape(products, [-1, height, width, 16])
-    small = tf.add_n(
-        [
-            products[:, row : height - 3 + row, column : width - 3 + column, 4 * row + column]
-            for row in range(4)
-            for column in range(4)
-        ]
-    )
+    row, column, down, right = np.ogrid[: height - 3, : width - 3, :4, :4]
+    numbers = 16 * ((row + down) * width + column + right) + 4 * down + right
+    products = tf.reshape(products, [-1, 16 * height * width])
+    shifted = tf.gather(products, numbers.reshape(-1, 16).astype(np.int32), axis=1)
+    small = tf.reshape(tf.reduce_sum(shifted, 2), [-1, height - 3, width - 3, 1])
 
     def gradients(small):
         shifted = _matrix(tf.reverse(_patches(small, border=3, stride=1), [3]))
@@ -340,7 +337,7 @@ def _conv2d_to_one(padded, filters):
         filter_gradient = tf.matmul(shifted, _matrix(padded), transpose_a=True)
         return large, tf.reshape(filter_gradient, [4, 4, channels, 1])
 
-    return small[..., None], gradients
+    return small, gradients
 
 
 def normalize(images: tf.Tensor, offset: tf.Tensor, scale: tf.Tensor, epsilon: float) -> tf.Tensor:
