@@ -169,18 +169,12 @@ def conv2d(
         return _conv2d_to_one(_pad(images, 1), filters)
     if stride == 1:
         form = form_of_stride_1(*filters.get_shape().as_list()[2:])
-        if form == 'winograd' and not low_precision:
-            return winograd.conv2d(images, filters)
-        return plain_conv2d(images, filters, 1)
-
-    @tf.custom_gradient
-    def convolve(large, filters):
-        def gradients(small):
-            return _large_image(small, filters), _filter_gradient(large, small)
-
-        return _small_image(large, filters), gradients
-
-    return convolve(images, filters)
+        if form == 'plain' or low_precision:
+            return plain_conv2d(images, filters, 1)
+        operations = winograd.small_image, winograd.large_image, winograd.filter_gradient
+    else:
+        operations = _small_image, _large_image, _filter_gradient
+    return _with_gradients(*operations)(images, filters)
 
 
 def conv2d_transpose(images: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
@@ -188,14 +182,26 @@ def conv2d_transpose(images: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
     if _needs_plain_ops():
         return plain_conv2d_transpose(images, filters)
 
+    def filter_gradient(small, large):
+        return _filter_gradient(large, small)
+
+    return _with_gradients(_large_image, _small_image, filter_gradient)(images, filters)
+
+
+def _with_gradients(forward, images_gradient, filter_gradient):
+    """`forward(images, filters)` with the gradients from two other operations.
+
+    Those are `images_gradient(gradient, filters)` and `filter_gradient(images, gradient)`.
+    """
+
     @tf.custom_gradient
-    def convolve(small, filters):
-        def gradients(large):
-            return _small_image(large, filters), _filter_gradient(large, small)
+    def convolve(images, filters):
+        def gradients(gradient):
+            return images_gradient(gradient, filters), filter_gradient(images, gradient)
 
-        return _large_image(small, filters), gradients
+        return forward(images, filters), gradients
 
-    return convolve(images, filters)
+    return convolve
 
 
 def _small_image(large, filters):

@@ -34,32 +34,19 @@ _G = np.array(
 _A2, _B2, _G2 = (np.kron(matrix, matrix) for matrix in (_A, _B, _G))
 
 
-def conv2d(images: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
-    """`kernels.plain_conv2d` at stride 1, and its gradients.
+def small_image(large: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
+    """`kernels.plain_conv2d` at stride 1.
 
     [batch, height, width, channels] and [4, 4, channels, depth] => [batch, height - 1, width - 1,
     depth].
     """
-
-    @tf.custom_gradient
-    def convolve(images, filters):
-        def gradients(small):
-            return large_image(small, filters), filter_gradient(images, small)
-
-        return small_image(images, filters), gradients
-
-    return convolve(images, filters)
-
-
-def small_image(large: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
-    """The convolution itself: [batch, height, width, channels] => as `conv2d`."""
     _, height, width, _ = large.get_shape().as_list()
     products = _products(_tiles(large, 1), _transformed(_G2, filters))
     return _image(products, height - 1, width - 1)
 
 
 def large_image(small: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
-    """The gradient of its images: a convolution with the filters rotated by half a turn.
+    """The gradient of the large image: a convolution with the filters rotated by half a turn.
 
     [batch, rows, columns, depth] => [batch, rows + 1, columns + 1, channels].
     """
@@ -70,7 +57,7 @@ def large_image(small: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
 
 
 def filter_gradient(large: tf.Tensor, small: tf.Tensor) -> tf.Tensor:
-    """The gradient of its filters: [4, 4, channels, depth]."""
+    """The gradient of the filters: [4, 4, channels, depth]."""
     _, rows, columns, depth = small.get_shape().as_list()
     even = tf.pad(small, [[0, 0], [0, rows % 2], [0, columns % 2], [0, 0]])
     # => [row in the tile, column in the tile, batch, row of tiles, column of tiles, depth]

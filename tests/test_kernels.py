@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from support import forms
 
-from pix2pix_tf import kernels, ops, winograd
+from pix2pix_tf import kernels, ops
 from pix2pix_tf.config import Config
 
 CHANNELS, DEPTH, BATCH = 3, 5, 2
@@ -94,15 +94,17 @@ def test_winograds_algorithm_computes_the_same(device, monkeypatch, rows, column
     assert_same(conv, lambda *inputs: plain_conv(*inputs, 1), large, [4, 4, CHANNELS, DEPTH])
 
 
-def test_winograds_algorithm_is_exact_enough_in_float32(graph):
+def test_winograds_algorithm_is_exact_enough_in_float32(graph, monkeypatch):
     """Of what layer 4 of the discriminator computes, at a quarter of its width."""
+    monkeypatch.setattr(kernels.compat, 'has_gpu', lambda: False)
+    forms.use_everywhere(monkeypatch, 'winograd')
     rng = np.random.RandomState(8)
     images, filters = rng.randn(1, 32, 32, 64), 0.02 * rng.randn(4, 4, 64, 128)
     towards = rng.randn(1, 31, 31, 128)
     results = []
-    for function, dtype in ((winograd.conv2d, np.float32), (plain_conv, np.float64)):
+    for function, dtype in ((kernels.conv2d, np.float32), (plain_conv, np.float64)):
         inputs = [tf.constant(values.astype(dtype)) for values in (images, filters)]
-        out = function(*inputs) if dtype == np.float32 else function(*inputs, 1)
+        out = function(*inputs, 1)
         results.append([out] + tf.gradients(out, inputs, tf.constant(towards.astype(dtype))))
     with tf.Session() as session:
         got, want = session.run(results)
